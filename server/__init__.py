@@ -1,0 +1,1 @@
+"""The companion SSE server: OpenAI's wire shapes over the book's own engine."""
