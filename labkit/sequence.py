@@ -128,7 +128,7 @@ class Sequence:
         return self.state is SequenceState.FINISHED
 
     def ids_between(self, start: int, end: int) -> list[int]:
-        """Token ids at positions `start` to `end` - 1, prompt and output in one line."""
+        """Token ids at positions `start` to `end` - 1, prompt then output."""
         prompt = len(self.prompt_ids)
         head = self.prompt_ids[start : min(end, prompt)]
         tail = self.output_ids[max(0, start - prompt) : max(0, end - prompt)]
