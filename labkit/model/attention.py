@@ -1,0 +1,91 @@
+"""Grouped-query attention over slots: new tokens look at all they may see.
+
+Neighbouring sequences with the same number of new tokens form a slab and are computed
+together: every decoding row in one slab, a prompt alone in its own. The plan is made
+once a step; each layer follows it. A row never sees a slot that is not its own, but its
+last bits may depend on its neighbours: a longer slab is summed in another order.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import groupby
+
+import torch
+from torch import Tensor
+from torch.nn.functional import scaled_dot_product_attention
+
+from labkit.model.inputs import ForwardInputs
+from labkit.model.kv_store import KVStore
+
+__all__ = ["Slab", "attend", "attend_slots", "plan_attention"]
+
+
+@dataclass(frozen=True, slots=True)
+class Slab:
+    """S neighbouring sequences with Q new tokens each and up to C visible ones."""
+
+    start: int  # row of the slab's first token in the step
+    query_len: int  # Q
+    slots: Tensor  # int64 [S, C]
+    visible: Tensor  # bool [S, Q, C]: token q of sequence s sees its token c
+
+    @property
+    def num_tokens(self) -> int:
+        """New tokens in the slab: S * Q."""
+        return len(self.slots) * self.query_len
+
+
+def plan_attention(inputs: ForwardInputs) -> tuple[Slab, ...]:
+    """Cut a step into slabs, in order; each token of the step is in exactly one."""
+    return tuple(_slabs(inputs))
+
+
+def _slabs(inputs: ForwardInputs) -> Iterator[Slab]:
+    start = first = 0  # token, sequence
+    for query_len, run in groupby(inputs.query_lens):
+        last = first + len(list(run))
+        end = start + query_len * (last - first)
+        longest = max(inputs.context_lens[first:last])
+        places = torch.arange(longest, device=inputs.positions.device)
+        positions = inputs.positions[start:end].view(last - first, query_len, 1)
+        slots = inputs.read_slots[first:last, :longest]
+        yield Slab(start, query_len, slots, places <= positions)  # causal and unpadded
+        start, first = end, last
+
+
+def attend_slots(
+    queries: Tensor, kv: KVStore, layer: int, slabs: tuple[Slab, ...]
+) -> Tensor:
+    """Attention of one layer for a whole step; keys and values come out of `kv`.
+
+    `queries` is [tokens, heads, head_dim], and so is the result.
+    """
+    parts = []
+    for slab in slabs:
+        keys, values = kv.read(layer, slab.slots)  # [S, C, kv_heads, head_dim]
+        rows = queries[slab.start : slab.start + slab.num_tokens]
+        grid = rows.view(len(slab.slots), slab.query_len, *rows.shape[1:])
+        parts.append(attend(grid, keys, values, slab.visible).flatten(0, 1))
+    return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def attend(queries: Tensor, keys: Tensor, values: Tensor, visible: Tensor) -> Tensor:
+    """softmax(q · k / sqrt(d)) · v with G = heads / kv_heads queries a KV head.
+
+    queries [S, Q, heads, d], keys and values [S, C, kv_heads, d], visible [S, Q, C];
+    gives [S, Q, heads, d]. Ainslie et al. 2023, arXiv 2305.13245. The G queries of a KV
+    head become more rows of one query matrix, so no key or value is copied G times.
+    """
+    slab, query_len, heads, head_dim = queries.shape
+    kv_heads = keys.shape[2]
+    group = heads // kv_heads  # G
+    split = queries.view(slab, query_len, kv_heads, group, head_dim)
+    folded = split.transpose(1, 2).flatten(2, 3)  # [S, kv_heads, Q * G, d]
+    mask = visible.repeat_interleave(group, dim=1).unsqueeze(1)  # [S, 1, Q * G, C]
+    mixed = scaled_dot_product_attention(
+        folded, keys.transpose(1, 2), values.transpose(1, 2), attn_mask=mask
+    )
+    rows = mixed.view(slab, kv_heads, query_len, group, head_dim).transpose(1, 2)
+    return rows.flatten(2, 3)

@@ -1,0 +1,93 @@
+"""The decoder: embedding, layers of attention and feed-forward, norm, head.
+
+One path for every family and for prefill and decode alike: a row is a new token, and
+only each sequence's last row becomes logits. Biases and query/key norms are applied
+where the weights have them. In float32 a row's logits agree with those it would have
+alone to rounding (about 1e-5); bit for bit they need not, as the shape of a matrix
+product decides the order of its sums.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import embedding, linear
+
+from labkit.config import ModelConfig
+from labkit.model.attention import Slab, attend_slots, plan_attention
+from labkit.model.inputs import ForwardInputs
+from labkit.model.kv_store import KVStore
+from labkit.model.layers import Rotary, inverse_frequencies, rms_norm, rotary, swiglu
+from labkit.model.parameters import LayerWeights, ModelWeights, Projection
+
+__all__ = ["Decoder"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Step:
+    """What all layers of one forward pass share."""
+
+    slots: Tensor  # int64 [tokens], where new keys and values go
+    turn: Rotary
+    slabs: tuple[Slab, ...]
+    kv: KVStore
+
+
+class Decoder:
+    """A Llama-family decoder over weights that it never changes."""
+
+    def __init__(self, config: ModelConfig, weights: ModelWeights) -> None:
+        self.config = config
+        self.weights = weights
+        self._frequencies = inverse_frequencies(config, self.device)  # [d/2]
+
+    @property
+    def device(self) -> torch.device:
+        """Where the weights are, and where inputs must be."""
+        return self.weights.embedding.device
+
+    @property
+    def dtype(self) -> torch.dtype:
+        """Number format of the weights and of keys and values."""
+        return self.weights.embedding.dtype
+
+    @torch.inference_mode()
+    def forward(self, inputs: ForwardInputs, kv: KVStore) -> Tensor:
+        """float32 logits [sequences, vocab] of each sequence's last new token.
+
+        Writes the new tokens' keys and values to `inputs.write_slots` of `kv` first,
+        so `inputs.read_slots` may (and must) name those slots too.
+        """
+        inputs.check()
+        turn = Rotary.at(inputs.positions, self._frequencies)
+        step = _Step(inputs.write_slots, turn, plan_attention(inputs), kv)
+        x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
+        for index, layer in enumerate(self.weights.layers):
+            x = x + self._attention(index, layer, x, step)
+            x = x + self._feed_forward(layer, x)
+        last = x[inputs.final_indices]  # [sequences, width]
+        normed = rms_norm(last, self.weights.final_norm, self.config.norm_eps)
+        return linear(normed, self.weights.head).float()
+
+    def _attention(
+        self, index: int, layer: LayerWeights, x: Tensor, step: _Step
+    ) -> Tensor:
+        normed = rms_norm(x, layer.attention_norm, self.config.norm_eps)
+        queries = self._heads(normed, layer.query, layer.query_norm)
+        keys = self._heads(normed, layer.key, layer.key_norm)
+        values = self._heads(normed, layer.value, None)
+        step.kv.write(index, step.slots, rotary(keys, step.turn), values)
+        mixed = attend_slots(rotary(queries, step.turn), step.kv, index, step.slabs)
+        return linear(mixed.flatten(1), layer.output)  # [tokens, width]
+
+    def _heads(self, x: Tensor, to: Projection, norm: Tensor | None) -> Tensor:
+        """Project x [tokens, width] to [tokens, heads, head_dim], normed if asked."""
+        flat = linear(x, to.weight, to.bias)
+        heads = flat.view(len(x), -1, self.config.head_dim)
+        return heads if norm is None else rms_norm(heads, norm, self.config.norm_eps)
+
+    def _feed_forward(self, layer: LayerWeights, x: Tensor) -> Tensor:
+        normed = rms_norm(x, layer.ffn_norm, self.config.norm_eps)
+        return swiglu(normed, layer.gate, layer.up, layer.down)

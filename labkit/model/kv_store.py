@@ -1,0 +1,53 @@
+"""Keys and values of every layer, one slot a token: the tensors behind the cache.
+
+Writes and reads by slot number only. It refuses to know which sequence a slot belongs
+to: `labkit.cache` hands out blocks of slots and keeps the books (PagedAttention, Kwon
+et al. 2023, arXiv 2309.06180).
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from labkit.config import ModelConfig
+from labkit.errors import ConfigError
+
+__all__ = ["KVStore"]
+
+
+class KVStore:
+    """Room for the keys and values of `num_slots` tokens, all layers.
+
+    Memory starts as zeros, so a slot that was never written reads as zeros and never
+    as NaN; on CPU the pages are only taken from the system when they are written.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        num_slots: int,
+        *,
+        dtype: torch.dtype,
+        device: torch.device,
+    ) -> None:
+        if num_slots < 1:
+            raise ConfigError(f"num_slots={num_slots}: a store needs at least 1 slot")
+        shape = (config.num_layers, num_slots, config.num_kv_heads, config.head_dim)
+        self.num_slots = num_slots
+        self._keys = torch.zeros(shape, dtype=dtype, device=device)
+        self._values = torch.zeros(shape, dtype=dtype, device=device)
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of the whole store, written or not."""
+        return self._keys.nbytes + self._values.nbytes
+
+    def write(self, layer: int, slots: Tensor, keys: Tensor, values: Tensor) -> None:
+        """Put `keys` and `values`, [tokens, kv_heads, head_dim], into `slots`."""
+        self._keys[layer].index_copy_(0, slots, keys)
+        self._values[layer].index_copy_(0, slots, values)
+
+    def read(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
+        return self._keys[layer][slots], self._values[layer][slots]

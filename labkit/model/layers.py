@@ -1,0 +1,88 @@
+"""The decoder's layers but for attention, each a function of tensors.
+
+A weight matrix is [out, in], as in files and in `torch.nn.functional.linear`. Norms and
+rotary angles are computed in float32 and rounded once, whatever the model's dtype.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+from torch.nn.functional import linear, silu
+
+from labkit.config import ModelConfig, RopeScaling
+
+__all__ = ["Rotary", "inverse_frequencies", "rms_norm", "rotary", "swiglu"]
+
+
+def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
+    """x / sqrt(mean(x²) + eps) * weight over the last axis; same shape and dtype.
+
+    Zhang and Sennrich 2019, arXiv 1910.07467.
+    """
+    wide = x.float()
+    scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
+    return (wide * scale).to(x.dtype) * weight
+
+
+def swiglu(x: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
+    """down · (silu(gate · x) * (up · x)): the gated feed-forward, x [tokens, width].
+
+    `gate` and `up` are [ffn_width, width], `down` is [width, ffn_width].
+    Shazeer 2020, arXiv 2002.05202.
+    """
+    return linear(silu(linear(x, gate)) * linear(x, up), down)
+
+
+@dataclass(frozen=True, slots=True)
+class Rotary:
+    """Cosine and sine of every rotary angle of one step: float32 [tokens, 1, d/2]."""
+
+    cos: Tensor
+    sin: Tensor
+
+    @classmethod
+    def at(cls, positions: Tensor, frequencies: Tensor) -> Rotary:
+        """Angles position * frequency; positions int64 [tokens], frequencies [d/2]."""
+        angles = positions[:, None, None].float() * frequencies
+        return cls(angles.cos(), angles.sin())
+
+
+def rotary(x: Tensor, turn: Rotary) -> Tensor:
+    """Turn each pair (x[i], x[i + d/2]) of `x` [tokens, heads, d] by its angle.
+
+    Su et al. 2021, arXiv 2104.09864, with the pairs laid out half and half, as Hugging
+    Face stores them, not side by side as in the paper.
+    """
+    first, second = x.float().chunk(2, dim=-1)
+    turned = (
+        first * turn.cos - second * turn.sin,
+        second * turn.cos + first * turn.sin,
+    )
+    return torch.cat(turned, dim=-1).to(x.dtype)
+
+
+def inverse_frequencies(config: ModelConfig, device: torch.device) -> Tensor:
+    """Radians a position for each pair of dimensions: float32 [d/2].
+
+    theta^(-2i/d), then slowed down where the model asks for Llama 3's scaling.
+    """
+    even = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device)
+    frequencies = config.rope_theta ** (-even / config.head_dim)
+    scaling = config.rope_scaling
+    return frequencies if scaling is None else _llama3_scaled(frequencies, scaling)
+
+
+def _llama3_scaled(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
+    """Divide slow frequencies by the factor, keep fast ones, blend those between.
+
+    How often a pair turns within the original context decides: fewer turns than
+    `low_freq_factor` is slow, more than `high_freq_factor` is fast.
+    """
+    turns = scaling.original_max_context * frequencies / (2 * math.pi)
+    low, high = scaling.low_freq_factor, scaling.high_freq_factor
+    fast = ((turns - low) / (high - low)).clamp(0, 1)  # 1 keeps, 0 divides
+    return frequencies * (fast + (1 - fast) / scaling.factor)

@@ -1,0 +1,1 @@
+"""Small real fakes and data shared by the tests."""

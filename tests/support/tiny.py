@@ -1,0 +1,102 @@
+"""Tiny random models: one built in memory at once, and one a family on disk.
+
+`tiny_model` needs neither files nor transformers: random weights from a seed and a
+tokenizer of 256 bytes, a few merges and SmolLM2's control tokens. `write_family` writes
+a Hugging Face directory with transformers, the oracle that our logits are compared to.
+"""
+
+from __future__ import annotations
+
+import torch
+
+from labkit.config import ModelConfig
+from labkit.model.decoder import Decoder
+from labkit.model.loaded import LoadedModel
+from labkit.model.parameters import ModelWeights, tensor_shapes
+from labkit.records import TokenizerSpec
+
+__all__ = [
+    "CHAT_TEMPLATE",
+    "NUM_BYTE_TOKENS",
+    "byte_tokenizer_spec",
+    "tiny_config",
+    "tiny_model",
+]
+
+CONTROL_TOKENS = ("<|endoftext|>", "<|im_start|>", "<|im_end|>")
+NUM_BYTE_TOKENS = len(CONTROL_TOKENS) + 256  # 259; ids from here on are merges
+MERGE_LETTERS = "etaoinshrdlu"
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{% if loop.first and messages[0]['role'] != 'system' %}"
+    "{{ '<|im_start|>system\nYou are a helpful AI assistant named SmolLM, "
+    "trained by Hugging Face<|im_end|>\n' }}{% endif %}"
+    "{{'<|im_start|>' + message['role'] + '\n' + message['content'] "
+    "+ '<|im_end|>' + '\n'}}{% endfor %}"
+    "{% if add_generation_prompt %}{{ '<|im_start|>assistant\n' }}{% endif %}"
+)
+
+
+def byte_characters() -> list[str]:
+    """GPT-2's printable character for each byte value, 0 to 255."""
+    shown = {*range(33, 127), *range(161, 173), *range(174, 256)}
+    hidden = [byte for byte in range(256) if byte not in shown]
+    stand_in = {byte: chr(256 + place) for place, byte in enumerate(hidden)}
+    return [stand_in.get(byte, chr(byte)) for byte in range(256)]
+
+
+def byte_tokenizer_spec(vocab_size: int = 288) -> TokenizerSpec:
+    """Control tokens 0 to 2, byte b at id 3 + b, then merged pairs of letters."""
+    pairs = [f"{a} {b}" for a in MERGE_LETTERS for b in MERGE_LETTERS]
+    num_merges = vocab_size - NUM_BYTE_TOKENS
+    assert 0 <= num_merges <= len(pairs), f"vocab_size={vocab_size}: use 259 to 403"
+    merges = pairs[:num_merges]
+    ordinary = [*byte_characters(), *(merge.replace(" ", "") for merge in merges)]
+    return TokenizerSpec(
+        eos_ids=(2,),
+        chat_template=CHAT_TEMPLATE,
+        bos_id=1,
+        tokens=(*CONTROL_TOKENS, *ordinary),
+        token_types=(3,) * len(CONTROL_TOKENS) + (1,) * len(ordinary),
+        merges=tuple(merges),
+        pre="smollm",
+    )
+
+
+def tiny_config(vocab_size: int = 288, num_layers: int = 2) -> ModelConfig:
+    """SmolLM2's shape in small: tied, two query heads a KV head."""
+    return ModelConfig(
+        family="llama",
+        vocab_size=vocab_size,
+        width=32,
+        num_layers=num_layers,
+        num_heads=4,
+        num_kv_heads=2,
+        head_dim=8,
+        ffn_width=48,
+        rope_theta=10_000.0,
+        norm_eps=1e-5,
+        max_context=1024,
+        is_tied=True,
+    )
+
+
+def random_weights(config: ModelConfig, seed: int) -> ModelWeights:
+    """Normal weights, large enough that greedy answers vary; norms near 1."""
+    source = torch.Generator().manual_seed(seed)
+    tensors = {}
+    for name, shape in tensor_shapes(config).items():
+        noise = torch.randn(shape, generator=source)
+        is_norm = name.endswith("norm.weight")
+        tensors[name] = 1 + 0.1 * noise if is_norm else 0.25 * noise
+    return ModelWeights.from_tensors(config, tensors)
+
+
+def tiny_model(
+    seed: int = 0, vocab_size: int = 288, num_layers: int = 2
+) -> LoadedModel:
+    """A model in memory, in milliseconds: float32 on the CPU, byte-level tokenizer."""
+    config = tiny_config(vocab_size, num_layers)
+    decoder = Decoder(config, random_weights(config, seed))
+    return LoadedModel(config, decoder, byte_tokenizer_spec(vocab_size), "tiny")
