@@ -5,6 +5,7 @@ LabError
 ├── InputError         a request is malformed; `param` names the field at fault
 │   └── NeverFits      a request that no amount of waiting could serve
 ├── WeightsError       weights are missing, corrupt or of an unknown kind
+├── OutOfBlocks        the cache has fewer free blocks than were asked for
 ├── QueueFull          the engine has no room now; retry after `retry_after_s`
 ├── ProtocolError      the other side of a connection broke its protocol
 ├── ServerUnavailable  no server answers
@@ -21,6 +22,7 @@ __all__ = [
     "InputError",
     "LabError",
     "NeverFits",
+    "OutOfBlocks",
     "ProtocolError",
     "QueueFull",
     "ServerUnavailable",
@@ -51,6 +53,10 @@ class NeverFits(InputError):
 
 class WeightsError(LabError):
     """Weights are missing, corrupt or of a kind that labkit does not know."""
+
+
+class OutOfBlocks(LabError):
+    """More blocks were asked for than the cache has free."""
 
 
 class QueueFull(LabError):

@@ -1,0 +1,136 @@
+"""The pool against random use, and every misuse it must catch."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, seed, settings
+from hypothesis import strategies as st
+
+from labkit.cache.block_pool import BlockPool
+from labkit.errors import OutOfBlocks
+from labkit.records import BlockCounts
+
+NUM_BLOCKS = 12
+
+
+def test_block_freed_first_is_taken_first() -> None:
+    pool = BlockPool(4)
+    pool.take(4)
+    pool.release([2, 0])
+    assert pool.take(2) == [2, 0]
+
+
+def test_shared_block_is_free_only_when_its_last_holder_leaves() -> None:
+    pool = BlockPool(3)
+    blocks = pool.take(2)
+    pool.share(blocks)
+    pool.release(blocks)
+    assert (pool.num_free, pool.ref_count(blocks[0])) == (1, 1)
+    pool.release(blocks)
+    assert (pool.num_free, pool.ref_count(blocks[0])) == (3, 0)
+    pool.check()
+
+
+def test_counts_add_up_to_the_total() -> None:
+    pool = BlockPool(5)
+    pool.take(2)
+    assert pool.counts() == BlockCounts(free=3, held=2, cached=0, total=5)
+
+
+def test_taking_more_than_is_free_takes_nothing_and_gives_the_numbers() -> None:
+    pool = BlockPool(4)
+    pool.take(3)
+    with pytest.raises(OutOfBlocks, match="asked for 2 blocks, 1 of 4 are free"):
+        pool.take(2)
+    assert pool.num_free == 1
+
+
+def test_taking_no_blocks_is_allowed() -> None:
+    pool = BlockPool(1)
+    assert pool.take(0) == []
+
+
+@pytest.mark.parametrize("verb", ["share", "release"])
+@pytest.mark.parametrize(
+    ("blocks", "sentence"),
+    [
+        ([3], "block 3 was named 1 times but has 0 holders"),
+        ([0, 0], "block 0 was named 2 times but has 1 holders"),
+        ([4], "block 4 is not one of 0 to 3"),
+        ([-1], "block -1 is not one of 0 to 3"),
+    ],
+)
+def test_misuse_is_a_sentence_and_changes_nothing(
+    verb: str, blocks: list[int], sentence: str
+) -> None:
+    pool = BlockPool(4)
+    pool.take(2)
+    with pytest.raises(AssertionError, match=sentence):
+        getattr(pool, verb)([1, *blocks])
+    assert pool.ref_count(1) == 1
+    pool.check()
+
+
+def test_empty_pool_and_negative_take_are_refused() -> None:
+    with pytest.raises(AssertionError, match="can hold nothing"):
+        BlockPool(0)
+    with pytest.raises(AssertionError, match="cannot take -1"):
+        BlockPool(1).take(-1)
+
+
+@pytest.mark.parametrize(
+    ("free", "ref_counts", "sentence"),
+    [
+        ([0, 0], [0, 1], "on the free list twice"),
+        ([0], [0, -1], "has -1 holders"),
+        ([0, 1], [0, 1], "block 1 has 1 holders, is on the free list"),
+        ([0], [0, 0], "block 1 has 0 holders, is not on the free list"),
+    ],
+)
+def test_check_names_each_kind_of_damage(
+    free: list[int], ref_counts: list[int], sentence: str
+) -> None:
+    pool = BlockPool(2)
+    pool._free.clear()
+    pool._free.extend(free)
+    pool._ref_counts[:] = ref_counts
+    with pytest.raises(AssertionError, match=sentence):
+        pool.check()
+
+
+OPERATIONS = st.lists(
+    st.tuples(
+        st.sampled_from(["take", "share", "release"]),
+        st.integers(0, NUM_BLOCKS + 2),
+    ),
+    min_size=500,
+    max_size=500,
+)
+
+
+@seed(20261122)
+@settings(max_examples=10, deadline=None)
+@given(OPERATIONS)
+def test_500_random_operations_keep_the_books(
+    operations: list[tuple[str, int]],
+) -> None:
+    pool, holders = BlockPool(NUM_BLOCKS), [0] * NUM_BLOCKS  # a model of the truth
+    for verb, number in operations:
+        if verb == "take":
+            expect_take(pool, holders, number)
+        elif number < NUM_BLOCKS and holders[number]:
+            getattr(pool, verb)([number])
+            holders[number] += 1 if verb == "share" else -1
+        pool.check()
+        assert [pool.ref_count(block) for block in range(NUM_BLOCKS)] == holders
+        assert pool.num_free == holders.count(0)
+
+
+def expect_take(pool: BlockPool, holders: list[int], number: int) -> None:
+    if number > holders.count(0):
+        with pytest.raises(OutOfBlocks):
+            pool.take(number)
+        return
+    for block in pool.take(number):
+        assert holders[block] == 0, f"block {block} was handed out while held"
+        holders[block] = 1
