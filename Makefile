@@ -1,0 +1,36 @@
+# The logic is in scripts/; this file only names it. `make` alone lists the targets.
+PYTHON ?= python3
+export PORT IP
+RUN = @command -v $(PYTHON) >/dev/null || \
+	{ echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }; \
+	PYTHONDONTWRITEBYTECODE=1 exec $(PYTHON) -m scripts
+
+.PHONY: help lab test check book js readme pins clean
+
+help: ## List these targets
+	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
+
+lab: ## Set up what is missing, start JupyterLab in chapters/, print its URL (PORT=, IP=)
+	$(RUN) lab
+
+test: ## Set up what is missing and run all checks (ONLY="unit rules" picks groups)
+	$(RUN) test $(ONLY)
+
+check: ## Formatting (ruff format --check), lint (ruff check) and types (mypy --strict)
+	$(RUN) check
+
+book: ## Build chapters/*.ipynb from chapters/src/*.py, each from one clean run
+	$(RUN) book
+
+js: ## Build the widgets' JavaScript again
+	$(RUN) js
+
+readme: ## Write the generated parts of README.md, environment.yml and postBuild
+	$(RUN) readme
+
+pins: ## Write constraints.txt from what is installed in .venv
+	$(RUN) pins
+
+clean: ## Remove what was installed and built here (weights stay in your cache)
+	rm -rf .venv .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \
+	  test-artifacts labkit/widgets/static/vendor

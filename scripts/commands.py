@@ -1,0 +1,114 @@
+"""The commands behind `make`, one short function each; errors become one sentence."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import FrameType
+
+from scripts import environment, generate, lab, testing
+from scripts.problem import Problem
+from scripts.shell import say
+
+__all__ = ["ROOT", "main"]
+
+ROOT = Path(__file__).resolve().parent.parent
+BOOK = ("book",)
+ALL = ("book", "test")
+
+
+def run(python: Path, *arguments: str) -> int:
+    """Run the environment's Python from the project's root; its exit code."""
+    return subprocess.call([python, *arguments], cwd=ROOT)
+
+
+def start_lab(_: Sequence[str]) -> int:
+    """Set up, fetch the weights, start JupyterLab and stay until it ends."""
+    python = environment.ensure(ROOT, BOOK)
+    lab.write_overrides(ROOT / ".venv")
+    lab.fetch_weights(ROOT, python)
+    wish = lab.read_port(os.environ.get("PORT", ""))
+    return lab.serve(ROOT, python, wish, os.environ.get("IP") or "127.0.0.1")
+
+
+def run_tests(names: Sequence[str]) -> int:
+    """Set up for tests and run the groups called `names`, or all."""
+    python = environment.ensure(ROOT, ALL)
+    return testing.run(ROOT, python, names)
+
+
+def run_checks(_: Sequence[str]) -> int:
+    """Formatting, lint and types."""
+    python = environment.ensure(ROOT, ALL)
+    return testing.run(ROOT, python, [c.name for c in testing.quick_checks(python)])
+
+
+def build_book(names: Sequence[str]) -> int:
+    """Build the notebooks from their sources."""
+    python = environment.ensure(ROOT, BOOK)
+    lab.fetch_weights(ROOT, python)
+    return run(python, "-m", "labkit.book.build", *names)
+
+
+def build_js(_: Sequence[str]) -> int:
+    """Build the widgets' JavaScript, even if it looks fresh."""
+    return run(environment.ensure(ROOT, BOOK), "hatch_build.py", "--force")
+
+
+def write_generated(_: Sequence[str]) -> int:
+    """Write every generated file that has changed."""
+    for path in generate.write(ROOT):
+        say(f"written: {path.relative_to(ROOT)}")
+    return 0
+
+
+def write_pins(_: Sequence[str]) -> int:
+    """Write constraints.txt from the installed versions."""
+    return run(environment.ensure(ROOT, ALL), "-m", "scripts.pins", str(ROOT))
+
+
+def write_overrides(_: Sequence[str]) -> int:
+    """Quieten JupyterLab in the environment that runs this (Binder's postBuild)."""
+    lab.write_overrides(Path(sys.prefix))
+    return 0
+
+
+COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+    "lab": start_lab,
+    "test": run_tests,
+    "check": run_checks,
+    "book": build_book,
+    "js": build_js,
+    "readme": write_generated,
+    "pins": write_pins,
+    "overrides": write_overrides,
+}
+
+
+def _stop(number: int, _: FrameType | None) -> None:
+    """Leave by the ordinary way on SIGTERM or SIGHUP, so that clean-up runs."""
+    raise KeyboardInterrupt(number)
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command named first; 1 after a `Problem`, 130 after Ctrl-C."""
+    name = arguments[0] if arguments else ""
+    if name not in COMMANDS:
+        print(
+            f"No command {name!r}; there are: {', '.join(COMMANDS)}.", file=sys.stderr
+        )
+        return 2
+    signal.signal(signal.SIGTERM, _stop)
+    signal.signal(signal.SIGHUP, _stop)
+    try:
+        return COMMANDS[name](arguments[1:])
+    except Problem as problem:
+        print(problem, file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        say(f"\nStopped. `make {name}` goes on from here.")
+        return 130
