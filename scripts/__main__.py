@@ -10,13 +10,17 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 
 OLDEST = (3, 11)
 CANDIDATES = ("python3.11", "python3.12", "python3.13", "python3.14")
 COMMANDS = ("lab", "test", "check", "book", "js", "readme", "pins", "overrides")
 
 
-def find_python(which=shutil.which, call=subprocess.call):  # type: ignore[no-untyped-def]  # read by old Pythons
+def find_python(
+    which: Callable[[str], str | None] = shutil.which,
+    call: Callable[..., int] = subprocess.call,
+) -> str | None:
     """Path of a Python that is new enough, or None; each one found is tried."""
     for name in CANDIDATES:
         path = which(name)
@@ -26,19 +30,20 @@ def find_python(which=shutil.which, call=subprocess.call):  # type: ignore[no-un
     return None
 
 
-def main(arguments):  # type: ignore[no-untyped-def]  # read by old Pythons
+def main(arguments: list[str]) -> int:
     """Run the command named first; the exit code is 1 after a sentence."""
     if sys.version_info[:2] < OLDEST:
         newer = find_python()
         if newer:
             os.execv(newer, [newer, "-m", "scripts", *arguments])
+        seen = ".".join(str(part) for part in sys.version_info[:2])
         print(
-            "This is Python %d.%d and no newer one was found: " % sys.version_info[:2]
-            + "install Python 3.11 or newer, then run the same command again.",
+            f"This is Python {seen} and no newer one was found: "
+            "install Python 3.11 or newer, then run the same command again.",
             file=sys.stderr,
         )
         return 1
-    from scripts import commands
+    from scripts import commands  # noqa: PLC0415  # an old Python cannot read it
 
     return commands.main(arguments)
 

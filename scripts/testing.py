@@ -164,14 +164,14 @@ def choose(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
 
 def summary(results: Sequence[Result]) -> str:
     """One line a group, then how many passed."""
-    lines = [
-        f"{'passed' if r.passed else 'FAILED':7} {r.name:9} {r.wall_s:6.1f} s  {r.reason}"
-        for r in results
-    ]
+    lines = []
+    for r in results:
+        word = "passed" if r.passed else "FAILED"
+        lines.append(f"{word:7} {r.name:9} {r.wall_s:6.1f} s  {r.reason}".rstrip())
     num_passed = sum(r.passed for r in results)
     total_s = sum(r.wall_s for r in results)
     last = f"{num_passed} groups passed, {len(results) - num_passed} failed"
-    return "\n".join([*(line.rstrip() for line in lines), f"{last}, {total_s:.0f} s"])
+    return "\n".join([*lines, f"{last}, {total_s:.0f} s"])
 
 
 def run(
