@@ -15,7 +15,9 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 
-__all__ = ["LayerWeights", "ModelWeights", "Projection", "tensor_shapes"]
+__all__ = ["FAMILIES", "LayerWeights", "ModelWeights", "Projection", "tensor_shapes"]
+
+FAMILIES = ("llama", "qwen2", "qwen3")  # model families that the decoder computes
 
 
 @dataclass(frozen=True, slots=True)

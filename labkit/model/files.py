@@ -1,0 +1,84 @@
+"""Files that are whole or absent: written beside their place, then renamed.
+
+A run that is killed, a full disk or two runs at once never leave half a file under the
+final name. System errors become one sentence with the remedy.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import hashlib
+import os
+import shutil
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+from labkit.errors import WeightsError
+
+__all__ = ["replacing", "require_room", "sha256_of"]
+
+STALE_AFTER_S = 24 * 3600  # a partial file untouched for a day has no writer left
+
+
+def sha256_of(path: Path) -> str:
+    """SHA-256 of the file at `path`, 64 hexadecimal digits."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def require_room(folder: Path, num_bytes: int) -> None:
+    """Make `folder`; `WeightsError` unless its disk has `num_bytes` free."""
+    with _explained(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(folder).free
+    if free < num_bytes:
+        raise WeightsError(
+            f"{folder} needs {num_bytes / 1e6:,.0f} MB and its disk has "
+            f"{free / 1e6:,.0f} MB free; free some space or choose another cache folder"
+        )
+
+
+@contextlib.contextmanager
+def replacing(path: Path) -> Iterator[IO[bytes]]:
+    """A new file that takes `path`'s place when the block ends without an error.
+
+    Until then it has a name of its own in the same folder, so several runs may write at
+    once: the last to finish stays. After an error nothing of it is left.
+    """
+    with _explained(path.parent):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
+        draft = Path(name)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                _remove_stale(draft)
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            draft.replace(path)
+        finally:
+            draft.unlink(missing_ok=True)
+
+
+def _remove_stale(draft: Path) -> None:
+    """Delete what killed runs left beside `draft`, which was made just now."""
+    now = draft.stat().st_mtime  # the file system's own clock
+    for other in draft.parent.glob(".*.part"):
+        with contextlib.suppress(FileNotFoundError):  # its writer was done first
+            if now - other.stat().st_mtime > STALE_AFTER_S:
+                other.unlink()
+
+
+@contextlib.contextmanager
+def _explained(folder: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        if error.errno == errno.ENOSPC:
+            why = "the disk is full; free some space or choose another cache folder"
+        else:
+            why = f"{error.strerror or error}; choose a cache folder you may write to"
+        raise WeightsError(f"cannot write in {folder}: {why}") from error

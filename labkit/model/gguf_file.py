@@ -1,0 +1,121 @@
+"""A GGUF file's tensors, float32, under Hugging Face's names.
+
+One tensor is dequantised at a time, by the `gguf` package. llama.cpp's converter lays
+Llama's query and key rows out for rotary pairs side by side; here they come back half
+and half, as the rest of the house has them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import gguf
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from labkit.config import ModelConfig, RopeScaling
+from labkit.errors import WeightsError
+from labkit.model.gguf_meta import config_of, tokenizer_of
+from labkit.model.layers import inverse_frequencies
+
+__all__ = ["GGUFFile", "gguf_name"]
+
+Array = npt.NDArray[np.float32]
+
+TOP_NAMES = {
+    "model.embed_tokens.weight": "token_embd.weight",
+    "model.norm.weight": "output_norm.weight",
+    "lm_head.weight": "output.weight",
+}
+LAYER_NAMES = {
+    "input_layernorm": "attn_norm",
+    "self_attn.q_proj": "attn_q",
+    "self_attn.k_proj": "attn_k",
+    "self_attn.v_proj": "attn_v",
+    "self_attn.o_proj": "attn_output",
+    "self_attn.q_norm": "attn_q_norm",
+    "self_attn.k_norm": "attn_k_norm",
+    "post_attention_layernorm": "ffn_norm",
+    "mlp.gate_proj": "ffn_gate",
+    "mlp.up_proj": "ffn_up",
+    "mlp.down_proj": "ffn_down",
+}
+
+
+def gguf_name(name: str) -> str:
+    """GGUF's name for Hugging Face's: blk.3.attn_q.bias for layer 3's query bias."""
+    if name in TOP_NAMES:
+        return TOP_NAMES[name]
+    _, _, layer, rest = name.split(".", 3)  # model.layers.3.self_attn.q_proj.bias
+    stem, kind = rest.rsplit(".", 1)
+    return f"blk.{layer}.{LAYER_NAMES[stem]}.{kind}"
+
+
+class GGUFFile:
+    """An open GGUF file; opening takes seconds, as the vocabulary is read in Python."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        try:
+            reader = gguf.GGUFReader(path)
+            fields = {key: field.contents() for key, field in reader.fields.items()}
+        except (OSError, ValueError, IndexError, KeyError) as error:
+            raise WeightsError(
+                f"{path} is not a readable GGUF file ({error}); fetch it again"
+            ) from error
+        self._tensors = {tensor.name: tensor for tensor in reader.tensors}
+        try:
+            self.config = self._scaled(config_of(fields, self._tensors))
+            self.tokenizer = tokenizer_of(fields)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        self.name = path.stem
+
+    def tensor(self, name: str) -> Array:
+        """The tensor Hugging Face calls `name`; a matrix is [out, in]."""
+        values = self._stored(gguf_name(name))
+        is_turned = ".q_proj." in name or ".k_proj." in name
+        if self.config.family == "llama" and is_turned:
+            return _half_and_half(values, self.config.head_dim)
+        return values
+
+    def _stored(self, name: str) -> Array:
+        if name not in self._tensors:
+            raise WeightsError(f"{self.path} lacks tensor {name}; fetch it again")
+        stored = self._tensors[name]
+        try:
+            plain = gguf.dequantize(stored.data, stored.tensor_type)
+        except NotImplementedError:
+            kind = stored.tensor_type.name
+            raise WeightsError(
+                f"{self.path}: {name} is stored as {kind}, which the gguf package "
+                "cannot read; use a file of another quantisation"
+            ) from None
+        return np.ascontiguousarray(plain, dtype=np.float32)
+
+    def _scaled(self, config: ModelConfig) -> ModelConfig:
+        """`config` with Llama 3's rope scaling, if the file has its divisors."""
+        if "rope_freqs.weight" not in self._tensors:
+            return config
+        divisors = self._stored("rope_freqs.weight")  # [d/2], 1 for fast pairs
+        scaled = replace(config, rope_scaling=_llama3(float(divisors.max())))
+        cpu = torch.device("cpu")
+        ours = inverse_frequencies(config, cpu) / inverse_frequencies(scaled, cpu)
+        if not np.allclose(ours.numpy(), divisors, rtol=1e-4):
+            raise WeightsError("rope_freqs.weight is not Llama 3's scaling")
+        return scaled
+
+
+def _llama3(factor: float) -> RopeScaling:
+    """The scaling of every Llama 3.x release; only `factor` differs (8 or 32)."""
+    return RopeScaling(
+        factor, low_freq_factor=1.0, high_freq_factor=4.0, original_max_context=8192
+    )
+
+
+def _half_and_half(values: Array, head_dim: int) -> Array:
+    """Undo the converter's row order: within a head, [d/2, 2] becomes [2, d/2]."""
+    pairs = values.reshape(-1, head_dim // 2, 2, *values.shape[1:])
+    return np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(values.shape)

@@ -1,0 +1,75 @@
+"""Weights on disk to a model that computes: the one door, `load_model`.
+
+Takes a GGUF file or a Hugging Face directory of the families Llama, Qwen2 and Qwen3. It
+never downloads (`fetch` does) and never copies what it can map: float32 weights on the
+CPU stay pages of the file, shared between processes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import torch
+from platformdirs import user_cache_path
+from torch import Tensor
+
+from labkit.config import ModelConfig
+from labkit.errors import WeightsError
+from labkit.model.decoder import Decoder
+from labkit.model.device import default_dtype, pick_device
+from labkit.model.hf_directory import read_config, read_tensors, read_tokenizer
+from labkit.model.loaded import LoadedModel
+from labkit.model.parameters import ModelWeights, tensor_shapes
+from labkit.model.parsed import ModelParts, open_parsed
+
+__all__ = ["LoadedModel", "load_model"]
+
+
+def load_model(
+    path: Path,
+    *,
+    device: str = "auto",
+    dtype: torch.dtype | None = None,
+    cache: Path | None = None,
+) -> LoadedModel:
+    """The model at `path`, a GGUF file or a Hugging Face directory, on `device`.
+
+    `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
+    into the folder `cache` (the user's cache folder by default) and mapped from there.
+    `WeightsError` where the files are missing, damaged or of another family.
+    """
+    target = pick_device(device)
+    parts = _parts(Path(path), cache or user_cache_path("labkit"))
+    number = dtype or default_dtype(target)
+    weights = _place(parts.config, parts.tensors, target, number)
+    decoder = Decoder(parts.config, weights)
+    return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name)
+
+
+def _parts(path: Path, cache: Path) -> ModelParts:
+    if path.is_dir():
+        config, tokenizer = read_config(path), read_tokenizer(path)
+        return ModelParts(config, tokenizer, path.resolve().name, read_tensors(path))
+    if not path.is_file():
+        raise WeightsError(
+            f"no weights at {path}: pass a GGUF file or a Hugging Face directory, "
+            "or run python -m labkit.model.fetch"
+        )
+    return open_parsed(path, cache)
+
+
+def _place(
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    device: torch.device,
+    dtype: torch.dtype,
+) -> ModelWeights:
+    """The tensors that `config` needs, moved and converted; no copy if they are so."""
+    needed = tensor_shapes(config)
+    moved = {
+        name: tensor.to(device, dtype)
+        for name, tensor in tensors.items()
+        if name in needed
+    }
+    return ModelWeights.from_tensors(config, moved)
