@@ -1,0 +1,83 @@
+"""One step's sampling: logits through the stages, then one token a row.
+
+The order of `STAGES` is the order in which they run. Log-probabilities are those of the
+model's own distribution, before any stage. The invariant is that a row's token depends
+on its logits, knobs, seed and place in the output, and on nothing else in the batch.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence as ListLike
+from dataclasses import dataclass
+
+from torch import Tensor
+
+from labkit.sampling.noise import race_noise
+from labkit.sampling.orders import STAGES
+from labkit.sampling.rows import SamplingRows, is_greedy
+from labkit.sampling.stages import Stage
+from labkit.sampling.views import StageWatcher, Watch
+
+__all__ = ["STAGES", "Sampled", "SamplingRows", "Watch", "draw", "sample"]
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """One token a row; log-probabilities (natural log) where they were asked for."""
+
+    token_ids: list[int]
+    logprobs: list[float | None]
+    tops: list[tuple[tuple[int, float], ...]]  # (token id, logprob), best first
+
+
+def sample(
+    logits: Tensor,
+    rows: SamplingRows,
+    watch: Watch | None = None,
+    stages: ListLike[Stage] = STAGES,
+) -> Sampled:
+    """Choose the next token of every row from `logits` [rows, vocab], float32.
+
+    `watch` is shown the model's distribution ("model"), each stage's result, whether
+    the row uses it or not, and the "draw".
+    """
+    assert bool(logits.sum().isfinite()), "the model gave logits that are not finite"
+    watcher = StageWatcher(logits, rows, watch) if watch and rows.watched else None
+    shaped = logits
+    for stage in stages:
+        shaped = stage.run(shaped, rows)
+        if watcher:
+            watcher.show(stage.name, shaped)
+    token_ids = draw(shaped, rows)
+    if watcher:
+        watcher.show_draw(token_ids)
+    return _with_logprobs(token_ids, logits, rows)
+
+
+def draw(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """One token a row: int64 [rows]; greedy rows take the best.
+
+    The others run an exponential race: of noise / p the smallest wins, which happens
+    with probability p, without a cumulative sum.
+    """
+    token_ids = logits.argmax(dim=-1)
+    drawn = [r for r, s in enumerate(rows.sequences) if not is_greedy(s.params)]
+    if drawn:
+        probs = logits[drawn].softmax(dim=-1)
+        token_ids[drawn] = (probs / race_noise(rows.take(drawn))).argmax(dim=-1)
+    return token_ids
+
+
+def _with_logprobs(token_ids: Tensor, logits: Tensor, rows: SamplingRows) -> Sampled:
+    chosen = [int(token_id) for token_id in token_ids.tolist()]
+    sampled = Sampled(chosen, [None] * rows.num_rows, [()] * rows.num_rows)
+    for row, sequence in enumerate(rows.sequences):
+        num_top = sequence.params.top_logprobs
+        if num_top is None:
+            continue
+        logprobs = logits[row].log_softmax(dim=-1)  # [vocab]
+        best = logprobs.topk(min(num_top, rows.vocab_size))
+        top = zip(best.indices.tolist(), best.values.tolist(), strict=True)
+        sampled.logprobs[row] = float(logprobs[chosen[row]])
+        sampled.tops[row] = tuple(top)
+    return sampled

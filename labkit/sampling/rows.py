@@ -1,0 +1,88 @@
+"""The sequences of one step as the rows of a logits tensor, with their knobs.
+
+Built anew for every step and valid for that step only. The invariant is that row `i` of
+every tensor belongs to `sequences[i]`, and that no row's values depend on another row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from collections.abc import Sequence as ListLike
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from labkit.sequence import SamplingParams, Sequence
+
+__all__ = ["LIMIT", "MIN_TEMPERATURE", "SamplingRows", "is_greedy"]
+
+LIMIT = 1e18  # magnitude of knobs and logits; a product of two stays within float32
+MIN_TEMPERATURE = 1e-5  # below it the best token's share is 1 to float32's precision
+
+
+def is_greedy(params: SamplingParams) -> bool:
+    """True where the best token is taken, without dividing by the temperature."""
+    return params.temperature < MIN_TEMPERATURE
+
+
+@dataclass(frozen=True, slots=True)
+class SamplingRows:
+    """What the stages may know about the rows of one step."""
+
+    sequences: tuple[Sequence, ...]  # one a row
+    vocab_size: int
+    device: torch.device
+    watched: tuple[int, ...] = ()  # rows that an observer is shown
+
+    @classmethod
+    def build(
+        cls,
+        sequences: ListLike[Sequence],
+        vocab_size: int,
+        device: torch.device,
+        watched: Collection[str] | None = None,
+    ) -> SamplingRows:
+        """Rows for `sequences`; an observer sees requests in `watched` (None: all)."""
+        shown = tuple(
+            row
+            for row, sequence in enumerate(sequences)
+            if watched is None or sequence.request in watched
+        )
+        return cls(tuple(sequences), vocab_size, device, shown)
+
+    @property
+    def num_rows(self) -> int:
+        """Rows of the logits tensor that this describes."""
+        return len(self.sequences)
+
+    def take(self, rows: ListLike[int]) -> SamplingRows:
+        """Only the rows numbered in `rows`; nothing of the smaller set is watched."""
+        chosen = tuple(self.sequences[row] for row in rows)
+        return SamplingRows(chosen, self.vocab_size, self.device)
+
+    def column(self, knob: str, lowest: float = -LIMIT) -> Tensor:
+        """One knob of every row: float32 [rows, 1], within `lowest` to `LIMIT`."""
+        values = [getattr(sequence.params, knob) for sequence in self.sequences]
+        kept = [[min(max(value, lowest), LIMIT)] for value in values]
+        return torch.tensor(kept, dtype=torch.float32, device=self.device)
+
+    def top_k(self) -> Tensor:
+        """How many candidates each row keeps at most: int64 [rows, 1]."""
+        wishes = [sequence.params.top_k for sequence in self.sequences]
+        kept = [[min(k or self.vocab_size, self.vocab_size)] for k in wishes]
+        return torch.tensor(kept, device=self.device)
+
+    def counts(self, *, with_prompt: bool, last: int | None = None) -> Tensor:
+        """How often each token occurred: float32 [rows, vocab].
+
+        Counts the output, after the prompt if `with_prompt`; of these the `last` ones.
+        """
+        table = torch.zeros(self.num_rows, self.vocab_size)
+        for row, sequence in enumerate(self.sequences):
+            start = 0 if with_prompt else len(sequence.prompt_ids)
+            end = sequence.num_tokens
+            start = start if last is None else max(start, end - last)
+            ids = torch.tensor(sequence.ids_between(start, end), dtype=torch.int64)
+            table[row] = torch.bincount(ids, minlength=self.vocab_size)
+        return table.to(self.device)

@@ -1,0 +1,169 @@
+"""The sampling stages: each one takes logits and gives logits, one idea a function.
+
+A dropped token's logit is minus infinity, so the softmax of any stage's output is the
+distribution at that point, already renormalised. A stage only ever sees rows that use
+it. The invariant is that at least one token of each row survives every stage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from labkit.sampling.rows import LIMIT, SamplingRows, is_greedy
+from labkit.sequence import SamplingParams
+
+__all__ = [
+    "FREQUENCY_PENALTY",
+    "LOGIT_BIAS",
+    "MIN_P",
+    "PRESENCE_PENALTY",
+    "REPETITION_PENALTY",
+    "TEMPERATURE",
+    "TOP_K",
+    "TOP_P",
+    "TYPICAL",
+    "Stage",
+    "bounded",
+    "penalise_repetition",
+]
+
+NEUTRAL = SamplingParams()  # the defaults change nothing
+DROPPED = -torch.inf
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A named step from logits to logits; rows with neutral knobs pass it by."""
+
+    name: str
+    knobs: tuple[str, ...]  # fields of SamplingParams that switch it on
+    apply: Callable[[Tensor, SamplingRows], Tensor]
+    is_for_draw: bool = True  # False: it also moves the best token, so greedy needs it
+
+    def is_used(self, params: SamplingParams) -> bool:
+        """True where this stage would change a row with these `params`."""
+        if self.is_for_draw and is_greedy(params):
+            return False
+        return any(getattr(params, k) != getattr(NEUTRAL, k) for k in self.knobs)
+
+    def run(self, logits: Tensor, rows: SamplingRows) -> Tensor:
+        """Logits [rows, vocab] after this stage; the argument is not changed."""
+        users = [
+            row for row, seq in enumerate(rows.sequences) if self.is_used(seq.params)
+        ]
+        if not users:
+            return logits
+        if len(users) == rows.num_rows:
+            return self.apply(logits, rows)
+        return logits.index_copy(
+            0,
+            torch.tensor(users, device=rows.device),
+            self.apply(logits[users], rows.take(users)),
+        )
+
+
+def bounded(logits: Tensor) -> Tensor:
+    """Keep live logits within float32's reach; dropped ones stay dropped."""
+    return torch.where(logits == DROPPED, logits, logits.clamp(-LIMIT, LIMIT))
+
+
+def add_bias(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Add each row's biases to the logits of the tokens they name."""
+    triples = [
+        (row, token_id, min(max(bias, -LIMIT), LIMIT))
+        for row, sequence in enumerate(rows.sequences)
+        for token_id, bias in sequence.params.logit_bias
+    ]
+    places = torch.tensor([t[:2] for t in triples], device=rows.device)  # [biases, 2]
+    biases = torch.tensor([t[2] for t in triples], device=rows.device)
+    index = (places[:, 0], places[:, 1])
+    return bounded(logits.index_put(index, biases, accumulate=True))
+
+
+def penalise_repetition(logits: Tensor, rows: SamplingRows, seen: Tensor) -> Tensor:
+    """Divide positive and multiply negative logits of `seen` tokens [rows, vocab]."""
+    penalty = rows.column("repetition_penalty", lowest=1 / LIMIT)
+    penalised = torch.where(logits > 0, logits / penalty, logits * penalty)
+    return bounded(torch.where(seen, penalised, logits))
+
+
+def _repetition(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Repetition penalty over prompt and output (CTRL, arXiv 1909.05858)."""
+    return penalise_repetition(logits, rows, rows.counts(with_prompt=True) > 0)
+
+
+def _frequency(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Take off the penalty once for every occurrence in the output."""
+    counts = rows.counts(with_prompt=False)
+    return bounded(logits - rows.column("frequency_penalty") * counts)
+
+
+def _presence(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Take off the penalty once if the token occurs in the output at all."""
+    present = (rows.counts(with_prompt=False) > 0).float()
+    return bounded(logits - rows.column("presence_penalty") * present)
+
+
+def _temperature(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Divide by the temperature; with the best at 0 nothing can overflow upwards."""
+    best = logits.amax(dim=-1, keepdim=True)
+    return (logits - best) / rows.column("temperature")
+
+
+def _top_k(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Keep the k best; tokens that tie with the k-th are kept too."""
+    k = rows.top_k()
+    best = logits.topk(int(k.max()), dim=-1).values  # best first
+    return logits.masked_fill(logits < best.gather(1, k - 1), DROPPED)
+
+
+def _top_p(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Drop the tail: the least likely tokens whose mass together is at most 1 - p."""
+    rising, order = logits.sort(dim=-1, stable=True)  # worst first
+    tail = rising.softmax(dim=-1).cumsum(dim=-1)
+    is_dropped = tail <= 1 - rows.column("top_p")
+    is_dropped[:, -1] = False  # the best always survives
+    return logits.masked_fill(is_dropped.scatter(1, order, is_dropped), DROPPED)
+
+
+def _min_p(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Drop tokens less likely than min_p times the best (arXiv 2407.01082)."""
+    probs = logits.softmax(dim=-1)
+    floor = rows.column("min_p") * probs.amax(dim=-1, keepdim=True)
+    return logits.masked_fill(probs < floor, DROPPED)
+
+
+def _typical(logits: Tensor, rows: SamplingRows) -> Tensor:
+    """Keep tokens whose surprise is nearest the entropy (arXiv 2202.00666).
+
+    Nearest first until their mass reaches typical_p; ties with the last one are kept.
+    """
+    probs = logits.softmax(dim=-1)
+    entropy = torch.special.entr(probs).sum(dim=-1, keepdim=True)  # nats
+    distance = (-logits.log_softmax(dim=-1) - entropy).abs()  # inf where dropped
+    rising, order = distance.sort(dim=-1, stable=True)
+    mass = probs.gather(1, order).cumsum(dim=-1)
+    num_before = (mass < rows.column("typical_p")).sum(dim=-1, keepdim=True)
+    farthest = rising.gather(1, num_before.clamp(max=rows.vocab_size - 1))
+    return logits.masked_fill(distance > farthest, DROPPED)
+
+
+LOGIT_BIAS = Stage("logit_bias", ("logit_bias",), add_bias, is_for_draw=False)
+REPETITION_PENALTY = Stage(
+    "repetition_penalty", ("repetition_penalty",), _repetition, is_for_draw=False
+)
+FREQUENCY_PENALTY = Stage(
+    "frequency_penalty", ("frequency_penalty",), _frequency, is_for_draw=False
+)
+PRESENCE_PENALTY = Stage(
+    "presence_penalty", ("presence_penalty",), _presence, is_for_draw=False
+)
+TEMPERATURE = Stage("temperature", ("temperature",), _temperature)
+TOP_K = Stage("top_k", ("top_k",), _top_k)
+TOP_P = Stage("top_p", ("top_p",), _top_p)
+MIN_P = Stage("min_p", ("min_p",), _min_p)
+TYPICAL = Stage("typical", ("typical_p",), _typical)
