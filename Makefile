@@ -3,7 +3,7 @@ PYTHON ?= python3
 export PORT IP
 RUN = @command -v $(PYTHON) >/dev/null || \
 	{ echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }; \
-	PYTHONDONTWRITEBYTECODE=1 exec $(PYTHON) -m scripts
+	exec $(PYTHON) -m scripts
 
 .PHONY: help lab test check book js readme pins clean
 

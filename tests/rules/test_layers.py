@@ -1,0 +1,118 @@
+"""Each folder imports only what its row allows, so that a cycle cannot be written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.rules import layers, tree
+
+SOURCES = tree.python("labkit", "server")
+
+
+def test_there_are_sources_to_check() -> None:
+    assert len(SOURCES) > 20
+
+
+def test_labkits_table_names_only_earlier_rows() -> None:
+    order = list(layers.LABKIT)
+    for name, below in layers.LABKIT.items():
+        assert all(order.index(b) < order.index(name) for b in below), name
+
+
+def test_servers_table_names_only_earlier_rows() -> None:
+    order = list(layers.SERVER)
+    for name, (below, _) in layers.SERVER.items():
+        assert all(order.index(b) < order.index(name) for b in below), name
+
+
+def test_policies_of_the_server_never_import_each_other() -> None:
+    for name in (*layers.POLICIES, "dialects"):
+        assert not {*layers.POLICIES, "dialects"} & set(layers.SERVER[name][0])
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_imports_stay_below(path: Path) -> None:
+    assert layers.floor_faults(path, tree.read(path)) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_libraries_stay_in_their_files(path: Path) -> None:
+    assert layers.library_faults(path, tree.read(path)) == []
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=str)
+def test_environment_is_read_in_one_file(path: Path) -> None:
+    assert layers.environment_faults(path, tree.read(path)) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("labkit/clock.py", "from labkit.config import EngineConfig"),
+        ("labkit/text/sse.py", "def f():\n    from labkit.model import decoder"),
+        ("labkit/text/sse.py", "from ..engine import engine"),
+        ("labkit/text/sse.py", "from labkit import engine"),
+        ("labkit/widgets/a.py", "import labkit.engine.engine"),
+        ("labkit/book/start.py", "from server.app import create_app"),
+        (
+            "labkit/book/start.py",
+            "import importlib\nimportlib.import_module('server.x')",
+        ),
+        ("labkit/net/client.py", "from tests.support import x"),
+        ("labkit/misc/thing.py", ""),
+        ("server/limits.py", "from server.safety import screen"),
+        ("server/limits.py", "from labkit.engine.engine import Engine"),
+        ("server/dialects/openai.py", "from server.pipeline import answer"),
+        ("server/misc.py", ""),
+    ],
+)
+def test_an_import_that_reaches_up_is_found(name: str, source: str) -> None:
+    assert len(layers.floor_faults(Path(name), source)) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("labkit/text/sse.py", "from . import stop\nfrom labkit.text.stop import S"),
+        ("labkit/engine/engine.py", "from labkit.cache.block_pool import BlockPool"),
+        ("labkit/book/start.py", "from labkit import engine"),
+        ("server/app.py", "from server.pipeline import answer"),
+    ],
+)
+def test_an_import_that_stays_below_is_allowed(name: str, source: str) -> None:
+    assert layers.floor_faults(Path(name), source) == []
+
+
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [
+        ("labkit/cache/block_pool.py", "import torch"),
+        ("labkit/text/stop.py", "from tokenizers import Tokenizer"),
+        ("labkit/model/weights.py", "def f():\n    import transformers"),
+        ("labkit/widgets/bar.py", "import plotly.graph_objects as go"),
+        ("server/pipeline.py", "from fastapi import FastAPI"),
+        ("server/app.py", "import requests"),
+    ],
+)
+def test_a_library_in_the_wrong_file_is_found(name: str, source: str) -> None:
+    assert len(layers.library_faults(Path(name), source)) == 1
+
+
+def test_a_library_in_its_file_and_the_standard_library_are_allowed() -> None:
+    source = "import json\nimport torch\nfrom labkit import clock"
+    assert layers.library_faults(Path("labkit/engine/engine.py"), source) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "import os\nos.environ['A']",
+        "import os\nos.getenv('A')",
+        "from os import environ",
+    ],
+)
+def test_reading_the_environment_elsewhere_is_found(source: str) -> None:
+    assert len(layers.environment_faults(Path("server/app.py"), source)) == 1
+    assert layers.environment_faults(Path("server/settings.py"), source) == []
