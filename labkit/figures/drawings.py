@@ -1,0 +1,166 @@
+"""What a picture shows, as frozen values, before anyone decides how to draw it.
+
+Every drawing has a `title` that states the finding and an `alt` that gives the numbers
+in words; both travel with it wherever it is shown. The same value becomes a still
+(`stills.py`), a plotly figure or a widget's text summary, so these cannot disagree.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from labkit.records import Layer
+
+__all__ = [
+    "Bars",
+    "Chip",
+    "Drawing",
+    "LayerCell",
+    "Lines",
+    "Pin",
+    "Segment",
+    "Series",
+    "StreamDrawing",
+    "Table",
+    "TraceDrawing",
+    "Waterfall",
+    "WaterfallRow",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One line: a name, its points and the layer whose colour it takes."""
+
+    name: str
+    x: tuple[float, ...]
+    y: tuple[float, ...]
+    layer: Layer
+
+    def __post_init__(self) -> None:
+        assert len(self.x) == len(self.y), f"{self.name}: x and y differ in length"
+        assert self.x, f"{self.name}: a line needs at least one point"
+
+
+@dataclass(frozen=True, slots=True)
+class Lines:
+    """Series over common axes; titles of axes name the unit."""
+
+    title: str
+    alt: str
+    x_title: str
+    y_title: str
+    series: tuple[Series, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Bars:
+    """One horizontal bar a label, longest readable first."""
+
+    title: str
+    alt: str
+    labels: tuple[str, ...]
+    values: tuple[float, ...]
+    unit: str
+    layers: tuple[Layer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Rows of short texts under a head."""
+
+    title: str
+    alt: str
+    head: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of time on one layer."""
+
+    layer: Layer
+    start_ms: float
+    end_ms: float
+
+    @property
+    def ms(self) -> float:
+        """Length in milliseconds."""
+        return self.end_ms - self.start_ms
+
+
+@dataclass(frozen=True, slots=True)
+class Pin:
+    """A named moment."""
+
+    name: str
+    time_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class WaterfallRow:
+    """One part of a sum: when it ran and how much of the total is its own."""
+
+    name: str
+    layer: Layer
+    segments: tuple[Segment, ...]
+    ms: float
+    share: float  # of the total, 0 to 1
+
+
+@dataclass(frozen=True, slots=True)
+class Waterfall:
+    """Parts of a duration, in order of their start; the shares add up to 1."""
+
+    title: str
+    alt: str
+    total_ms: float
+    rows: tuple[WaterfallRow, ...]
+    pins: tuple[Pin, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class LayerCell:
+    """What one layer did in a request; `spans == 0` means it was not on the path."""
+
+    layer: Layer
+    name: str
+    ms: float
+    share: float  # of the request, 0 to 1
+    spans: int
+    num_bytes: int | None  # None where nothing was counted
+
+
+@dataclass(frozen=True, slots=True)
+class TraceDrawing:
+    """A request's life: one strip of time and twelve cells, one of them lit."""
+
+    title: str
+    alt: str
+    total_ms: float
+    segments: tuple[Segment, ...]
+    pins: tuple[Pin, ...]
+    cells: tuple[LayerCell, ...]
+    lit: Layer | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chip:
+    """A piece of text and when it arrived."""
+
+    text: str
+    time_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class StreamDrawing:
+    """Text pieces as chips, above the moments at which they arrived."""
+
+    title: str
+    alt: str
+    chips: tuple[Chip, ...]
+    pins: tuple[Pin, ...]
+    facts: tuple[tuple[str, str], ...]  # (name, value with unit)
+
+
+Drawing = Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing

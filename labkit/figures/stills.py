@@ -1,0 +1,86 @@
+"""Drawings as SVG stills: bars and tables here, other kinds in `still_*.py`.
+
+`svg(drawing)` is the one door. It never measures, rounds or decides what is shown: that
+is settled in the drawing. A kind that is missing here is a type error, not a blank.
+"""
+
+from __future__ import annotations
+
+from typing import assert_never
+
+from labkit.figures.drawings import (
+    Bars,
+    Drawing,
+    Lines,
+    StreamDrawing,
+    Table,
+    TraceDrawing,
+    Waterfall,
+)
+from labkit.figures.still_lines import draw_lines
+from labkit.figures.still_stream import draw_stream
+from labkit.figures.still_time import draw_trace, draw_waterfall
+from labkit.figures.svg import Canvas, label, measure, wrap
+
+__all__ = ["svg"]
+
+ROW = 26  # height of a bar or table row, px
+
+
+def svg(drawing: Drawing) -> str:
+    """The still of `drawing`: one SVG for light and dark pages."""
+    match drawing:
+        case Lines():
+            return draw_lines(drawing)
+        case Bars():
+            return _bars(drawing)
+        case Table():
+            return _table(drawing)
+        case Waterfall():
+            return draw_waterfall(drawing)
+        case TraceDrawing():
+            return draw_trace(drawing)
+        case StreamDrawing():
+            return draw_stream(drawing)
+        case _:
+            assert_never(drawing)
+
+
+def _bars(drawing: Bars) -> str:
+    height = 64 + ROW * len(drawing.values)
+    canvas = Canvas(640, height, drawing.title, drawing.alt)
+    canvas.head()
+    left = 28 + max(measure(text) for text in drawing.labels)
+    room = 640 - left - 96
+    top = max(drawing.values, default=0) or 1
+    for i, (text, value) in enumerate(zip(drawing.labels, drawing.values, strict=True)):
+        y = 48 + ROW * i
+        length = room * value / top
+        canvas.text((left - 10, y + 14), text, anchor="end")
+        canvas.rect((left, y, max(length, 1), 18), drawing.layers[i], radius=3)
+        shown = f"{label(value)} {drawing.unit}".strip()
+        canvas.text((left + length + 8, y + 14), shown, colour="mut")
+    return canvas.done()
+
+
+def _table(drawing: Table) -> str:
+    rows = [drawing.head, *drawing.rows]
+    columns = range(len(drawing.head))
+    wide = [max(measure(row[j]) for row in rows) + 28 for j in columns]
+    head = measure(drawing.title, 15) + 40
+    width = round(max(sum(wide) + 24, head, 360))
+    caption = wrap(drawing.alt, width - 32)
+    height = 62 + ROW * len(rows) + 17 * len(caption)
+    canvas = Canvas(width, height, drawing.title, drawing.alt)
+    canvas.head()
+    for i, row in enumerate(rows):
+        y = 62 + ROW * i
+        canvas.path(f"M16 {y + 8}H{width - 16}", "grid")
+        x = 16.0
+        for j in columns:
+            colour = "mut" if i == 0 else "fg"
+            canvas.text((x, y), row[j], colour=colour, face="plain" if i else "bold")
+            x += wide[j]
+    for k, line in enumerate(caption):
+        canvas.text((16, 66 + ROW * len(rows) + 17 * k), line, colour="mut")
+    return canvas.done()

@@ -1,0 +1,115 @@
+"""Who had the request at each moment: overlapping spans as one line of time.
+
+Where spans nest or overlap, the moment belongs to the one that began last: the
+innermost. So the parts never count twice and, with the gaps, add up to the whole.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from labkit.figures.drawings import LayerCell, Pin, Segment, TraceDrawing
+from labkit.figures.palette import NAMES, layer_title
+from labkit.records import Layer
+from labkit.trace import Span, Trace
+
+__all__ = ["Stretch", "innermost", "life", "pins_of"]
+
+PIN_NAMES = {
+    "first_chunk": "first chunk",
+    "first_token": "first token",
+    "first_text": "first text",
+    "finish": "finish",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Stretch:
+    """A moment of the request that belongs to one span."""
+
+    span: Span
+    start_s: float
+    end_s: float
+
+
+def innermost(spans: Sequence[Span], until_s: float) -> list[Stretch]:
+    """The line of time from 0 to `until_s`, each stretch with its innermost span."""
+    edges = {min(max(t, 0.0), until_s) for s in spans for t in (s.start_s, s.end_s)}
+    times = sorted(edges)
+    line: list[Stretch] = []
+    for start, end in pairwise(times):
+        active = [s for s in spans if s.start_s <= start and s.end_s >= end]
+        if not active:
+            continue
+        owner = max(active, key=lambda s: (s.start_s, -s.end_s))
+        if line and line[-1].span is owner and line[-1].end_s == start:
+            line[-1] = Stretch(owner, line[-1].start_s, end)
+        else:
+            line.append(Stretch(owner, start, end))
+    return line
+
+
+def pins_of(trace: Trace, names: Iterable[str]) -> tuple[Pin, ...]:
+    """The first mark of each name, as a pin; names that are not there are left out."""
+    found = ((name, trace.marks_named(name)) for name in names)
+    return tuple(
+        Pin(PIN_NAMES.get(name, name), _ms(marks[0].time_s))
+        for name, marks in found
+        if marks
+    )
+
+
+def life(trace: Trace, lit: Layer | None = None) -> TraceDrawing:
+    """The whole request as a strip of time and one cell a layer."""
+    line = innermost(trace.spans, trace.end_s)
+    cells = tuple(_cell(layer, trace, line) for layer in Layer)
+    return TraceDrawing(
+        title=f"One request, twelve layers, {trace.end_s * 1000:,.1f} ms",
+        alt=_alt(cells, lit),
+        total_ms=_ms(trace.end_s),
+        segments=_segments(line),
+        pins=pins_of(trace, ("first_text", "finish")),
+        cells=cells,
+        lit=lit,
+    )
+
+
+def _segments(line: Sequence[Stretch]) -> tuple[Segment, ...]:
+    """Stretches as segments, neighbours of one layer joined."""
+    joined: list[Segment] = []
+    for stretch in line:
+        layer, start = stretch.span.layer, _ms(stretch.start_s)
+        end = _ms(stretch.end_s)
+        if joined and joined[-1].layer is layer and joined[-1].end_ms == start:
+            joined[-1] = Segment(layer, joined[-1].start_ms, end)
+        else:
+            joined.append(Segment(layer, start, end))
+    return tuple(joined)
+
+
+def _cell(layer: Layer, trace: Trace, line: Sequence[Stretch]) -> LayerCell:
+    own_s = sum(s.end_s - s.start_s for s in line if s.span.layer is layer)
+    spans = [s for s in trace.spans if s.layer is layer]
+    counted = [s.attrs["bytes"] for s in spans if isinstance(s.attrs.get("bytes"), int)]
+    total = trace.end_s or 1.0
+    return LayerCell(
+        layer=layer,
+        name=NAMES[layer],
+        ms=_ms(own_s),
+        share=round(own_s / total, 4),
+        spans=len(spans),
+        num_bytes=sum(int(n) for n in counted if n is not None) if counted else None,
+    )
+
+
+def _alt(cells: Sequence[LayerCell], lit: Layer | None) -> str:
+    used = sorted((c for c in cells if c.spans), key=lambda c: -c.ms)
+    parts = "; ".join(f"{c.name} {c.ms:,.1f} ms" for c in used) or "nothing recorded"
+    here = f" This chapter: layer {layer_title(lit)}." if lit is not None else ""
+    return f"Time by layer, longest first: {parts}.{here}"
+
+
+def _ms(seconds: float) -> float:
+    return round(seconds * 1000, 3)

@@ -1,0 +1,17 @@
+"""The book's widgets; each takes records or a one-method source, never an engine.
+
+| class | shows |
+|---|---|
+| `TraceBar(trace, lit)` | a request's life in twelve layers |
+| `StreamView(source, messages, **knobs)` | tokens arriving and their stamps |
+| `SSEInspector(recordings, relay)` | bytes, frames and events under faults |
+| `TTFTWaterfall(traces)` | the parts of the time to first text |
+| `MarkdownRace(text)` | what three ways to render a stream cost |
+
+`labkit.widgets.figure.LiteFigure` is apart: it imports plotly, which takes its time.
+"""
+
+from labkit.widgets.base import LabWidget
+from labkit.widgets.trace_bar import TraceBar
+
+__all__ = ["LabWidget", "TraceBar"]

@@ -1,0 +1,93 @@
+"""What all widgets share: one script, one style, one lock, a still, no stray keywords.
+
+A widget's page code is `static/lab.js` and its own `static/NAME.js` joined into one
+module: no relative imports, no CDN. Messages from the page may arrive on another thread
+while a cell runs, so everything that they touch is done under `self._lock`. It refuses
+keywords that a widget does not have and messages that it does not know.
+"""
+
+from __future__ import annotations
+
+import inspect
+import threading
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from labkit.config import reject_unknown
+from labkit.errors import ConfigError
+from labkit.figures.palette import css_variables
+from labkit.widgets.assets import digest, read
+from labkit.widgets.still import StillMixin
+
+try:
+    import anywidget
+except ModuleNotFoundError as error:
+    raise ConfigError(
+        f"labkit.widgets needs the package {error.name!r}, which is not installed: "
+        "pip install 'labkit[book]'"
+    ) from error
+
+__all__ = ["LabWidget", "Message"]
+
+STATIC = Path(__file__).parent / "static"
+Message = Mapping[str, Any]
+
+
+class LabWidget(StillMixin, anywidget.AnyWidget):
+    """Base of the book's widgets: `class TraceBar(LabWidget, page="trace_bar")`.
+
+    `page` names the pair of files in `static/`. A subclass defines `record()` and, if
+    its page sends messages, `handle(op, message)`.
+    """
+
+    def __init_subclass__(cls, page: str | None = None, **kwargs: Any) -> None:
+        if page is not None:
+            cls._esm = _joined("lab.js", f"{page}.js")
+            cls._css = css_variables() + _joined("lab.css", f"{page}.css")
+        super().__init_subclass__(**kwargs)
+
+    def __init__(self, unknown: Mapping[str, object], **traits: Any) -> None:
+        names = inspect.signature(type(self).__init__).parameters
+        known = [name for name in names if name not in {"self", "unknown"}]
+        reject_unknown(unknown, known, type(self).__name__)
+        self._lock = threading.RLock()
+        super().__init__(**traits)
+        self.on_msg(self._receive)
+
+    def handle(self, op: str, message: Message) -> None:
+        """Act on a message of the page; called with the lock held."""
+        raise ConfigError(f"{type(self).__name__} knows no message {op!r}: {message}")
+
+    def set_state(self, sync_data: Mapping[str, Any]) -> None:
+        """Take the page's changes under the lock (they come on another thread)."""
+        with self._lock:
+            super().set_state(sync_data)
+
+    def tell(self, op: str, buffers: Sequence[bytes] = (), **values: Any) -> None:
+        """Send the page a message that is no state."""
+        self.send({"op": op, **values}, list(buffers))
+
+    def _receive(self, _: object, content: object, buffers: object) -> None:
+        if not isinstance(content, dict) or not isinstance(content.get("op"), str):
+            return  # not from our own page code
+        with self._lock:
+            if content["op"] == "asset":
+                self._serve(content)
+            else:
+                self.handle(content["op"], content)
+
+    def _serve(self, message: Message) -> None:
+        """Answer a request for a vendor file; the page keeps it for all widgets."""
+        name = str(message.get("name"))
+        try:
+            data = read(name)
+        except ConfigError as error:
+            self.tell("asset", id=message.get("id"), name=name, error=str(error))
+            return
+        sha = digest(name)
+        self.tell("asset", [data], id=message.get("id"), name=name, digest=sha)
+
+
+def _joined(*names: str) -> str:
+    return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
