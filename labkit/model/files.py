@@ -53,7 +53,7 @@ def replacing(path: Path) -> Iterator[IO[bytes]]:
         handle, name = tempfile.mkstemp(".part", f".{path.name}.", path.parent)
         draft = Path(name)
         try:
-            with os.fdopen(handle, "wb") as file:
+            with os.fdopen(handle, "w+b") as file:
                 _remove_stale(draft)
                 yield file
                 file.flush()
