@@ -50,7 +50,8 @@ def write_overrides(prefix: Path) -> Path:
 
 def fetch_weights(root: Path, python: Path) -> bool:
     """Fetch the model's weights, showing progress; False, and a line, without them."""
-    if subprocess.call([python, "-m", "labkit.model.fetch"], cwd=root) == 0:
+    fetch = [str(python), "-m", "labkit.model.fetch"]
+    if subprocess.call(fetch, cwd=root, stdout=subprocess.DEVNULL) == 0:
         return True
     say("Without weights recorded figures work and live cells do not.")
     return False
@@ -111,10 +112,11 @@ def command(python: Path, port: int, ip: str) -> list[str]:
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,
         "ServerApp.open_browser": False,
+        "LanguageServerManager.autodetect": False,  # looks for servers on each start
         "ServerApp.allow_root": os.geteuid() == 0,  # containers often run as root
     }
     words = [f"--{name}={value}" for name, value in flags.items()]
-    return [str(python), "-m", "jupyterlab", *words]
+    return [str(python), "-m", "scripts.jupyter", *words]
 
 
 def environ(python: Path, token: str) -> dict[str, str]:
@@ -146,6 +148,9 @@ def serve(root: Path, python: Path, wish: int | None, ip: str) -> int:
         say(f"\n    http://{host}:{port}/{first_page(root)}?token={token}\n")
         say("Open it in a browser. Ctrl-C here ends JupyterLab.")
         return process.wait()
+    except KeyboardInterrupt:
+        say("\nJupyterLab has ended.")
+        return 0
     finally:
         end(process)
 
