@@ -1,0 +1,180 @@
+"""Every committed chapter is one clean run of its source and reads without a kernel."""
+
+from __future__ import annotations
+
+import copy
+from pathlib import Path
+from typing import Any
+
+import jupytext
+import nbformat
+import pytest
+
+import labkit.widgets
+from labkit.book import Lab
+from labkit.widgets import LabWidget
+from tests.rules import names, notebooks
+from tests.rules.tree import ROOT
+
+CHAPTERS = sorted((ROOT / "chapters").glob("[0-9]*.ipynb"))
+SOURCES = sorted((ROOT / "chapters" / "src").glob("[0-9]*.py"))
+WIDGETS = {
+    name
+    for name in labkit.widgets.__all__
+    if isinstance(kind := getattr(labkit.widgets, name), type)
+    and issubclass(kind, LabWidget)
+    and kind is not LabWidget
+}
+
+
+def code(source: str, count: int, **extra: Any) -> dict[str, Any]:
+    cell = {"cell_type": "code", "id": f"c{count}", "metadata": {}, "source": source}
+    return {**cell, "execution_count": count, "outputs": [], **extra}
+
+
+def prose(source: str) -> dict[str, Any]:
+    return {"cell_type": "markdown", "id": "p", "metadata": {}, "source": source}
+
+
+def good() -> notebooks.Notebook:
+    """A small notebook without a fault."""
+    cells = [code("lab = start(chapter=3)", 1), prose("Five words are not many.")]
+    cells.append(code("A()\nB()\n" + "claim('x', True)\n" * 5, 2))
+    return {"cells": cells, "metadata": {"kernelspec": {}}, "nbformat": 4}
+
+
+def changed(index: int, **changes: Any) -> notebooks.Notebook:
+    notebook = copy.deepcopy(good())
+    notebook["cells"][index].update(changes)
+    return notebook
+
+
+def test_every_source_has_its_notebook() -> None:
+    assert SOURCES
+    assert [p.stem for p in SOURCES] == [p.stem for p in CHAPTERS]
+
+
+@pytest.mark.parametrize("path", CHAPTERS, ids=lambda p: p.stem)
+class TestChapter:
+    def test_is_a_valid_notebook(self, path: Path) -> None:
+        nbformat.validate(nbformat.read(path, as_version=4))
+
+    def test_equals_its_source(self, path: Path) -> None:
+        source = jupytext.read(path.parent / "src" / f"{path.stem}.py")
+        assert notebooks.pairing_faults(notebooks.load(path), source) == []
+
+    def test_is_one_clean_run(self, path: Path) -> None:
+        assert notebooks.form_faults(notebooks.load(path)) == []
+
+    def test_has_short_cells(self, path: Path) -> None:
+        assert notebooks.budget_faults(notebooks.load(path)) == []
+
+    def test_is_small_and_the_same_on_every_machine(self, path: Path) -> None:
+        assert notebooks.size_faults(path.read_text(encoding="utf-8")) == []
+
+    def test_starts_its_own_chapter(self, path: Path) -> None:
+        assert notebooks.start_faults(notebooks.load(path), path.stem) == []
+
+    def test_has_claims_and_widgets(self, path: Path) -> None:
+        assert notebooks.content_faults(notebooks.load(path), WIDGETS) == []
+
+    def test_uses_names_that_exist(self, path: Path) -> None:
+        cells = notebooks.code_cells(notebooks.load(path))
+        sources = [notebooks.text_of(cell) for cell in cells]
+        assert [f for s in sources for f in names.name_faults(s, Lab)] == []
+
+
+def test_first_cells_differ_in_the_number_only() -> None:
+    assert len({notebooks.first_cell(notebooks.load(path)) for path in CHAPTERS}) == 1
+
+
+def test_chapters_together_are_small() -> None:
+    total = sum(path.stat().st_size for path in CHAPTERS)
+    assert total <= notebooks.MAX_BYTES_TOGETHER
+
+
+def test_a_good_notebook_has_no_fault() -> None:
+    assert notebooks.form_faults(good()) == []
+    assert notebooks.budget_faults(good()) == []
+    assert notebooks.start_faults(good(), "03_gateway") == []
+    assert notebooks.content_faults(good(), {"A", "B"}) == []
+    assert notebooks.pairing_faults(good(), good()) == []
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        changed(2, execution_count=7),
+        changed(1, metadata={"collapsed": True}),
+        {**good(), "metadata": {"widgets": {}}},
+        changed(0, outputs=[{"output_type": "error", "ename": "ValueError"}]),
+        changed(
+            0,
+            outputs=[
+                {
+                    "output_type": "display_data",
+                    "data": {"application/vnd.jupyter.widget-view+json": {}},
+                }
+            ],
+        ),
+    ],
+    ids=["count", "cell-metadata", "widget-state", "error", "widget-view"],
+)
+def test_an_unclean_run_is_found(notebook: notebooks.Notebook) -> None:
+    assert len(notebooks.form_faults(notebook)) == 1
+
+
+@pytest.mark.parametrize(
+    "notebook",
+    [
+        changed(0, source="x\n" * 21),
+        changed(0, source="x" * 89),
+        changed(1, source="word " * 121),
+    ],
+    ids=["lines", "columns", "words"],
+)
+def test_a_cell_over_its_budget_is_found(notebook: notebooks.Notebook) -> None:
+    assert len(notebooks.budget_faults(notebook)) == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "x" * 400_001,
+        "<Thing object at 0xdeadbeef>",
+        "Traceback (most recent call last)",
+        'open("/home/ann/x")',
+        "/tmp/ipykernel_12/3.py",
+    ],
+)
+def test_what_differs_from_run_to_run_is_found(text: str) -> None:
+    assert notebooks.size_faults(text)
+
+
+def test_a_relative_path_and_a_web_address_are_allowed() -> None:
+    assert notebooks.size_faults("data/home/x.json https://example.org/home/x") == []
+
+
+def test_a_wrong_chapter_number_is_found() -> None:
+    assert len(notebooks.start_faults(good(), "04_safety")) == 1
+
+
+def test_too_few_claims_or_widgets_are_found() -> None:
+    assert len(notebooks.content_faults(changed(2, source="pass"), {"A", "B"})) == 2
+
+
+def test_a_changed_source_is_found() -> None:
+    assert len(notebooks.pairing_faults(good(), changed(0, source="y"))) == 1
+    shorter = {**good(), "cells": good()["cells"][:1]}
+    assert len(notebooks.pairing_faults(good(), shorter)) == 1
+
+
+def test_a_name_that_does_not_exist_is_found() -> None:
+    class Handle:
+        engine: object
+
+        def source(self) -> None: ...
+
+    assert names.name_faults("%pip install x\nlab.source; lab.engine", Handle) == []
+    assert len(names.name_faults("lab.sauce", Handle)) == 1
+    assert len(names.name_faults("from labkit.clock import Sundial", Handle)) == 1
