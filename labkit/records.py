@@ -139,6 +139,7 @@ class StepReport:
     computed_s: float  # logits are there
     sampled_s: float  # tokens are chosen
     ended_s: float  # text is decoded, sequences are settled
+    error: str | None = None  # what made the step fail; its requests ended by it
 
 
 @dataclass(frozen=True, slots=True)

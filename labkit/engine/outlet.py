@@ -1,0 +1,80 @@
+"""The text side of one sequence: tokens in, text that may be shown out.
+
+Joins the detokenizer, which holds back half characters, to the stop matcher, which
+holds back what may become a stop string. It decides when a text is complete, but never
+computes or schedules. The invariant: the last event carries all text still held.
+"""
+
+from __future__ import annotations
+
+from labkit.records import TokenEvent
+from labkit.sampling.pipeline import Watch
+from labkit.sequence import FinishReason, Sequence
+from labkit.text.detokenizer import StreamDetokenizer
+from labkit.text.stop import StopMatcher
+from labkit.text.tokenizer import Tokenizer
+
+__all__ = ["Outlet"]
+
+
+class Outlet:
+    """A sequence on its way out, and the observer of its sampling, if it has one."""
+
+    def __init__(
+        self,
+        sequence: Sequence,
+        tokenizer: Tokenizer,
+        max_context: int,
+        watch: Watch | None = None,
+    ) -> None:
+        self.sequence = sequence
+        self.watch = watch
+        ignore_eos = sequence.params.ignore_eos
+        self._end_ids = frozenset[int]() if ignore_eos else tokenizer.eos_ids
+        self._max_context = max_context  # tokens
+        self._characters = StreamDetokenizer(tokenizer.token_bytes)
+        self._stops = StopMatcher(sequence.params.stop)
+
+    def emit(self, step: int, time_s: float) -> TokenEvent:
+        """The event of the sequence's newest token, with the text that it sets free."""
+        token_id = self.sequence.output_ids[-1]
+        is_end = token_id in self._end_ids  # no text of the answer, and not counted
+        text = "" if is_end else self._stops.feed(self._characters.feed(token_id))
+        finish = FinishReason.STOP if is_end else self._finish()
+        return TokenEvent(
+            request=self.sequence.request,
+            step=step,
+            index=len(self.sequence.output_ids) - 1,
+            token_id=token_id,
+            text=text + self._flush() if finish else text,
+            time_s=time_s,
+            finish=finish,
+            is_counted=not is_end,
+        )
+
+    def farewell(self, reason: FinishReason, step: int, time_s: float) -> TokenEvent:
+        """The last event of a sequence that is cut off: no token, the held text."""
+        return TokenEvent(
+            request=self.sequence.request,
+            step=step,
+            index=len(self.sequence.output_ids),
+            token_id=None,
+            text=self._flush(),
+            time_s=time_s,
+            finish=reason,
+            is_counted=False,
+        )
+
+    def _finish(self) -> FinishReason | None:
+        """Why the sequence ends with its newest token, or None if it goes on."""
+        sequence = self.sequence
+        if self._stops.matched is not None:
+            return FinishReason.STOP
+        is_used_up = len(sequence.output_ids) >= sequence.params.max_tokens
+        if is_used_up or sequence.num_tokens >= self._max_context:
+            return FinishReason.LENGTH
+        return None
+
+    def _flush(self) -> str:
+        """All that was held back; nothing once a stop string is complete."""
+        return self._stops.feed(self._characters.flush()) + self._stops.flush()
