@@ -13,5 +13,6 @@
 
 from labkit.widgets.base import LabWidget
 from labkit.widgets.trace_bar import TraceBar
+from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
-__all__ = ["LabWidget", "TraceBar"]
+__all__ = ["LabWidget", "TTFTWaterfall", "TraceBar"]

@@ -1,0 +1,123 @@
+"""What rendering a growing Markdown text costs, strategy by strategy, chunk by chunk.
+
+A `Race` is measured in a page (milliseconds, DOM nodes) or counted without one; the
+lines of `race_lines()` are cumulative, so a straight line means constant cost a chunk.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from labkit.figures.drawings import Lines, Series
+from labkit.figures.palette import LIGHT
+from labkit.records import Layer
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
+
+__all__ = ["Lane", "Race", "figure", "race_lines"]
+
+LANE_LAYERS = (Layer.STREAMING, Layer.NETWORK, Layer.SAMPLING, Layer.CACHE)
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One strategy: totals after each of the race's `seen` counts of characters."""
+
+    name: str
+    ms: tuple[float, ...]  # cumulative time in the page; () where none was measured
+    nodes: tuple[int, ...]  # cumulative DOM nodes added or changed
+    parsed: tuple[int, ...] = ()  # cumulative characters given to a parser
+
+
+@dataclass(frozen=True, slots=True)
+class Race:
+    """All strategies over the same text in the same pieces."""
+
+    chunk_chars: int
+    num_chunks: int
+    seen: tuple[int, ...]  # characters of the answer so far, at each point
+    lanes: tuple[Lane, ...]
+
+    def __post_init__(self) -> None:
+        for lane in self.lanes:
+            for series in (lane.ms, lane.nodes, lane.parsed):
+                fits = len(series) in (0, len(self.seen))
+                assert fits, (
+                    f"{lane.name}: {len(series)} values, {len(self.seen)} points"
+                )
+
+
+UNITS = {
+    "ms": "milliseconds",
+    "nodes": "DOM nodes written",
+    "parsed": "characters parsed",
+}
+
+
+def race_lines(race: Race, what: str = "ms") -> Lines:
+    """Cumulative `what` ("ms", "nodes" or "parsed") over characters seen."""
+    assert what in UNITS, f"what={what!r}: use one of {', '.join(UNITS)}"
+    series = [
+        Series(lane.name, tuple(map(float, race.seen)), _values(lane, what), layer)
+        for lane, layer in zip(race.lanes, LANE_LAYERS, strict=False)
+        if _values(lane, what)
+    ]
+    return Lines(
+        title=_title(race, series, what),
+        alt=_alt(race, series, what),
+        x_title=f"characters of the answer so far, {race.chunk_chars} a chunk",
+        y_title=f"{UNITS[what]}, added up",
+        series=tuple(series),
+    )
+
+
+def _values(lane: Lane, what: str) -> tuple[float, ...]:
+    chosen: Sequence[float] = getattr(lane, what)
+    return tuple(float(value) for value in chosen)
+
+
+def _title(race: Race, series: Sequence[Series], what: str) -> str:
+    if len(series) < 2:
+        return f"{UNITS[what].capitalize()} over {race.num_chunks} chunks"
+    most = max(series, key=lambda s: s.y[-1])
+    least = min(series, key=lambda s: s.y[-1])
+    if least.y[-1] <= 0:
+        return f"{most.name} writes most: {most.y[-1]:,.0f} {UNITS[what]}"
+    times = most.y[-1] / least.y[-1]
+    return f"{most.name} takes {times:,.1f} times the {UNITS[what]} of {least.name}"
+
+
+def _alt(race: Race, series: Sequence[Series], what: str) -> str:
+    ends = "; ".join(f"{s.name} {s.y[-1]:,.1f}" for s in series) or "nothing measured"
+    chars = race.seen[-1] if race.seen else 0
+    head = f"After {chars:,} characters in {race.num_chunks:,} chunks"
+    return f"{head}, {UNITS[what]}: {ends}."
+
+
+def figure(drawing: Lines) -> go.Figure:
+    """The lines as a plotly figure, each named at its own end."""
+    import plotly.graph_objects as go  # noqa: PLC0415  seconds to import
+
+    picture = go.Figure()
+    for series in drawing.series:
+        colour = LIGHT[series.layer]
+        picture.add_scatter(
+            x=series.x, y=series.y, name=series.name, line_color=colour, mode="lines"
+        )
+        picture.add_annotation(
+            x=series.x[-1],
+            y=series.y[-1],
+            text=series.name,
+            xanchor="left",
+            showarrow=False,
+            font_color=colour,
+        )
+    picture.update_layout(
+        title=drawing.title, showlegend=False, height=420, margin_r=150
+    )
+    picture.update_xaxes(title=drawing.x_title)
+    picture.update_yaxes(title=drawing.y_title, rangemode="tozero")
+    return picture
