@@ -1,0 +1,64 @@
+"""`python -m server`: the companion server as a process.
+
+Command-line options win over `LAB_…` variables. What cannot work is one sentence on
+stderr and exit code 1; Ctrl-C ends quietly.
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+
+from labkit.clock import SystemClock
+from labkit.errors import LabError
+from server.app import create_app
+from server.backend import EmbeddedEngine, load_engine
+from server.listen import LabServer, bind, url_of
+from server.settings import Settings
+
+__all__ = ["main"]
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Serve until told to stop; the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        settings = _settings(options)
+        sock = bind(settings.host, settings.port)
+    except LabError as error:
+        print(error, file=sys.stderr)  # noqa: T201  # this is the command's answer
+        return 1
+    backend = EmbeddedEngine(partial(load_engine, settings))
+    app = create_app(settings, backend, SystemClock())
+    server = LabServer(
+        app, backend, settings, announce=options.announce, parent=options.parent
+    )
+    print(f"labkit server on {url_of(sock)} (Ctrl-C stops it)", flush=True)  # noqa: T201  # said to the user
+    with suppress(KeyboardInterrupt):
+        server.run(sockets=[sock])
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("python -m server", description=__doc__)
+    parser.add_argument("--host", help="address to listen on (LAB_HOST)")
+    parser.add_argument("--port", type=int, help="port, 0 for a free one (LAB_PORT)")
+    parser.add_argument("--announce", type=Path, help="write the URL to this file")
+    parser.add_argument("--parent", type=int, help="stop when this process is gone")
+    return parser
+
+
+def _settings(options: argparse.Namespace) -> Settings:
+    given = {"host": options.host, "port": options.port}
+    return replace(
+        Settings.from_env(), **{k: v for k, v in given.items() if v is not None}
+    )
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

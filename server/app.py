@@ -1,0 +1,84 @@
+"""The app: endpoints, error shapes and the outer ring, put together once.
+
+Refuses to know where settings, engine and time come from; they are given. Every error,
+of the router's too, leaves in the OpenAI shape.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import HTTPException
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import Response
+
+from labkit.clock import Clock
+from labkit.errors import LabError
+from server.backend import Backend
+from server.errors import ClientGone, Problem, problem_of
+from server.http.edge import Edge
+from server.pipeline import Desk
+from server.routes import all_routes, problem_reply
+from server.runs import Runs
+from server.settings import Settings
+from server.telemetry import Shelf
+
+__all__ = ["create_app"]
+
+OWN_HEADERS = ["X-Request-Id", "Server-Timing", "Retry-After", "Retry-After-Ms"]
+
+
+def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
+    """The server as an ASGI app; the backend starts and stops with it."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        backend.start()
+        yield
+        await asyncio.to_thread(backend.close, settings.shutdown_s)
+
+    app = FastAPI(
+        title="labkit",
+        lifespan=lifespan,
+        docs_url=None,  # the pages load scripts from another site
+        redoc_url=None,
+        openapi_url=None,
+    )
+    shelf = Shelf(settings.max_traces)
+    app.state.desk = Desk(settings, backend, clock, Runs(), shelf)
+    app.state.started_unix = int(clock.unix())
+    app.include_router(all_routes())
+    app.add_exception_handler(LabError, _on_error)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(Exception, _on_error)
+    if settings.allowed_origins:
+        app.add_middleware(
+            CORSMiddleware,
+            allow_origins=settings.allowed_origins,
+            allow_methods=["GET", "POST"],
+            allow_headers=["*"],
+            expose_headers=OWN_HEADERS,
+        )
+    app.add_middleware(Edge, clock=clock, allowed_origins=settings.allowed_origins)
+    return app
+
+
+async def _on_error(_: Request, error: Exception) -> Response:
+    if isinstance(error, ClientGone):
+        return Response(status_code=499)  # goes nowhere: the connection is closed
+    return problem_reply(problem_of(error))
+
+
+async def _on_http(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException), "registered for this kind only"
+    where = f"{request.method} {request.url.path[:80]}"
+    texts = {404: f"no endpoint {where}", 405: f"{where} is not offered"}
+    codes = {404: "not_found", 405: "method_not_allowed"}
+    status = error.status_code
+    text = texts.get(status, str(error.detail))
+    reply = problem_reply(Problem(status, text, code=codes.get(status)))
+    reply.headers.update(error.headers or {})
+    return reply

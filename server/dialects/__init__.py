@@ -1,0 +1,1 @@
+"""Wire dialects: pure translators between a vendor's bytes and the neutral events."""

@@ -1,0 +1,1 @@
+"""HTTP before any dialect: heads, bodies, origins, departures. No FastAPI here."""

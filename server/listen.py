@@ -1,0 +1,134 @@
+"""From settings to a listening process: bind, announce, serve, clean up.
+
+The port is bound before anything slow happens, so that a taken one is told at once. The
+discovery file appears when the model has been loaded (or has failed to: /health then
+says why) and is gone when the server is.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import json
+import os
+import socket
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from labkit.errors import ConfigError
+from server.backend import Backend, BackendState
+from server.http.guard import guarded_protocol
+from server.settings import Settings
+
+__all__ = ["LabServer", "bind", "is_alive", "url_of"]
+
+LOOK_EVERY_S = 0.1  # s between looks at the model and at the parent
+
+
+def bind(host: str, port: int) -> socket.socket:
+    """A socket bound to `host` and `port`; `ConfigError` says why it cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_STREAM)
+    if os.name == "posix":  # a port in TIME_WAIT is free; on Windows the flag steals
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        sock.bind((host, port))
+        sock.listen(128)
+    except OSError as error:
+        sock.close()
+        raise ConfigError(_no_port(host, port, error)) from None
+    sock.setblocking(False)
+    return sock
+
+
+def _no_port(host: str, port: int, error: OSError) -> str:
+    if error.errno == errno.EADDRINUSE:
+        return (
+            f"port {port} on {host} is taken: stop the program that has it or choose "
+            f"another, as in `python -m server --port {port + 1}` (0 takes a free one)"
+        )
+    if error.errno == errno.EACCES:
+        return f"port {port} is reserved for the administrator: use one above 1023"
+    return f"cannot listen on {host}:{port}: {error.strerror}; check LAB_HOST"
+
+
+def url_of(sock: socket.socket) -> str:
+    """The address that clients on this machine can use."""
+    host, port = sock.getsockname()[:2]
+    host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # compared, not bound
+    return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
+
+
+def is_alive(pid: int) -> bool:
+    """Whether a process of this id exists (POSIX)."""
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+class LabServer(uvicorn.Server):
+    """uvicorn with our protocol, a discovery file and a parent to follow."""
+
+    def __init__(
+        self,
+        app: Any,
+        backend: Backend,
+        settings: Settings,
+        *,
+        announce: Path | None = None,
+        parent: int | None = None,
+    ) -> None:
+        config = uvicorn.Config(
+            app,
+            http=guarded_protocol(settings.header_timeout_s),
+            ws="none",
+            loop="asyncio",
+            lifespan="on",
+            log_level="warning",
+            access_log=False,  # paths and headers are nobody's business
+            server_header=False,
+            timeout_graceful_shutdown=max(1, round(settings.shutdown_s)),
+        )
+        super().__init__(config)
+        self._backend = backend
+        self._shutdown_s = settings.shutdown_s
+        self._announce = announce
+        self._parent = parent
+        self._chores: list[asyncio.Task[None]] = []
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Start to listen, then look after the file and the parent."""
+        await super().startup(sockets)
+        if self._announce is not None and sockets:
+            chore = self._announce_when_loaded(self._announce, url_of(sockets[0]))
+            self._chores.append(asyncio.create_task(chore))
+        if self._parent is not None:
+            self._chores.append(asyncio.create_task(self._follow(self._parent)))
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Withdraw the file, end all runs, then close what is open."""
+        for chore in self._chores:
+            chore.cancel()
+        if self._announce is not None:
+            self._announce.unlink(missing_ok=True)
+        await asyncio.to_thread(self._backend.close, self._shutdown_s)
+        await super().shutdown(sockets)
+
+    async def _announce_when_loaded(self, path: Path, url: str) -> None:
+        while self._backend.status().state is BackendState.LOADING:  # noqa: ASYNC110  # a thread sets it
+            await asyncio.sleep(LOOK_EVERY_S)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        draft = path.with_name(f"{path.name}.{os.getpid()}")
+        draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
+        draft.replace(path)
+
+    async def _follow(self, pid: int) -> None:
+        while is_alive(pid):  # noqa: ASYNC110  # no event tells of it
+            await asyncio.sleep(LOOK_EVERY_S)
+        self.should_exit = True

@@ -1,0 +1,153 @@
+"""A run's engine steps → the events that clients see.
+
+Text goes out as soon as the engine releases it, a token's score with the text that it
+helped to release, a ping where nothing went out for a while. Every stream ends in
+exactly one `Ended` or `Failed`; nothing comes after it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+
+from labkit.clock import Clock
+from labkit.errors import LabError
+from labkit.records import TokenEvent, Usage
+from labkit.sequence import FinishReason
+from server.backend import Run
+from server.chat import (
+    Advance,
+    Ended,
+    Failed,
+    Ping,
+    StreamEvent,
+    TextPiece,
+    TokenScore,
+)
+from server.errors import Kind, Problem, problem_of
+from server.telemetry import RunTrace
+
+__all__ = ["Pieces", "Pulse", "Tally", "safely", "streamed"]
+
+Spell = Callable[[int], tuple[str, bytes | None]]  # token id → its text and bytes
+ENGINE_FAILED = Problem(
+    500,
+    "the engine failed on this request; try again",
+    Kind.SERVER,
+    code="engine_error",
+)
+
+
+class Pieces:
+    """Token events → text pieces, with scores where they are wanted."""
+
+    def __init__(self, spell: Spell, *, with_scores: bool) -> None:
+        self._spell = spell
+        self._with_scores = with_scores
+        self._unsaid: list[TokenScore] = []  # tokens whose text is still held back
+
+    def feed(self, event: TokenEvent) -> TextPiece | None:
+        """The piece to show now; None where the text is still held back."""
+        if self._with_scores and event.is_counted and event.token_id is not None:
+            top = tuple(self._score(token, value) for token, value in event.top)
+            self._unsaid.append(self._score(event.token_id, event.logprob, top))
+        if not event.text:
+            return None
+        scores, self._unsaid = tuple(self._unsaid), []
+        return TextPiece(event.text, scores)
+
+    def _score(
+        self, token_id: int, logprob: float | None, top: tuple[TokenScore, ...] = ()
+    ) -> TokenScore:
+        text, raw = self._spell(token_id)
+        value = float("-inf") if logprob is None else logprob
+        return TokenScore(text, raw, value, top)
+
+
+class Pulse:
+    """A run's steps, and a ping whenever nothing has gone out for `heartbeat_s`."""
+
+    def __init__(self, run: Run, heartbeat_s: float, clock: Clock) -> None:
+        self._run = run
+        self._heartbeat_s = heartbeat_s
+        self._clock = clock
+        self._sent_s = clock.now()
+
+    def sent(self) -> None:
+        """Something has gone out just now."""
+        self._sent_s = self._clock.now()
+
+    async def next(self) -> Advance | Ping | None:
+        """The next step, or a ping if it is due first; None after an abort."""
+        wait_s = self._heartbeat_s - (self._clock.now() - self._sent_s)
+        if wait_s <= 0:
+            return Ping()
+        try:
+            async with asyncio.timeout(wait_s):
+                return await self._run.next()
+        except TimeoutError:
+            return Ping()
+
+
+@dataclass(slots=True)
+class Tally:
+    """A run's tokens as they come."""
+
+    prompt_tokens: int
+    completion_tokens: int = 0
+    cached_tokens: int | None = None  # known with the first step
+
+    def add(self, advance: Advance) -> None:
+        """Count what one step read from the cache and what it produced."""
+        if self.cached_tokens is None:
+            self.cached_tokens = advance.start
+        for event in advance.events:
+            self.completion_tokens += event.is_counted and event.token_id is not None
+
+    def usage(self) -> Usage:
+        """The tokens so far."""
+        cached = self.cached_tokens or 0
+        return Usage(self.prompt_tokens, self.completion_tokens, cached)
+
+
+async def streamed(
+    pulse: Pulse, tally: Tally, pieces: Pieces, trace: RunTrace
+) -> AsyncIterator[StreamEvent]:
+    """Every event of an admitted run but `Started`."""
+    while (item := await pulse.next()) is not None:
+        if isinstance(item, Ping):
+            yield item
+            pulse.sent()
+            continue
+        trace.advance(item)
+        tally.add(item)
+        for event in item.events:
+            piece = pieces.feed(event)
+            if piece is not None:
+                yield piece
+                pulse.sent()
+            trace.handed(piece)
+            if event.finish is not None:
+                yield _end(event.finish, tally)
+                return
+    yield Ended(FinishReason.ABORT, tally.usage())
+
+
+def _end(finish: FinishReason, tally: Tally) -> Ended | Failed:
+    if finish is FinishReason.ERROR:
+        return Failed(ENGINE_FAILED)
+    return Ended(finish, tally.usage())
+
+
+async def safely(events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+    """The same events; an exception becomes a last `Failed`."""
+    try:
+        async for event in events:
+            yield event
+    except LabError as error:
+        yield Failed(problem_of(error))
+    except Exception as error:
+        logging.getLogger(__name__).exception("a stream failed")
+        yield Failed(problem_of(error))

@@ -1,0 +1,161 @@
+"""One run's trace while it happens, and the bounded shelf where traces are kept.
+
+The spans up to the first token touch each other: parse, render, tokenize, queue,
+prefill, sample, detokenize and flush add up to the server's time to first token. Holds
+times and counts only: no text, no header, no key.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+
+from labkit.clock import Clock
+from labkit.records import Layer
+from labkit.trace import Mark, Scalar, Span, Trace
+from server.chat import Advance, Outcome, StreamEvent, TextPiece
+
+__all__ = ["RunTrace", "Shelf", "server_timing"]
+
+
+class RunTrace:
+    """The recorder of one request; `origin_s` is when its head had arrived."""
+
+    def __init__(
+        self, run: str, clock: Clock, *, origin_s: float, max_steps: int = 1024
+    ) -> None:
+        self.trace = Trace(run, {"origin_s": origin_s, "received_unix": clock.unix()})
+        self._clock = clock
+        self._origin_s = origin_s
+        self._reached_s = origin_s  # end of the last of the spans that touch each other
+        self._max_steps = max_steps
+        self._num_steps = 0
+        self._num_tokens = 0
+        self._prefill_began_s: float | None = None
+        self._is_flushed = False
+        self._has_text = False
+
+    def note(self, **meta: Scalar) -> None:
+        """Add plain facts about the run."""
+        self.trace.meta.update(meta)
+
+    def lap(self, name: str, layer: Layer) -> None:
+        """Close a span that began where the one before it ended."""
+        start_s, self._reached_s = self._reached_s, self._clock.now()
+        self._span(name, layer, start_s, self._reached_s)
+
+    def advance(self, done: Advance) -> None:
+        """Record an engine step's part in this run."""
+        is_first = self._num_tokens == 0
+        if is_first and self._prefill_began_s is None:
+            self._prefill_began_s = done.started_s
+            self._span("queue", Layer.COMPUTE, self._reached_s, done.started_s)
+            self.note(cached_tokens=done.start)
+        if is_first and not done.events:
+            return  # a chunk of the prompt; the last one closes the span
+        start_s = self._prefill_began_s if is_first else done.started_s
+        self._step("prefill" if is_first else "decode", start_s or 0.0, done)
+        for event in done.events:
+            at_s = event.time_s
+            self._mark("token", Layer.STREAMING, at_s, done.step, token=event.index)
+            self._num_tokens += 1
+        if is_first:
+            self._reached_s = done.ended_s
+
+    def started(self) -> None:
+        """The first frame, which carries no token, is with the socket."""
+        self._mark("first_chunk", Layer.STREAMING, self._clock.now())
+
+    def handed(self, event: StreamEvent | None) -> None:
+        """The socket has taken what a step had to say; None where that was nothing."""
+        if not self._is_flushed and self._num_tokens:
+            self._is_flushed = True
+            self.lap("flush", Layer.STREAMING)
+            self._mark("first_token", Layer.STREAMING, self._reached_s)
+        if isinstance(event, TextPiece) and event.text and not self._has_text:
+            self._has_text = True
+            self._first_text()
+
+    def settle(self, outcome: Outcome) -> None:
+        """Record the end; steps that the trace had no room for are counted."""
+        dropped = max(0, self._num_steps - self._max_steps)
+        self.note(outcome=str(outcome), steps_not_recorded=dropped)
+        now_s = self._clock.now()
+        self._mark("finish", Layer.STREAMING, now_s, outcome=str(outcome))
+
+    def _first_text(self) -> None:
+        now_s = self._reached_s if self._num_tokens == 1 else self._clock.now()
+        if now_s > self._reached_s:  # earlier tokens had released nothing to show
+            self._span("hold", Layer.STREAMING, self._reached_s, now_s)
+        self._mark("first_text", Layer.STREAMING, now_s)
+
+    def _step(self, name: str, start_s: float, done: Advance) -> None:
+        self._num_steps += 1
+        if self._num_steps > self._max_steps:
+            return
+        step, layer = done.step, Layer.STREAMING
+        self._span(name, Layer.COMPUTE, start_s, done.computed_s, step)
+        self._span("sample", Layer.SAMPLING, done.computed_s, done.sampled_s, step)
+        self._span("detokenize", layer, done.sampled_s, done.ended_s, step)
+
+    def _span(
+        self,
+        name: str,
+        layer: Layer,
+        start_s: float,
+        end_s: float,
+        step: int | None = None,
+    ) -> None:
+        begin_s = start_s - self._origin_s
+        close_s = max(begin_s, end_s - self._origin_s)
+        self.trace.add(Span(name, layer, begin_s, close_s, self.trace.key(step)))
+
+    def _mark(
+        self,
+        name: str,
+        layer: Layer,
+        time_s: float,
+        step: int | None = None,
+        *,
+        token: int | None = None,
+        **attrs: Scalar,
+    ) -> None:
+        if token is not None and self._num_steps > self._max_steps:
+            return
+        key = self.trace.key(step, token)
+        self.trace.add(Mark(name, layer, time_s - self._origin_s, key, attrs))
+
+
+class Shelf:
+    """The newest traces by run id, and how many runs ended in which way."""
+
+    def __init__(self, max_traces: int) -> None:
+        self._max_traces = max_traces
+        self._traces: OrderedDict[str, Trace] = OrderedDict()
+        self._ended: Counter[Outcome] = Counter()
+
+    def put(self, trace: Trace) -> None:
+        """Keep `trace`; the oldest one makes room."""
+        self._traces[trace.request] = trace
+        while len(self._traces) > self._max_traces:
+            self._traces.popitem(last=False)
+
+    def get(self, run: str) -> Trace | None:
+        """The trace of `run`, finished or not; None where it is not kept."""
+        return self._traces.get(run)
+
+    def count(self, outcome: Outcome) -> None:
+        """One more run has ended so."""
+        self._ended[outcome] += 1
+
+    def counts(self) -> Mapping[str, int]:
+        """Ended runs by outcome, zeros included."""
+        return {str(outcome): self._ended[outcome] for outcome in Outcome}
+
+
+def server_timing(trace: Trace) -> str:
+    """The value of a Server-Timing header: milliseconds by span name, in order."""
+    total_ms: dict[str, float] = {}
+    for span in trace.spans:
+        total_ms[span.name] = total_ms.get(span.name, 0.0) + span.duration_s * 1000
+    return ", ".join(f"{name};dur={ms:.3f}" for name, ms in total_ms.items())
