@@ -39,11 +39,15 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "settings": (("errors",), BASE),
     "chat": (("errors", "settings"), BASE),
     **dict.fromkeys((*POLICIES, "dialects"), (FLOOR, (*TEXTS, "agent"))),
+    "http": (FLOOR, BASE),
+    "runs": (FLOOR, BASE),
     "backend": (FLOOR, (*TEXTS, "engine")),
-    "pipeline": ((*FLOOR, *POLICIES, "backend"), (*TEXTS, "engine")),
+    "stream": ((*FLOOR, "telemetry", "backend"), TEXTS),
+    "pipeline": ((*FLOOR, *POLICIES, "runs", "backend", "stream"), TEXTS),
 }
 
-OUTER = ("__init__", "__main__", "app", "proxy", "routes")  # may import everything
+# These may import everything.
+OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
 
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "torch": tuple(f"labkit/{f}/*" for f in ("sampling", "model", "engine", "book")),
@@ -55,7 +59,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "tokenizers": ("labkit/text/tokenizer.py",),
     "jinja2": ("labkit/text/template.py",),
     "markdown_it": ("labkit/text/markdown.py",),
-    "httpx2": ("labkit/net/*", "server/backend.py"),
+    "httpx2": ("labkit/net/*", "server/backend/*"),
     "plotly": ("labkit/figures/*", "labkit/widgets/figure.py"),
     "anywidget": ("labkit/widgets/*",),
     "ipywidgets": ("labkit/widgets/*",),
@@ -64,10 +68,12 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "jupytext": ("labkit/book/build.py",),
     "nbclient": ("labkit/book/build.py",),
     "nbformat": ("labkit/book/build.py",),
-    "pydantic": ("server/errors.py", "server/settings.py", "server/chat.py"),
+    "pydantic": ("server/dialects/*",),
+    "pydantic_core": ("server/dialects/*",),
     "fastapi": ("server/routes.py", "server/app.py"),
     "starlette": ("server/routes.py", "server/app.py"),
-    "uvicorn": ("server/__main__.py",),
+    "uvicorn": ("server/listen.py", "server/http/guard.py"),
+    "h11": ("server/http/guard.py",),
 }
 
 
