@@ -6,7 +6,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
@@ -14,7 +14,7 @@ from scripts import environment, generate, lab, testing
 from scripts.problem import Problem
 from scripts.shell import say
 
-__all__ = ["ROOT", "main"]
+__all__ = ["COMMANDS", "ROOT", "main"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ("book",)
@@ -77,7 +77,8 @@ def write_overrides(_: Sequence[str]) -> int:
     return 0
 
 
-COMMANDS: dict[str, Callable[[Sequence[str]], int]] = {
+Command = Callable[[Sequence[str]], int]
+COMMANDS: Mapping[str, Command] = {
     "lab": start_lab,
     "test": run_tests,
     "check": run_checks,
@@ -105,7 +106,7 @@ def main(arguments: Sequence[str]) -> int:
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
     try:
-        return COMMANDS[name](arguments[1:])
+        return known[name](arguments[1:])
     except Problem as problem:
         print(problem, file=sys.stderr)
         return 1

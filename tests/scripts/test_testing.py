@@ -1,0 +1,86 @@
+"""Every group runs; one that failed or could not run fails the whole."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from scripts import testing
+from scripts.problem import Problem
+from scripts.testing import Check, Result
+
+PYTHON = Path("python")
+
+
+def test_groups_run_from_fast_to_slow() -> None:
+    names = [check.name for check in testing.all_checks(PYTHON)]
+    assert names[:4] == ["format", "lint", "types", "rules"]
+    assert names[-2:] == ["chapters", "browser"]
+
+
+def test_unit_and_browser_tests_together_leave_none_out() -> None:
+    commands = {c.name: " ".join(c.commands[0]) for c in testing.all_checks(PYTHON)}
+    assert "not browser" in commands["unit"]
+    assert "not browser" in commands["server"]
+    assert commands["browser"].endswith("-m browser")
+
+
+def test_base_text_cache_and_dialects_are_gated_at_every_branch() -> None:
+    gate = testing.coverage(PYTHON)[-1]
+    assert "--fail-under=100" in gate
+    for part in (
+        "labkit/trace.py",
+        "labkit/text/*",
+        "labkit/cache/*",
+        "server/dialects/*",
+    ):
+        assert part in gate[-1]
+
+
+def test_no_chapter_at_all_cannot_pass(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert testing.notebooks(PYTHON)[-1] == "chapters"
+
+
+def test_a_group_that_does_not_exist_is_one_sentence() -> None:
+    with pytest.raises(Problem, match="no group 'unti': use format, lint"):
+        testing.choose(testing.all_checks(PYTHON), ["unti"])
+
+
+def test_groups_keep_their_order_however_they_are_named() -> None:
+    chosen = testing.choose(testing.all_checks(PYTHON), ["rules", "lint"])
+    assert [check.name for check in chosen] == ["lint", "rules"]
+
+
+@pytest.mark.parametrize(("passes", "code"), [(True, 0), (False, 1)])
+def test_one_failed_group_fails_the_whole_and_the_rest_still_runs(
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    passes: bool,
+    code: int,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def do(_: Path, check: Check) -> Result:
+        return Result(check.name, passed=passes or check.name != "format", wall_s=1.0)
+
+    assert testing.run(tmp_path, PYTHON, ["format", "lint"], do) == code
+    assert f"{1 + passes} groups passed, {1 - passes} failed" in capsys.readouterr().out
+
+
+def test_a_group_runs_its_commands_until_one_fails(tmp_path: Path) -> None:
+    mark = ("touch", "reached")
+    result = testing.run_check(tmp_path, Check("x", (("false",), mark)))
+    assert not result.passed
+    assert not (tmp_path / "reached").exists()
+    assert testing.run_check(tmp_path, Check("x", (mark,))).passed
+
+
+def test_the_summary_says_why_a_group_could_not_run() -> None:
+    text = testing.summary([Result("browser", False, 0.0, "There is no chromium.")])
+    assert "FAILED  browser" in text
+    assert "There is no chromium." in text
