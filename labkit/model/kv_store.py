@@ -7,6 +7,9 @@ et al. 2023, arXiv 2309.06180).
 
 from __future__ import annotations
 
+import math
+
+import numpy as np
 import torch
 from torch import Tensor
 
@@ -20,7 +23,7 @@ class KVStore:
     """Room for the keys and values of `num_slots` tokens, all layers.
 
     Memory starts as zeros, so a slot that was never written reads as zeros and never
-    as NaN; on CPU the pages are only taken from the system when they are written.
+    as NaN. On the CPU the system gives a page of memory only when it is written.
     """
 
     def __init__(
@@ -35,8 +38,8 @@ class KVStore:
             raise ConfigError(f"num_slots={num_slots}: a store needs at least 1 slot")
         shape = (config.num_layers, num_slots, config.num_kv_heads, config.head_dim)
         self.num_slots = num_slots
-        self._keys = torch.zeros(shape, dtype=dtype, device=device)
-        self._values = torch.zeros(shape, dtype=dtype, device=device)
+        self._keys = _zeros(shape, dtype, device)
+        self._values = _zeros(shape, dtype, device)
 
     @property
     def num_bytes(self) -> int:
@@ -51,3 +54,11 @@ class KVStore:
     def read(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
+
+
+def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
+    """Zeros; on the CPU from calloc (numpy), as torch would write, so take, all."""
+    if device.type != "cpu":
+        return torch.zeros(shape, dtype=dtype, device=device)
+    raw = np.zeros(math.prod(shape) * dtype.itemsize, dtype=np.uint8)
+    return torch.from_numpy(raw).view(dtype).view(shape)
