@@ -47,6 +47,7 @@ def main(arguments: list[str]) -> int:
         return 1
     from scripts import commands  # noqa: PLC0415  # an old Python cannot read it
 
+    commands.obey_signals()
     return commands.main(arguments)
 
 

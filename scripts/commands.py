@@ -14,7 +14,7 @@ from scripts import environment, generate, lab, testing
 from scripts.problem import Problem
 from scripts.shell import say
 
-__all__ = ["COMMANDS", "ROOT", "main"]
+__all__ = ["COMMANDS", "ROOT", "main", "obey_signals"]
 
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ("book",)
@@ -95,16 +95,18 @@ def _stop(number: int, _: FrameType | None) -> None:
     raise KeyboardInterrupt(number)
 
 
-def main(arguments: Sequence[str]) -> int:
-    """Run the command named first; 1 after a `Problem`, 130 after Ctrl-C."""
-    name = arguments[0] if arguments else ""
-    if name not in COMMANDS:
-        print(
-            f"No command {name!r}; there are: {', '.join(COMMANDS)}.", file=sys.stderr
-        )
-        return 2
+def obey_signals() -> None:
+    """Treat SIGTERM and SIGHUP as Ctrl-C."""
     signal.signal(signal.SIGTERM, _stop)
     signal.signal(signal.SIGHUP, _stop)
+
+
+def main(arguments: Sequence[str], known: Mapping[str, Command] = COMMANDS) -> int:
+    """Run the command named first; 1 after a `Problem`, 130 after Ctrl-C."""
+    name = arguments[0] if arguments else ""
+    if name not in known:
+        print(f"No command {name!r}; there are: {', '.join(known)}.", file=sys.stderr)
+        return 2
     try:
         return known[name](arguments[1:])
     except Problem as problem:
