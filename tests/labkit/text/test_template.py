@@ -5,7 +5,6 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import InputError, WeightsError
-from labkit.records import TokenizerSpec
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
 
@@ -20,30 +19,24 @@ def render(source: str, **tokens: str) -> str:
     return ChatTemplate(source, **tokens).render([USER])
 
 
-@pytest.fixture(scope="module")
-def smollm2_template(smollm2_spec: TokenizerSpec) -> ChatTemplate:
-    assert smollm2_spec.chat_template is not None
-    return ChatTemplate(smollm2_spec.chat_template)
-
-
 @pytest.mark.weights
 def test_the_books_request_renders_to_34_tokens(
-    smollm2_template: ChatTemplate, smollm2: Tokenizer
+    template: ChatTemplate, tokenizer: Tokenizer
 ) -> None:
-    prompt = smollm2_template.render(STRAWBERRY)
+    prompt = template.render(STRAWBERRY)
     assert prompt == (
         "<|im_start|>system\nYou are a careful assistant.<|im_end|>\n"
         '<|im_start|>user\nHow many r\'s are in "strawberry"? 🍓<|im_end|>\n'
         "<|im_start|>assistant\n"
     )
-    assert len(smollm2.encode(prompt, allow_special=True)) == 34
+    assert len(tokenizer.encode(prompt, allow_special=True)) == 34
 
 
 @pytest.mark.weights
 def test_smollm2_adds_its_own_system_prompt_where_there_is_none(
-    smollm2_template: ChatTemplate,
+    template: ChatTemplate,
 ) -> None:
-    prompt = smollm2_template.render([USER], add_generation_prompt=False)
+    prompt = template.render([USER], add_generation_prompt=False)
     assert prompt == (
         "<|im_start|>system\nYou are a helpful AI assistant named SmolLM, trained by "
         "Hugging Face<|im_end|>\n<|im_start|>user\nHi<|im_end|>\n"

@@ -30,17 +30,17 @@ def test_at_least_320_strings_are_compared() -> None:
 
 @pytest.mark.weights
 @pytest.mark.parametrize("case", VECTORS["cases"], ids=name)
-def test_ids_equal_llama_cpp(smollm2: Tokenizer, case: dict[str, Any]) -> None:
-    ids = smollm2.encode(case["text"], allow_special=case["special"])
+def test_ids_equal_llama_cpp(tokenizer: Tokenizer, case: dict[str, Any]) -> None:
+    ids = tokenizer.encode(case["text"], allow_special=case["special"])
     assert ids == case["ids"]
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("pre", VECTORS["other_pre"])
 def test_ids_equal_llama_cpp_with_another_pre_tokenizer(
-    smollm2_spec: TokenizerSpec, pre: str
+    tokenizer_spec: TokenizerSpec, pre: str
 ) -> None:
-    tokenizer = Tokenizer.from_spec(replace(smollm2_spec, pre=pre))
+    tokenizer = Tokenizer.from_spec(replace(tokenizer_spec, pre=pre))
     cases = VECTORS["other_pre"][pre]
     got = {case["text"]: tokenizer.encode(case["text"]) for case in cases}
     assert got == {case["text"]: case["ids"] for case in cases}
