@@ -12,7 +12,8 @@
 """
 
 from labkit.widgets.base import LabWidget
+from labkit.widgets.stream_view import StreamView
 from labkit.widgets.trace_bar import TraceBar
 from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
-__all__ = ["LabWidget", "TTFTWaterfall", "TraceBar"]
+__all__ = ["LabWidget", "StreamView", "TTFTWaterfall", "TraceBar"]

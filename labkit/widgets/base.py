@@ -11,8 +11,9 @@ from __future__ import annotations
 import inspect
 import threading
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from labkit.config import reject_unknown
 from labkit.errors import ConfigError
@@ -37,13 +38,17 @@ Message = Mapping[str, Any]
 class LabWidget(StillMixin, anywidget.AnyWidget):
     """Base of the book's widgets: `class TraceBar(LabWidget, page="trace_bar")`.
 
-    `page` names the pair of files in `static/`. A subclass defines `record()` and, if
-    its page sends messages, `handle(op, message)`.
+    `page` names the pair of files in `static/`, `parts` more scripts. A subclass
+    defines `record()` and, if its page sends messages, `handle(op, message)`.
     """
 
-    def __init_subclass__(cls, page: str | None = None, **kwargs: Any) -> None:
+    hurried: ClassVar[frozenset[str]] = frozenset()  # messages that wait for no lock
+
+    def __init_subclass__(
+        cls, page: str | None = None, parts: tuple[str, ...] = (), **kwargs: Any
+    ) -> None:
         if page is not None:
-            cls._esm = _joined("lab.js", f"{page}.js")
+            cls._esm = _joined("lab.js", *(f"{part}.js" for part in (*parts, page)))
             cls._css = css_variables() + _joined("lab.css", f"{page}.css")
         super().__init_subclass__(**kwargs)
 
@@ -56,7 +61,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         self.on_msg(self._receive)
 
     def handle(self, op: str, message: Message) -> None:
-        """Act on a message of the page; called with the lock held."""
+        """Act on a message of the page; called with the lock, unless `hurried`."""
         raise ConfigError(f"{type(self).__name__} knows no message {op!r}: {message}")
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
@@ -71,11 +76,12 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
     def _receive(self, _: object, content: object, buffers: object) -> None:
         if not isinstance(content, dict) or not isinstance(content.get("op"), str):
             return  # not from our own page code
-        with self._lock:
-            if content["op"] == "asset":
+        op = content["op"]
+        with nullcontext() if op in self.hurried else self._lock:
+            if op == "asset":
                 self._serve(content)
             else:
-                self.handle(content["op"], content)
+                self.handle(op, content)
 
     def _serve(self, message: Message) -> None:
         """Answer a request for a vendor file; the page keeps it for all widgets."""

@@ -1,0 +1,108 @@
+"""Debian's chromium through Playwright, and a notebook page that keeps its errors.
+
+A missing browser fails with the remedy; nothing here skips. `NotebookPage.check()` is
+part of every test: no error may have reached the page or its console.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from playwright.sync_api import Browser, Locator, Page, sync_playwright
+
+from tests.support.jupyter import JupyterLab
+
+ARGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+IDLE = (
+    "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
+    "?.kernel?.status === 'idle'"
+)
+RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
+THEME = (
+    "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
+)
+THEMED = "name => document.body.dataset.jpThemeName === name"
+ARTEFACTS = Path("test-artifacts")
+NO_CHROMIUM = (
+    "There is no `chromium` on PATH, which the browser tests drive: install it "
+    "(Debian: apt install chromium fonts-noto-cjk fonts-noto-color-emoji)."
+)
+
+
+@contextmanager
+def chromium() -> Iterator[Browser]:
+    """A headless browser; fails with a sentence where none is installed."""
+    path = shutil.which("chromium")
+    assert path is not None, NO_CHROMIUM
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGS)
+        yield browser
+        browser.close()
+
+
+class NotebookPage:
+    """A notebook open in JupyterLab, its kernel idle."""
+
+    def __init__(self, browser: Browser, lab: JupyterLab, notebook: str) -> None:
+        self.context = browser.new_context(viewport={"width": 1400, "height": 1000})
+        self.page: Page = self.context.new_page()
+        self.errors: list[str] = []
+        self.page.on("pageerror", lambda e: self.errors.append(f"page: {e}"))
+        self.page.on("console", self._note)
+        self.page.on("request", self._watch)
+        self._own = lab.url
+        self.page.goto(lab.page_url(notebook))
+        self.page.wait_for_function(IDLE, timeout=60_000)
+
+    def run_all(self) -> None:
+        """Run every cell; returns when the last one is done."""
+        self.page.evaluate(RUN_ALL)
+        self.page.wait_for_function(IDLE, timeout=120_000)
+
+    def theme(self, name: str) -> None:
+        """Switch to "JupyterLab Light" or "JupyterLab Dark"."""
+        self.page.evaluate(THEME, name)
+        self.page.wait_for_function(THEMED, arg=name)
+
+    def widget(self, name: str) -> Locator:
+        """The first widget of the class `.lab-NAME`, shown."""
+        found = self.page.locator(f".lab-{name}").first
+        found.wait_for(timeout=30_000)
+        found.scroll_into_view_if_needed()
+        return found
+
+    def outputs(self) -> str:
+        """All text that cells printed."""
+        return "\n".join(self.page.locator(".jp-OutputArea-output").all_inner_texts())
+
+    def check(self) -> None:
+        """Assert that no error and no request to another host was seen."""
+        assert not self.errors, "\n".join(self.errors)
+
+    def close(self, shot: str | None = None) -> None:
+        """Close; first keep a screenshot as `test-artifacts/SHOT.png` if named."""
+        if shot is not None:
+            ARTEFACTS.mkdir(exist_ok=True)
+            self.page.screenshot(path=ARTEFACTS / f"{shot}.png", full_page=True)
+        self.context.close()
+
+    def _note(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind == "error":
+            self.errors.append(f"console: {text}")
+
+    def _watch(self, request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if url.startswith("http") and not url.startswith(self._own):
+            self.errors.append(f"request to another host: {url}")

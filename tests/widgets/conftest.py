@@ -1,0 +1,62 @@
+"""One browser and one JupyterLab for all browser tests of the widgets."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Browser
+
+from tests.support.browser import NotebookPage, chromium
+from tests.support.jupyter import JupyterLab, write_notebook
+
+Open = Callable[..., NotebookPage]
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item, call: object) -> Any:
+    report = yield
+    if report.when == "call":
+        item.stash[FAILED] = report.failed
+    return report
+
+
+FAILED = pytest.StashKey[bool]()
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    with chromium() as browser:
+        yield browser
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+    server = JupyterLab(folder, home)
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def notebook(
+    request: pytest.FixtureRequest, chrome: Browser, lab: JupyterLab
+) -> Iterator[Open]:
+    """`notebook(*cells)` opens them in JupyterLab and runs them all."""
+    pages: list[NotebookPage] = []
+
+    def open_page(*cells: str) -> NotebookPage:
+        name = f"{request.node.name}-{len(pages)}.ipynb".replace("[", "-")
+        path = Path(lab.folder, name.replace("]", ""))
+        write_notebook(path, cells)
+        page = NotebookPage(chrome, lab, path.name)
+        pages.append(page)
+        page.run_all()
+        return page
+
+    yield open_page
+    shot = request.node.name if request.node.stash.get(FAILED, False) else None
+    for page in pages:
+        page.close(shot)
