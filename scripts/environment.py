@@ -136,6 +136,7 @@ def make_venv(venv: Path, root: Path, run: Run) -> None:
     if venv.exists():
         say(".venv is unfinished or made by another Python: making it anew.")
         shutil.rmtree(venv)
+    say("Making .venv ...")
     log = root / ".cache" / "setup" / "venv.log"
     if run([sys.executable, "-m", "venv", venv], log, cwd=root):
         shutil.rmtree(venv, ignore_errors=True)
