@@ -130,12 +130,13 @@ async def streamed(
                 pulse.sent()
             trace.handed(piece)
             if event.finish is not None:
-                yield _end(event.finish, tally)
+                yield _end(event.finish, tally, trace)
                 return
-    yield Ended(FinishReason.ABORT, tally.usage())
+    yield _end(FinishReason.ABORT, tally, trace)
 
 
-def _end(finish: FinishReason, tally: Tally) -> Ended | Failed:
+def _end(finish: FinishReason, tally: Tally, trace: RunTrace) -> Ended | Failed:
+    trace.note(finish=str(finish), completion_tokens=tally.completion_tokens)
     if finish is FinishReason.ERROR:
         return Failed(ENGINE_FAILED)
     return Ended(finish, tally.usage())

@@ -103,6 +103,7 @@ class EmbeddedEngine:
                 admitted.set_exception(error)
             else:
                 self._runs[request] = run
+                self._publish(engine)
                 admitted.set_result(None)
 
         self._commands.put(add)
@@ -141,7 +142,6 @@ class EmbeddedEngine:
         try:
             while not self._is_closing.is_set():
                 self._obey(engine)
-                self._publish(engine)
                 if engine.has_work:
                     self._step(engine)
             self._status = BackendStatus(BackendState.CLOSED, "the server is stopping")

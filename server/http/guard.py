@@ -92,8 +92,8 @@ class _Guarded(H11Protocol):
             (b"connection", b"close"),
         ]
         response = h11.Response(status_code=problem.status, headers=headers)
-        for event in (response, h11.Data(data=body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+        events = (response, h11.Data(data=body), h11.EndOfMessage())
+        self.transport.write(b"".join(self.conn.send(event) or b"" for event in events))
         self.transport.close()
 
     def _hang_up(self) -> None:

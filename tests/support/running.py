@@ -1,4 +1,4 @@
-"""A server that really listens, in a thread of this process, on a free loopback port."""
+"""A server that really listens, in a thread of this process, on a free port."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from server.backend import Backend, BackendState
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings
 
-__all__ = ["CHAT", "Reply", "RunningServer", "wait_until"]
+__all__ = ["CHAT", "Reply", "RunningServer", "read_all", "wait_until"]
 
 CHAT: dict[str, Any] = {
     "model": "m",
@@ -47,6 +47,14 @@ def wait_until(condition: Callable[[], bool], what: str, wait_s: float = 10.0) -
     while not condition():
         assert time.monotonic() < end, f"waited {wait_s} s in vain: {what}"
         time.sleep(0.005)
+
+
+def read_all(link: socket.socket) -> bytes:
+    """Everything until the other side closes."""
+    found = b""
+    while piece := link.recv(65536):
+        found += piece
+    return found
 
 
 class RunningServer:

@@ -27,7 +27,7 @@ class ScriptedBackend:
         self.clock = clock
         self.script = script
         self.state = BackendState.READY
-        self.refusal: Exception | None = None
+        self.refusals: list[Exception] = []  # raised by the next submits
         self.live: dict[str, Run] = {}
         self.params: dict[str, SamplingParams] = {}
         self.aborted: list[str] = []
@@ -67,8 +67,8 @@ class ScriptedBackend:
     async def submit(
         self, request: str, prompt_ids: Sequence[int], params: SamplingParams
     ) -> Run:
-        if self.refusal is not None:
-            raise self.refusal
+        if self.refusals:
+            raise self.refusals.pop(0)
         run = self.live[request] = Run(request)
         self.params[request] = params
         for place, text in enumerate(self.script or ()):
