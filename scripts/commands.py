@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from scripts import environment, generate, lab, testing
+from scripts import environment, lab, testing
 from scripts.problem import Problem
 from scripts.shell import say
 
@@ -61,9 +61,7 @@ def build_js(_: Sequence[str]) -> int:
 
 def write_generated(_: Sequence[str]) -> int:
     """Write every generated file that has changed."""
-    for path in generate.write(ROOT):
-        say(f"written: {path.relative_to(ROOT)}")
-    return 0
+    return run(Path(sys.executable), "-m", "scripts.generate")
 
 
 def write_pins(_: Sequence[str]) -> int:

@@ -1,18 +1,20 @@
 """Files and parts of files that are written by this script, never by hand.
 
-environment.yml and postBuild (Binder) come from pyproject.toml; README.md's badges and
-its table of chapters from pyproject.toml and from what exists. `stale()` is what the
-rule tests ask.
+environment.yml and postBuild (Binder) come from pyproject.toml; README.md's badges,
+picture and table of chapters from pyproject.toml, a recording and what exists.
+`python -m scripts.generate` writes them, `stale()` is what the rule tests ask.
 """
 
 from __future__ import annotations
 
 import re
+import sys
 import tomllib
 from pathlib import Path
 from typing import Any
 
 from scripts.chapters import CHAPTERS, Chapter, status
+from scripts.picture import PLACE, Picture, draw
 from scripts.problem import Problem
 
 __all__ = ["stale", "write"]
@@ -114,12 +116,24 @@ def wanted(root: Path) -> dict[Path, str]:
     data = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))
     project = data["project"]
     readme = (root / "README.md").read_text(encoding="utf-8")
+    picture = draw(root)
     readme = fill(readme, "badges", badges(project))
+    readme = fill(readme, "picture", image(picture))
+    drawn = {root / PLACE: picture.svg} if picture else {}
     return {
         root / "environment.yml": environment(project),
         root / "postBuild": post_build(project),
         root / "README.md": fill(readme, "chapters", table(root)),
+        **drawn,
     }
+
+
+def image(picture: Picture | None) -> str:
+    """The line that shows `picture`, with its words for those who cannot see it."""
+    if picture is None:
+        return ""
+    alt = re.sub(r"[\[\]\s]+", " ", picture.alt).strip()
+    return f"![{alt}]({PLACE.as_posix()})\n"
 
 
 def stale(root: Path) -> list[Path]:
@@ -136,6 +150,16 @@ def write(root: Path) -> list[Path]:
     texts = wanted(root)
     changed = stale(root)
     for path in changed:
+        path.parent.mkdir(exist_ok=True)
         path.write_text(texts[path], encoding="utf-8")
     (root / "postBuild").chmod(0o755)
     return changed
+
+
+if __name__ == "__main__":
+    ROOT = Path(__file__).resolve().parent.parent
+    try:
+        for path in write(ROOT):
+            print(f"written: {path.relative_to(ROOT)}")
+    except Problem as problem:
+        sys.exit(str(problem))
