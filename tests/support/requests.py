@@ -5,6 +5,8 @@ The times have no pretence to be measured; they are round so that sums can be ch
 
 from __future__ import annotations
 
+import json
+
 from labkit.records import Layer, StreamChunk, Usage
 from labkit.sequence import FinishReason
 from labkit.trace import Mark, Span, Trace
@@ -66,3 +68,44 @@ def chunks(gap_s: float = 0.03, first_s: float = 0.12) -> list[StreamChunk]:
     made.append(StreamChunk(11, end, "finish", "data: {}\n\n", finish=finish))
     made.append(StreamChunk(12, end, "usage", "data: {}\n\n", usage=usage))
     return made
+
+
+def openai_frames() -> list[bytes]:
+    """The same answer as an OpenAI stream, usage and end included."""
+    head = '"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m"'
+    role = '{"index":0,"delta":{"role":"assistant","content":""},"finish_reason":null}'
+    made = [f'data: {{{head},"choices":[{role}]}}\n\n']
+    for piece in PIECES:
+        delta = f'{{"index":0,"delta":{{"content":{_quoted(piece)}}}'
+        made.append(f'data: {{{head},"choices":[{delta},"finish_reason":null}}]}}\n\n')
+    end = '{"index":0,"delta":{},"finish_reason":"stop"}'
+    usage = '"usage":{"prompt_tokens":34,"completion_tokens":10,"total_tokens":44}'
+    made.append(f'data: {{{head},"choices":[{end}]}}\n\n')
+    made.append(f'data: {{{head},"choices":[],{usage}}}\n\n')
+    return [frame.encode() for frame in [*made, "data: [DONE]\n\n"]]
+
+
+def anthropic_frames() -> list[bytes]:
+    """The same answer as an Anthropic stream: typed events, cumulative usage."""
+    start = '"message":{"content":[],"usage":{"input_tokens":34,"output_tokens":1}}'
+    made = [
+        _typed("message_start", start),
+        _typed("content_block_start", '"index":0,"content_block":{"type":"text"}'),
+        ": keep-alive\n\n",
+    ]
+    for piece in PIECES:
+        delta = f'"index":0,"delta":{{"type":"text_delta","text":{_quoted(piece)}}}'
+        made.append(_typed("content_block_delta", delta))
+    made.append(_typed("content_block_stop", '"index":0'))
+    stop = '"delta":{"stop_reason":"end_turn"},"usage":{"output_tokens":10}'
+    made += [_typed("message_delta", stop), _typed("message_stop", "")]
+    return [frame.encode() for frame in made]
+
+
+def _typed(kind: str, fields: str) -> str:
+    more = f",{fields}" if fields else ""
+    return f'event: {kind}\ndata: {{"type":"{kind}"{more}}}\n\n'
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text, ensure_ascii=False)
