@@ -1,13 +1,13 @@
-"""Tiny random models: one built in memory at once, and one a family on disk.
+"""A tiny random model, built in memory at once.
 
 `tiny_model` needs neither files nor transformers: random weights from a seed and a
-tokenizer of 256 bytes, a few merges and SmolLM2's control tokens. `write_family` writes
-a Hugging Face directory with transformers, the oracle that our logits are compared to.
+tokenizer of 256 bytes, a few merges and SmolLM2's control tokens.
 """
 
 from __future__ import annotations
 
 import torch
+from torch import Tensor
 
 from labkit.config import ModelConfig
 from labkit.model.decoder import Decoder
@@ -19,6 +19,7 @@ __all__ = [
     "CHAT_TEMPLATE",
     "NUM_BYTE_TOKENS",
     "byte_tokenizer_spec",
+    "random_tensors",
     "tiny_config",
     "tiny_model",
 ]
@@ -82,7 +83,7 @@ def tiny_config(vocab_size: int = 288, num_layers: int = 2) -> ModelConfig:
     )
 
 
-def random_weights(config: ModelConfig, seed: int) -> ModelWeights:
+def random_tensors(config: ModelConfig, seed: int) -> dict[str, Tensor]:
     """Normal weights, large enough that greedy answers vary; norms near 1."""
     source = torch.Generator().manual_seed(seed)
     tensors = {}
@@ -90,13 +91,18 @@ def random_weights(config: ModelConfig, seed: int) -> ModelWeights:
         noise = torch.randn(shape, generator=source)
         is_norm = name.endswith("norm.weight")
         tensors[name] = 1 + 0.1 * noise if is_norm else 0.25 * noise
-    return ModelWeights.from_tensors(config, tensors)
+    return tensors
 
 
 def tiny_model(
-    seed: int = 0, vocab_size: int = 288, num_layers: int = 2
+    seed: int = 0,
+    vocab_size: int = 288,
+    num_layers: int = 2,
+    dtype: torch.dtype = torch.float32,
 ) -> LoadedModel:
-    """A model in memory, in milliseconds: float32 on the CPU, byte-level tokenizer."""
+    """A model in memory, in milliseconds, on the CPU; byte-level tokenizer."""
     config = tiny_config(vocab_size, num_layers)
-    decoder = Decoder(config, random_weights(config, seed))
+    tensors = random_tensors(config, seed)
+    numbers = {name: tensor.to(dtype) for name, tensor in tensors.items()}
+    decoder = Decoder(config, ModelWeights.from_tensors(config, numbers))
     return LoadedModel(config, decoder, byte_tokenizer_spec(vocab_size), "tiny")

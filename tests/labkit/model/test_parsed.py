@@ -1,0 +1,65 @@
+"""A GGUF is parsed once; what is kept is the same model, and damage heals itself."""
+
+from __future__ import annotations
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from labkit.errors import WeightsError
+from labkit.model.parsed import open_parsed, parsed_path
+from tests.support.gguf_writer import write_gguf
+from tests.support.tiny import byte_tokenizer_spec, random_tensors, tiny_config
+
+
+@pytest.fixture
+def source(tmp_path):
+    path = tmp_path / "tiny.gguf"
+    write_gguf(path, tiny_config(), random_tensors(tiny_config(), 3))
+    return path
+
+
+def test_the_second_opening_reads_what_the_first_one_wrote(source, tmp_path):
+    cache = tmp_path / "cache"
+    first = open_parsed(source, cache)
+    written = parsed_path(source, cache).stat()
+    second = open_parsed(source, cache)
+    assert parsed_path(source, cache).stat() == written
+    assert (first.config, first.tokenizer) == (second.config, second.tokenizer)
+    assert first.config == tiny_config()
+    assert second.tokenizer == byte_tokenizer_spec()
+    assert second.name == "tiny"
+
+
+def test_the_kept_file_is_a_plain_safetensors_file_of_the_same_values(source, tmp_path):
+    open_parsed(source, tmp_path)
+    kept = load_file(parsed_path(source, tmp_path))
+    wanted = random_tensors(tiny_config(), 3)
+    assert kept.keys() == wanted.keys()
+    assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
+
+
+@pytest.mark.parametrize("keep", [0, 5, 5000])
+def test_a_damaged_kept_file_is_written_again(source, tmp_path, keep):
+    open_parsed(source, tmp_path)
+    place = parsed_path(source, tmp_path)
+    whole = place.read_bytes()
+    place.write_bytes(whole[:keep])
+    open_parsed(source, tmp_path)
+    assert place.read_bytes() == whole
+
+
+def test_other_weights_of_the_same_name_are_kept_apart(source, tmp_path):
+    before = parsed_path(source, tmp_path)
+    write_gguf(source, tiny_config(), random_tensors(tiny_config(), 4))
+    assert parsed_path(source, tmp_path) != before
+
+
+def test_a_parse_that_fails_leaves_nothing_behind(source, tmp_path):
+    tensors = random_tensors(tiny_config(), 3)
+    del tensors["model.norm.weight"]
+    write_gguf(source, tiny_config(), tensors)
+    cache = tmp_path / "cache"
+    with pytest.raises(WeightsError, match=r"output_norm\.weight"):
+        open_parsed(source, cache)
+    assert list(cache.iterdir()) == []

@@ -1,0 +1,86 @@
+"""Writes tiny GGUF files the way llama.cpp's converter does, from named tensors.
+
+Names come from the gguf package's own map, not from ours.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import gguf
+import numpy as np
+from torch import Tensor
+
+from labkit.config import ModelConfig
+from tests.support.tiny import byte_tokenizer_spec
+
+__all__ = ["write_gguf"]
+
+ARCHS = {
+    "llama": gguf.MODEL_ARCH.LLAMA,
+    "qwen2": gguf.MODEL_ARCH.QWEN2,
+    "qwen3": gguf.MODEL_ARCH.QWEN3,
+}
+
+
+def write_gguf(
+    path: Path,
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    *,
+    fields: Mapping[str, Any] | None = None,
+    extra: Mapping[str, np.ndarray] | None = None,
+    arch: str | None = None,
+) -> None:
+    """Write float32 `tensors` (Hugging Face names), as rows for side-by-side pairs."""
+    writer = gguf.GGUFWriter(path, arch or config.family)
+    _add_shape(writer, config)
+    _add_tokenizer(writer, config.vocab_size)
+    for key, value in (fields or {}).items():
+        add = writer.add_uint32 if isinstance(value, int) else writer.add_string
+        add(key, value)
+    names = gguf.get_tensor_name_map(ARCHS[config.family], config.num_layers)
+    for name, tensor in tensors.items():
+        stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
+        writer.add_tensor(stored, _turned(config, name, tensor.numpy()))
+    for name, array in (extra or {}).items():
+        writer.add_tensor(name, array)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+
+
+def _add_shape(writer: gguf.GGUFWriter, config: ModelConfig) -> None:
+    writer.add_block_count(config.num_layers)
+    writer.add_context_length(config.max_context)
+    writer.add_embedding_length(config.width)
+    writer.add_feed_forward_length(config.ffn_width)
+    writer.add_head_count(config.num_heads)
+    writer.add_head_count_kv(config.num_kv_heads)
+    writer.add_key_length(config.head_dim)
+    writer.add_rope_freq_base(config.rope_theta)
+    writer.add_layer_norm_rms_eps(config.norm_eps)
+
+
+def _add_tokenizer(writer: gguf.GGUFWriter, vocab_size: int) -> None:
+    spec = byte_tokenizer_spec(vocab_size)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre(spec.pre)
+    writer.add_token_list(list(spec.tokens))
+    writer.add_token_types(list(spec.token_types))
+    writer.add_token_merges(list(spec.merges))
+    writer.add_bos_token_id(1)
+    writer.add_eos_token_id(2)
+    writer.add_chat_template(spec.chat_template)
+
+
+def _turned(config: ModelConfig, name: str, values: np.ndarray) -> np.ndarray:
+    """The converter's `permute` of Llama's query and key rows, head by head."""
+    if config.family != "llama" or not ("q_proj" in name or "k_proj" in name):
+        return values
+    num_heads = config.num_heads if "q_proj" in name else config.num_kv_heads
+    halves = values.reshape(num_heads, 2, config.head_dim // 2, *values.shape[1:])
+    return np.ascontiguousarray(halves.swapaxes(1, 2).reshape(values.shape))
