@@ -1,0 +1,38 @@
+"""What each place a notebook runs in needs before widgets show; nothing at import.
+
+It only asks which modules the host has already loaded, so it works without a network
+and changes nothing in a place that it does not know.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Mapping
+from enum import StrEnum
+from types import ModuleType
+
+__all__ = ["Host", "find_host", "prepare"]
+
+
+class Host(StrEnum):
+    """Where this Python runs."""
+
+    COLAB = "Colab"
+    JUPYTER = "Jupyter"
+    PLAIN = "plain Python"
+
+
+def find_host(modules: Mapping[str, ModuleType] | None = None) -> Host:
+    """The host, told by what it has imported before us."""
+    loaded = sys.modules if modules is None else modules
+    if "google.colab" in loaded:
+        return Host.COLAB
+    return Host.JUPYTER if "ipykernel" in loaded else Host.PLAIN
+
+
+def prepare(host: Host) -> None:
+    """Switch on what the host needs; Colab shows custom widgets only when asked."""
+    if host is Host.COLAB:
+        from google.colab import output  # noqa: PLC0415  # exists there only
+
+        output.enable_custom_widget_manager()

@@ -1,0 +1,144 @@
+"""The reader's handle, the same in all chapters.
+
+Engine and server start at their first use and not before; a recording never needs
+either. Whatever the handle shows works without a browser: widgets fall back to stills
+and words.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterable, Mapping, Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from labkit.book import show
+from labkit.book.answers import exercise
+from labkit.book.exercises import State, grade
+from labkit.book.progress import waiting
+from labkit.book.replay import Recording, data_folders, open_recording
+from labkit.clock import Clock
+from labkit.errors import TraceError
+from labkit.net.client import LabClient
+from labkit.net.discover import find_server
+from labkit.trace import Trace
+from labkit.widgets.predict import Predict
+
+if TYPE_CHECKING:
+    from labkit.engine import Engine
+
+__all__ = ["REQUEST", "Lab"]
+
+Messages = Sequence[Mapping[str, str]]
+
+# The one request that the whole book follows.
+REQUEST: Messages = (
+    {"role": "system", "content": "You are a careful assistant."},
+    {"role": "user", "content": 'How many r\'s are in "strawberry"? 🍓'},
+)
+
+
+class Lab:
+    """What `start()` returns; `server_url` asks for one server in particular."""
+
+    def __init__(
+        self,
+        chapter: int,
+        clock: Clock,
+        *,
+        seed: int = 0,
+        server_url: str | None = None,
+    ) -> None:
+        self.chapter = chapter
+        self.seed = seed
+        self.solved: set[str] = set()  # exercises answered right
+        self._clock = clock
+        self._server_url = server_url
+
+    def __repr__(self) -> str:
+        return f"<Lab: chapter {self.chapter}, seed {self.seed}>"
+
+    @property
+    def request(self) -> list[dict[str, str]]:
+        """Messages of the request that runs through the book."""
+        return [dict(message) for message in REQUEST]
+
+    @cached_property
+    def engine(self) -> Engine:
+        """The embedded engine; weights are fetched and read at the first use."""
+        with waiting("Starting the engine"):
+            from labkit.engine import load  # noqa: PLC0415  # brings torch: 2 s
+
+            return load()
+
+    @cached_property
+    def server(self) -> LabClient:
+        """Client of the real server, which is found, or started if there is none."""
+        with waiting("Starting the server"):
+            found = find_server(self._clock, url=self._server_url)
+        return LabClient(found.url, self._clock)
+
+    def trace(self, prompt: str | Messages | None = None, **knobs: Any) -> Trace:
+        """Record a request's life through the real server; None: the book's request."""
+        with self.server.stream(self._messages(prompt), **knobs) as stream:
+            for _ in stream:
+                pass
+        return stream.trace()
+
+    def replay(self, name: str) -> Trace | Recording:
+        """Open `chapters/data/NAME.json`, with or without the chapter's number."""
+        return open_recording(name, self.chapter, data_folders(Path.cwd()))
+
+    def replay_trace(self, name: str) -> Trace:
+        """Like `replay`, for a recording that has to be a trace."""
+        found = self.replay(name)
+        if isinstance(found, Trace):
+            return found
+        raise TraceError(f"{name} holds streams, not a trace; use lab.replay({name!r})")
+
+    def replay_streams(self, name: str) -> Recording:
+        """Like `replay`, for a recording that has to hold streams."""
+        found = self.replay(name)
+        if isinstance(found, Recording):
+            return found
+        raise TraceError(f"{name} is a trace, not streams; use lab.replay({name!r})")
+
+    def predict(
+        self,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        between: tuple[float, float] | None = None,
+        unit: str = "",
+    ) -> Predict:
+        """A guess to lock before the reveal: one of `options`, or a number."""
+        return Predict(question, options, between=between, unit=unit)
+
+    def check(self, name: str, answer: object = None) -> None:
+        """Check an exercise and say how it went; never fails the cell."""
+        result = grade(exercise(name), answer)
+        if result.state is State.RIGHT:
+            self.solved.add(name)
+        sys.stdout.write(f"{result}\n")
+
+    def source(self, thing: Any) -> show.Prose:
+        """The package's own code of a function, class or module."""
+        return show.source(thing)
+
+    def table(
+        self, head: Sequence[str], rows: Iterable[Sequence[object]]
+    ) -> show.Prose:
+        """Rows of computed values under a head."""
+        return show.as_table(head, rows)
+
+    def md(self, text: str) -> show.Prose:
+        """Prose with computed numbers, rendered."""
+        return show.Prose(text, text)
+
+    def _messages(self, prompt: str | Messages | None) -> Messages:
+        if prompt is None:
+            return self.request
+        return (
+            [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+        )

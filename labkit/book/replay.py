@@ -1,0 +1,144 @@
+"""Recordings that stand in for a live run: device, date and command are inside.
+
+A file is a trace (`labkit.trace`) or a recording of streams (`labkit.recording`): the
+frames of each dialect with the moment each arrived. A file of another kind or a newer
+version is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import TraceError
+from labkit.net.chunks import ChunkReader, Dialect
+from labkit.records import StreamChunk
+from labkit.trace import SCHEMA as TRACE_SCHEMA
+from labkit.trace import Scalar, Trace
+
+__all__ = [
+    "SCHEMA",
+    "VERSION",
+    "Arrival",
+    "Recording",
+    "data_folders",
+    "open_recording",
+]
+
+SCHEMA = "labkit.recording"
+VERSION = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Arrival:
+    """One frame as it came over the wire."""
+
+    time_s: float  # since the request was sent
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """Streams by dialect, of one and the same answer."""
+
+    name: str
+    meta: Mapping[str, Scalar]
+    streams: Mapping[Dialect, tuple[Arrival, ...]]
+
+    def frames(self, dialect: str = Dialect.OPENAI) -> list[bytes]:
+        """The raw frames of one dialect."""
+        return [arrival.frame for arrival in self._stream(dialect)]
+
+    def chunks(self, dialect: str = Dialect.OPENAI) -> list[StreamChunk]:
+        """The frames of one dialect as a client reads them, with their stamps."""
+        reader = ChunkReader(Dialect(dialect))
+        arrivals = self._stream(dialect)
+        return [c for a in arrivals for c in reader.feed(a.frame, a.time_s)]
+
+    def text(self, dialect: str = Dialect.OPENAI) -> str:
+        """The answer's visible text."""
+        return "".join(chunk.text for chunk in self.chunks(dialect))
+
+    def _stream(self, dialect: str) -> tuple[Arrival, ...]:
+        found = {str(name): stream for name, stream in self.streams.items()}
+        if dialect in found:
+            return found[dialect]
+        raise TraceError(f"{self.name} has no {dialect!r} stream; it has {list(found)}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values; stamps to the microsecond."""
+        streams = {
+            str(dialect): [
+                {"at_s": round(a.time_s, 6), "frame": a.frame.decode()}
+                for a in arrivals
+            ]
+            for dialect, arrivals in self.streams.items()
+        }
+        head = {"schema": SCHEMA, "version": VERSION, "name": self.name}
+        return {**head, "meta": dict(self.meta), "streams": streams}
+
+    def save(self, path: Path) -> None:
+        """Write JSON to `path`, sorted keys, one final newline."""
+        text = json.dumps(self.to_dict(), indent=1, sort_keys=True, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Recording:
+        """Read what `to_dict` wrote; anything else raises `TraceError`."""
+        if data.get("version") != VERSION:
+            raise TraceError(
+                f"recording version {data.get('version')!r}, this labkit reads "
+                f"{VERSION}: record it again or update labkit"
+            )
+        try:
+            streams = {
+                Dialect(dialect): tuple(
+                    Arrival(float(a["at_s"]), a["frame"].encode()) for a in arrivals
+                )
+                for dialect, arrivals in data["streams"].items()
+            }
+            return cls(data["name"], dict(data["meta"]), streams)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            text = f"damaged recording: {error!r}; record it again"
+            raise TraceError(text) from error
+
+
+def data_folders(start: Path) -> list[Path]:
+    """Where recordings may be, nearest first, for a notebook that runs in `start`."""
+    package = Path(__file__).resolve().parents[1]
+    beside = [start / "data", start / "chapters" / "data"]
+    return [*beside, package.parent / "chapters" / "data", package / "book" / "data"]
+
+
+def open_recording(
+    name: str, chapter: int, folders: Iterable[Path]
+) -> Trace | Recording:
+    """The recording `name` of `chapter` from the first folder that has it."""
+    wanted = [f"{name}.json", f"{chapter:02}_{name}.json"]
+    places = [folder for folder in folders if folder.is_dir()]
+    for path in (folder / file for folder in places for file in wanted):
+        if path.is_file():
+            return _read(path)
+    known = sorted({p.stem for folder in places for p in folder.glob("*.json")})
+    raise TraceError(
+        f"no recording {name!r}; there are: {', '.join(known) or 'none'}; "
+        f"record with `python -m scripts.record {chapter}`"
+    )
+
+
+def _read(path: Path) -> Trace | Recording:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise TraceError(f"{path.name} is not JSON: {error}") from error
+    schema = data.get("schema") if isinstance(data, dict) else None
+    if schema == TRACE_SCHEMA:
+        return Trace.from_dict(data)
+    if schema == SCHEMA:
+        return Recording.from_dict(data)
+    raise TraceError(
+        f"{path.name} holds {schema!r}, neither {TRACE_SCHEMA} nor {SCHEMA}"
+    )

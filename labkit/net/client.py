@@ -1,0 +1,211 @@
+"""Kernel-side client of the server: streams chat answers over real HTTP and real SSE.
+
+It speaks to the server's own port, never through a buffering proxy, and asks for
+exactly `text/event-stream`. It refuses unknown knobs before sending and turns a refusal
+of the server into the error of ours that says the same. No connection is kept open
+between requests, so every trace shows what connecting costs.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from functools import cached_property
+from types import TracebackType
+from typing import Any, Final
+
+import httpx2
+
+from labkit.clock import Clock
+from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
+from labkit.net.knobs import Messages, request_body
+from labkit.net.refusals import refusal
+from labkit.net.stream import ChatStream
+from labkit.net.wire import Wire
+from labkit.trace import Trace
+
+__all__ = ["LabClient"]
+
+CONNECT_S: Final = 5.0
+SILENCE_S: Final = 60.0  # the server's heartbeat comes every 15 s
+TRACE_TRIES: Final = 40  # the run is settled just after its last frame
+TRACE_WAIT_S: Final = 0.05
+
+
+class LabClient:
+    """`LabClient(url, clock).stream(messages, temperature=0)`; threads may share it."""
+
+    def __init__(
+        self, base_url: str, clock: Clock, *, model: str | None = None
+    ) -> None:
+        self.base_url = base_url.rstrip("/")
+        self._clock = clock
+        self._wish = model
+        limits = httpx2.Limits(max_keepalive_connections=0)
+        timeout = httpx2.Timeout(SILENCE_S, connect=CONNECT_S)
+        self._http = httpx2.Client(
+            base_url=self.base_url,
+            timeout=timeout,
+            limits=limits,
+            verify=self.base_url.startswith(
+                "https"
+            ),  # reading certificates takes 0.1 s
+            trust_env=False,  # a proxy of the environment cannot see our loopback
+        )
+
+    def __repr__(self) -> str:
+        return f"<LabClient: {self.base_url}>"
+
+    def __enter__(self) -> LabClient:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close what is open; streams being read break off."""
+        self._http.close()
+
+    @cached_property
+    def model(self) -> str:
+        """The model asked for: the one given, else the server's first."""
+        return self._wish if self._wish is not None else self.models()[0]
+
+    def stream(self, messages: Messages, **knobs: Any) -> ChatStream:
+        """A chat answer as it is written; the request is sent at the first `next`.
+
+        `knobs` are the request's fields, such as temperature, seed, stop, max_tokens.
+        """
+        body = request_body(self.model, messages, knobs)
+        return ChatStream(_Call(self, self._http, body), self._clock)
+
+    def health(self) -> dict[str, Any]:
+        """What the server says of itself: free blocks, running and waiting counts."""
+        return self._json(self._ask("/health"))  # 503 says it too: not ready, and why
+
+    def models(self) -> list[str]:
+        """Names of the models that the server has."""
+        names = [str(card["id"]) for card in self._get("/v1/models")["data"]]
+        if not names:
+            raise ServerUnavailable(f"the server at {self.base_url} has no model")
+        return names
+
+    def cancel(self, run: str) -> bool:
+        """Stop a run; False where it has ended already or nobody answers."""
+        try:
+            return self._http.post(f"/v1/runs/{run}/cancel").is_success
+        except httpx2.TransportError:
+            return False
+
+    def trace_of(self, run: str) -> Trace:
+        """The server's trace of `run`, waited for until the run is settled."""
+        for _ in range(TRACE_TRIES):
+            try:
+                trace = Trace.from_dict(self._get(f"/v1/traces/{run}"))
+            except InputError as error:
+                raise TraceError(f"{error}; the server keeps the newest only") from None
+            if trace.marks_named("finish"):
+                return trace
+            self._clock.sleep(TRACE_WAIT_S)
+        raise TraceError(f"run {run} has not ended, so its trace is not complete yet")
+
+    def _get(self, path: str) -> dict[str, Any]:
+        answer = self._ask(path)
+        if not answer.is_success:
+            raise refusal(answer.status_code, answer.headers, answer.content)
+        return self._json(answer)
+
+    def _ask(self, path: str) -> httpx2.Response:
+        try:
+            return self._http.get(path)
+        except httpx2.TransportError as error:
+            raise self._unavailable(error) from error
+
+    def _json(self, answer: httpx2.Response) -> dict[str, Any]:
+        try:
+            return dict(answer.json())
+        except (ValueError, TypeError):
+            raise ProtocolError(
+                f"{answer.url} answered {answer.status_code} without a JSON object: is "
+                "this the address of a labkit server?"
+            ) from None
+
+    def _unavailable(self, error: httpx2.TransportError) -> ServerUnavailable:
+        what = str(error) or type(error).__name__
+        return ServerUnavailable(
+            f"no server answers at {self.base_url} ({what}): start one with "
+            "`python -m server`, or leave the address out and lab.server starts one"
+        )
+
+
+class _Call:
+    """One chat request on its way out; the `Exchange` of its stream."""
+
+    def __init__(
+        self, client: LabClient, http: httpx2.Client, body: dict[str, Any]
+    ) -> None:
+        self._client = client
+        self._http = http
+        self._body = body
+
+    def open(self, wire: Wire, composed: Callable[[], None]) -> _Answer:
+        """Send it and read the answer's head; a refusal raises its own error."""
+        content = json.dumps(self._body, ensure_ascii=False).encode()
+        request = self._http.build_request(
+            "POST",
+            "/v1/chat/completions",
+            content=content,
+            headers={"Accept": "text/event-stream", "Content-Type": "application/json"},
+            extensions={"trace": wire.see, "timeout": self._http.timeout.as_dict()},
+        )
+        composed()
+        try:
+            response = self._http.send(request, stream=True)
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise self._client._unavailable(error) from error
+        except httpx2.TransportError as error:
+            raise ConnectionError(_broken(error)) from error
+        kind = response.headers.get("content-type", "")
+        if response.status_code == 200 and kind.startswith("text/event-stream"):
+            return _Answer(response, len(content))
+        try:
+            raise refusal(response.status_code, response.headers, response.read())
+        finally:
+            response.close()
+
+    def cancel(self, run: str) -> bool:
+        """Ask the server to stop `run`."""
+        return self._client.cancel(run)
+
+    def trace_of(self, run: str) -> Trace:
+        """The server's own trace of `run`."""
+        return self._client.trace_of(run)
+
+
+class _Answer:
+    """The open body of an accepted request."""
+
+    def __init__(self, response: httpx2.Response, sent_bytes: int) -> None:
+        self._response = response
+        self.run = str(response.headers.get("x-request-id", ""))
+        self.sent_bytes = sent_bytes
+
+    def pieces(self) -> Iterator[bytes]:
+        """The body's bytes as they come off the socket."""
+        try:
+            yield from self._response.iter_raw()
+        except (httpx2.TransportError, httpx2.StreamError) as error:
+            raise ConnectionError(_broken(error)) from error
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._response.close()
+
+
+def _broken(error: Exception) -> str:
+    return f"the connection broke: {str(error) or type(error).__name__}"

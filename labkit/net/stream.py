@@ -1,0 +1,204 @@
+"""One streamed answer, read as it arrives and stopped when you say so.
+
+The request is sent at the first `next`, so a stream can be cancelled at any moment of
+its life, from any thread. A stream that breaks off raises nothing: it ends, keeps what
+came, and `is_complete` is False. Invariant: `frames` and `rest` joined are the bytes
+received.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Generator, Iterator
+from types import TracebackType
+from typing import Protocol
+
+from labkit.clock import Clock
+from labkit.errors import TraceError
+from labkit.net.chunks import ChunkReader
+from labkit.net.life import ClientStamps, client_trace, merged
+from labkit.net.refusals import message_of
+from labkit.net.wire import Wire
+from labkit.records import StreamChunk, Usage
+from labkit.sequence import FinishReason
+from labkit.trace import Trace
+
+__all__ = ["Body", "ChatStream", "Exchange"]
+
+
+class Body(Protocol):
+    """An open answer: its run id and its bytes as they come."""
+
+    run: str
+    sent_bytes: int
+
+    def pieces(self) -> Iterator[bytes]:
+        """Pieces of the body; `ConnectionError` with a sentence where it breaks."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the connection."""
+        ...
+
+
+class Exchange(Protocol):
+    """What a stream needs of its client."""
+
+    def open(self, wire: Wire, composed: Callable[[], None]) -> Body:
+        """Send the request; calls `composed` when its bytes are ready."""
+        ...
+
+    def cancel(self, run: str) -> bool:
+        """Ask the server to stop `run`."""
+        ...
+
+    def trace_of(self, run: str) -> Trace:
+        """The server's own trace of `run`."""
+        ...
+
+
+class ChatStream:
+    """Iterable of `StreamChunk`; a context manager that closes the connection."""
+
+    def __init__(self, exchange: Exchange, clock: Clock) -> None:
+        self.id: str | None = None  # the run's id, known once the server has answered
+        self.chunks: list[StreamChunk] = []
+        self.usage: Usage | None = None  # the last one known
+        self.finish: FinishReason | None = None
+        self.error: str | None = None  # why it broke off, if it did
+        self._exchange = exchange
+        self._clock = clock
+        self._wire = Wire(clock)
+        self._reader = ChunkReader()
+        self._origin_s = self._composed_s = self._end_s = 0.0
+        self._first_byte_s: float | None = None
+        self._sent_bytes = self._received_bytes = 0
+        self._unpacked: list[tuple[float, float]] = []
+        self._cancelled = threading.Event()
+        self._source = self._read()
+
+    def __iter__(self) -> Iterator[StreamChunk]:
+        return self
+
+    def __next__(self) -> StreamChunk:
+        return next(self._source)
+
+    def __enter__(self) -> ChatStream:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        where: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def text(self) -> str:
+        """The visible text so far."""
+        return "".join(chunk.text for chunk in self.chunks)
+
+    @property
+    def frames(self) -> list[bytes]:
+        """The raw frames, as received."""
+        return self._reader.frames
+
+    @property
+    def is_complete(self) -> bool:
+        """True once the stream's own end, `[DONE]`, has come."""
+        return any(chunk.kind == "done" for chunk in self.chunks)
+
+    @property
+    def is_cancelled(self) -> bool:
+        """True once `cancel()` was called before the end."""
+        return self._cancelled.is_set()
+
+    @property
+    def rest(self) -> bytes:
+        """Bytes of a last frame that never became complete."""
+        return self._reader.rest
+
+    def cancel(self) -> None:
+        """Stop reading at once and have the server free what it holds; any thread."""
+        if self.is_complete or self._cancelled.is_set():
+            return
+        self._cancelled.set()
+        self._wire.cut()
+        if self.id is not None:
+            self._exchange.cancel(self.id)
+
+    def close(self) -> None:
+        """Let go of the connection; the server takes that as a cancel."""
+        self._source.close()
+
+    def client_trace(self) -> Trace:
+        """The client's half of the trace; nothing is asked of the server."""
+        if self.id is None:
+            raise TraceError("the stream has not been read: iterate over it first")
+        stamps = ClientStamps(
+            origin_s=self._origin_s,
+            composed_s=self._composed_s,
+            first_byte_s=self._first_byte_s,
+            end_s=self._end_s or self._clock.now(),
+            sent_bytes=self._sent_bytes,
+            received_bytes=self._received_bytes,
+            unpacked=self._unpacked,
+        )
+        return client_trace(self.id, self._wire, stamps, self.chunks)
+
+    def trace(self) -> Trace:
+        """The request's life from both ends, on the client's clock (see `life.py`)."""
+        client = self.client_trace()
+        return merged(client, self._exchange.trace_of(client.request))
+
+    def _read(self) -> Generator[StreamChunk, None, None]:
+        if self._cancelled.is_set():
+            return
+        self._origin_s = self._clock.now()
+        try:
+            body = self._exchange.open(self._wire, self._composed)
+        except ConnectionError as error:
+            self._break(error)
+            return
+        self.id, self._sent_bytes = body.run, body.sent_bytes
+        if self._cancelled.is_set():  # while the request was on its way
+            self._exchange.cancel(self.id)
+        try:
+            for piece in body.pieces():
+                for chunk in self._take(piece):
+                    yield chunk
+                    if self._cancelled.is_set():
+                        return
+        except ConnectionError as error:
+            self._break(error)
+        finally:
+            self._end_s = self._clock.now()
+            body.close()
+
+    def _composed(self) -> None:
+        self._composed_s = self._clock.now()
+
+    def _take(self, piece: bytes) -> list[StreamChunk]:
+        """Read one piece; its chunks carry the moment it came."""
+        now_s = self._clock.now()
+        if self._first_byte_s is None:
+            self._first_byte_s = now_s
+        self._received_bytes += len(piece)
+        found = self._reader.feed(piece, now_s - self._origin_s)
+        for chunk in found:
+            self._keep(chunk)
+        self._unpacked.append((now_s, self._clock.now()))
+        return found
+
+    def _keep(self, chunk: StreamChunk) -> None:
+        self.chunks.append(chunk)
+        self.finish = chunk.finish or self.finish
+        self.usage = chunk.usage or self.usage
+        if chunk.kind == "error":
+            data = chunk.raw.partition("data:")[2].encode()
+            self.error = message_of(data)[0] or "the server reported an error"
+
+    def _break(self, error: ConnectionError) -> None:
+        if not self._cancelled.is_set():
+            self.error = str(error)

@@ -1,0 +1,175 @@
+"""A guess that is locked before the answer shows, and the verdict on it.
+
+The page offers the choices; Python decides what counts. It refuses to change a guess
+once it is locked or once the answer has been seen. Nothing waits: where nobody can
+answer, the verdict says that no prediction was locked.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from html import escape
+from typing import Any
+
+import traitlets
+
+from labkit.errors import ConfigError
+from labkit.figures.drawings import Table
+from labkit.widgets.base import LabWidget, Message
+
+__all__ = ["Predict", "Verdict"]
+
+Guess = str | float
+
+
+class Predict(LabWidget, page="predict"):
+    """`Predict("How many tokens?", options=["20", "34"])` or `between=(0, 100)`.
+
+    Lock in the page, or with `lock(...)`; `reveal(answer)` gives the verdict.
+    """
+
+    question = traitlets.Unicode().tag(sync=True)
+    options = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    between = traitlets.List(traitlets.Float()).tag(sync=True)
+    unit = traitlets.Unicode().tag(sync=True)
+    locked = traitlets.Unicode().tag(sync=True)  # the guess in words, "" while open
+    is_closed = traitlets.Bool(False).tag(sync=True)  # locked, or the answer was seen
+
+    def __init__(
+        self,
+        question: str,
+        options: Sequence[str] = (),
+        *,
+        between: tuple[float, float] | None = None,
+        unit: str = "",
+        **unknown: object,
+    ) -> None:
+        if bool(options) == bool(between) or len(set(options)) == 1:
+            raise ConfigError(
+                f"predict({question!r}): give two options or more, or between=(low, "
+                "high) for a number, and not both"
+            )
+        self.guess: Guess | None = None
+        traits: dict[str, Any] = {"question": question, "unit": unit}
+        traits |= {"options": [*options], "between": [*(between or ())]}
+        super().__init__(unknown, **traits)
+
+    def record(self) -> Table:
+        """The question and what could be chosen."""
+        rows = tuple((option,) for option in self.options) or ((self._range(),),)
+        choices = ", ".join(row[0] for row in rows)
+        return Table(self.question, f"Choices: {choices}.", ("Your guess",), rows)
+
+    def handle(self, op: str, message: Message) -> None:
+        """`lock` with the choice made in the page."""
+        if op != "lock":
+            return super().handle(op, message)
+        return self.lock(message.get("choice"))
+
+    def lock(self, choice: object) -> None:
+        """Fix the guess; a choice that was not offered raises `ConfigError`."""
+        with self._lock:
+            if self.is_closed:
+                return  # the first lock counts, and none after the answer
+            self.guess = self._checked(choice)
+            self.locked = worded(self.guess, self.unit)
+            self.is_closed = True
+
+    def close_unlocked(self) -> None:
+        """The answer has been seen: locking is over."""
+        self.is_closed = True
+
+    def reveal(self, answer: Guess, note: str = "") -> Verdict:
+        """The verdict; in a live page it opens once the guess is locked."""
+        if self.options and str(answer) not in self.options:
+            offered = ", ".join(self.options)
+            raise ConfigError(f"answer {answer!r} was not an option: {offered}")
+        return Verdict(self, answer if self.between else str(answer), note)
+
+    def _checked(self, choice: object) -> Guess:
+        if self.options:
+            if choice in self.options:
+                return str(choice)
+            offered = ", ".join(self.options)
+            raise ConfigError(f"{choice!r} is not an option; choose from: {offered}")
+        low, high = self.between
+        is_number = isinstance(choice, int | float) and not isinstance(choice, bool)
+        if is_number and low <= float(choice) <= high:  # type: ignore[arg-type]  # is_number says so
+            return float(choice)  # type: ignore[arg-type]
+        raise ConfigError(f"{choice!r} is no number from {self._range()}")
+
+    def _range(self) -> str:
+        low, high = self.between
+        return f"{worded(low)} to {worded(high, self.unit)}"
+
+
+class Verdict(LabWidget, page="verdict"):
+    """What was measured beside what was guessed; hidden in the page until the lock."""
+
+    text = traitlets.Unicode().tag(sync=True)
+    is_open = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self, prediction: Predict, answer: Guess, note: str = "", **unknown: object
+    ) -> None:
+        self._prediction = prediction
+        self._answer = answer
+        self._note = note
+        super().__init__(unknown, text=self._words(), is_open=prediction.is_closed)
+        prediction.observe(self._open, "is_closed")
+
+    def record(self) -> Table:
+        """The verdict as a table of one row."""
+        return Table(self._prediction.question, self.text, ("Answer",), ((self.text,),))
+
+    def summary(self) -> str:
+        """The verdict in words."""
+        return str(self.text)
+
+    def handle(self, op: str, message: Message) -> None:
+        """`open`: show the answer without a guess."""
+        if op != "open":
+            return super().handle(op, message)
+        return self._prediction.close_unlocked()
+
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Words are enough where no kernel runs."""
+        html = f"<p>{escape(self.text)}</p>"
+        return {**self._live(), "text/html": html, "text/plain": self.text}, {}
+
+    def _open(self, _: object) -> None:
+        self.text = self._words()
+        self.is_open = True
+
+    def _words(self) -> str:
+        guess, unit = self._prediction.guess, self._prediction.unit
+        tail = f" {self._note}" if self._note else ""
+        found = f"Answer: {worded(self._answer, unit)}."
+        if guess is None:
+            return f"{found} No prediction was locked.{tail}"
+        said = f"You said {worded(guess, unit)}."
+        return f"{said} {found} {off_by(guess, self._answer)}{tail}"
+
+
+def worded(value: Guess, unit: str = "") -> str:
+    """A guess or answer as text, with its unit."""
+    if isinstance(value, str):
+        return value
+    shown = (
+        f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
+    )
+    return f"{shown} {unit}".rstrip()
+
+
+def off_by(guess: Guess, answer: Guess) -> str:
+    """How far a guess is from the answer, in a sentence."""
+    if isinstance(guess, str) or isinstance(answer, str):
+        return "Right." if guess == answer else "Not this time."
+    if guess == answer:
+        return "Exactly right."
+    way = "too high" if guess > answer else "too low"
+    if guess > 0 and answer > 0:
+        factor = max(guess, answer) / min(guess, answer)
+        times = f"{factor:.2f}" if factor < 10 else f"{factor:,.0f}"
+        return f"Your guess is {way} by a factor of {times}."
+    return f"Your guess is {way} by {worded(abs(guess - answer))}."
