@@ -96,6 +96,7 @@ def ensure(root: Path, extras: Iterable[str], run: Run = run_logged) -> Path:
     stamp = json.dumps(asdict(made), indent=1)
     (venv / "stamp.json").write_text(stamp + "\n", encoding="utf-8")
     (venv / "installing").unlink()
+    compile_all(root, python, run)
     return python
 
 
@@ -149,10 +150,21 @@ def install(root: Path, python: Path, extras: Sequence[str], run: Run) -> None:
     say(f"Installing labkit[{names}] into .venv (minutes the first time) ...")
     (root / ".venv" / "installing").touch()
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
-    command = [*pip, "-c", "constraints.txt", "-e", f".[{names}]"]
+    command = [*pip, "--no-compile", "-c", "constraints.txt", "-e", f".[{names}]"]
     log = root / ".cache" / "setup" / "pip.log"
     if run(command, log, cwd=root, env=clean_env()):
         raise failed("Installing failed", log, root)
+
+
+def compile_all(root: Path, python: Path, run: Run) -> None:
+    """Compile what pip unpacked, on all cores (pip would use one, for a minute).
+
+    Nothing depends on it: what is left out, Python compiles when it is first imported.
+    """
+    log = root / ".cache" / "setup" / "compile.log"
+    for folder in (root / ".venv" / "lib").glob("python3*/site-packages"):
+        say("Compiling ...")
+        run([python, "-m", "compileall", "-q", "-j", "0", folder], log)
 
 
 def failed(what: str, log: Path, root: Path) -> Problem:
