@@ -63,7 +63,9 @@ def test_patches_add_up_to_the_whole_for_every_split(
         assert "".join(page) == stream.html == whole
 
 
-FRAGMENTS = "a|*|**|`|```|# |- |1. |> |    |  |---|===|b c|](/u)|[|!|<i>|\\|&lt;"
+FRAGMENTS = (
+    "a|*|**|`|```|# |- |1. |> |    |  |---|===|b c|](http://a.b)|[|!|<i>|\\|&lt;"
+)
 fragments = st.sampled_from([*FRAGMENTS.split("|"), "|", "|-|-|\n", "\n", "\n\n", "\r"])
 
 
