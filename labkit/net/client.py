@@ -77,12 +77,14 @@ class LabClient:
         return self._wish if self._wish is not None else self.models()[0]
 
     def stream(self, messages: Messages, **knobs: Any) -> ChatStream:
-        """A chat answer as it is written; the request is sent at the first `next`.
+        """A chat answer as it is written; the request is sent at once.
 
         `knobs` are the request's fields, such as temperature, seed, stop, max_tokens.
         """
         body = request_body(self.model, messages, knobs)
-        return ChatStream(_Call(self, self._http, body), self._clock)
+        stream = ChatStream(_Call(self, self._http, body), self._clock)
+        stream.open()
+        return stream
 
     def health(self) -> dict[str, Any]:
         """What the server says of itself: free blocks, running and waiting counts."""

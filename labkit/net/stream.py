@@ -1,9 +1,9 @@
 """One streamed answer, read as it arrives and stopped when you say so.
 
-The request is sent at the first `next`, so a stream can be cancelled at any moment of
-its life, from any thread. A stream that breaks off raises nothing: it ends, keeps what
-came, and `is_complete` is False. Invariant: `frames` and `rest` joined are the bytes
-received.
+It can be cancelled at any moment of its life, from any thread; stamps are taken when a
+piece is read, so read at once. A stream that breaks off raises nothing: it ends, keeps
+what came, and `is_complete` is False. Invariant: `frames` and `rest` joined are the
+bytes received.
 """
 
 from __future__ import annotations
@@ -75,6 +75,7 @@ class ChatStream:
         self._sent_bytes = self._received_bytes = 0
         self._unpacked: list[tuple[float, float]] = []
         self._cancelled = threading.Event()
+        self._body: Body | None = None
         self._source = self._read()
 
     def __iter__(self) -> Iterator[StreamChunk]:
@@ -93,6 +94,19 @@ class ChatStream:
         where: TracebackType | None,
     ) -> None:
         self.close()
+
+    def open(self) -> None:
+        """Send the request and wait for the head of the answer; a refusal raises."""
+        assert self._body is None, "a stream is opened once"
+        self._origin_s = self._clock.now()
+        try:
+            self._body = self._exchange.open(self._wire, self._composed)
+        except ConnectionError as error:
+            self._break(error)
+            return
+        self.id, self._sent_bytes = self._body.run, self._body.sent_bytes
+        if self._cancelled.is_set():  # while the request was on its way
+            self._exchange.cancel(self.id)
 
     @property
     def text(self) -> str:
@@ -131,11 +145,13 @@ class ChatStream:
     def close(self) -> None:
         """Let go of the connection; the server takes that as a cancel."""
         self._source.close()
+        if self._body is not None:
+            self._body.close()
 
     def client_trace(self) -> Trace:
         """The client's half of the trace; nothing is asked of the server."""
         if self.id is None:
-            raise TraceError("the stream has not been read: iterate over it first")
+            raise TraceError("no answer came, so there is nothing to trace")
         stamps = ClientStamps(
             origin_s=self._origin_s,
             composed_s=self._composed_s,
@@ -153,17 +169,9 @@ class ChatStream:
         return merged(client, self._exchange.trace_of(client.request))
 
     def _read(self) -> Generator[StreamChunk, None, None]:
-        if self._cancelled.is_set():
+        body = self._body
+        if body is None:
             return
-        self._origin_s = self._clock.now()
-        try:
-            body = self._exchange.open(self._wire, self._composed)
-        except ConnectionError as error:
-            self._break(error)
-            return
-        self.id, self._sent_bytes = body.run, body.sent_bytes
-        if self._cancelled.is_set():  # while the request was on its way
-            self._exchange.cancel(self.id)
         try:
             for piece in body.pieces():
                 for chunk in self._take(piece):

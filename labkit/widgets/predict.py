@@ -75,6 +75,13 @@ class Predict(LabWidget, page="predict"):
             self.locked = worded(self.guess, self.unit)
             self.is_closed = True
 
+    def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
+        """Words are enough where no kernel runs."""
+        choices = " · ".join(self.options) or self._range()
+        html = f"<p><strong>{escape(self.question)}</strong><br>{escape(choices)}</p>"
+        plain = f"{self.question} {choices}"
+        return {**self._live(), "text/html": html, "text/plain": plain}, {}
+
     def close_unlocked(self) -> None:
         """The answer has been seen: locking is over."""
         self.is_closed = True
