@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListLike
 from dataclasses import replace
 from functools import cached_property
+from itertools import count
 
 from torch import Tensor
 
@@ -66,7 +67,7 @@ class Engine:
         self._open: dict[str, Outlet] = {}  # requests that have not ended
         self._farewells: list[TokenEvent] = []  # last events of aborted requests
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
-        self._num_added = 0
+        self._names = (f"req-{number}" for number in count())
         self._num_steps = 0
 
     @cached_property
@@ -81,14 +82,7 @@ class Engine:
 
     def counts(self) -> EngineCounts:
         """How full the engine is now."""
-        blocks = self._scheduler.blocks()
-        return EngineCounts(
-            free_blocks=blocks.free,
-            total_blocks=blocks.total,
-            num_running=len(self._scheduler.running),
-            num_waiting=self._scheduler.num_waiting,
-            max_waiting=self.config.max_waiting,
-        )
+        return self._scheduler.counts()
 
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
@@ -108,8 +102,8 @@ class Engine:
 
         Refuses with `InputError`, `NeverFits` or `QueueFull`, and then changes nothing.
         """
-        name = f"req-{self._num_added}" if request is None else request
-        if name in self._open:
+        name = request or next(n for n in self._names if n not in self._open)
+        if name in self._open or any(name == last.request for last in self._farewells):
             raise InputError(f"request id {name!r} is in use: choose another")
         refuse_misfits(prompt_ids, params, self._vocab_size, self._max_context)
         if params.seed is None:
@@ -119,7 +113,6 @@ class Engine:
             raise self._pace.refusal(self._scheduler, self._max_context)
         self._scheduler.add(sequence)
         self._open[name] = Outlet(sequence, self.tokenizer, self._max_context, watch)
-        self._num_added += 1
         return name
 
     def abort(self, request: str) -> bool:

@@ -13,7 +13,7 @@ from labkit.cache.block_pool import BlockPool
 from labkit.cache.block_table import BlockTable
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
-from labkit.records import BlockCounts, ScheduledSlice
+from labkit.records import BlockCounts, EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
 __all__ = ["Scheduler", "worst_case_tokens"]
@@ -54,6 +54,17 @@ class Scheduler:
     def blocks(self) -> BlockCounts:
         """The pool by what its blocks are doing."""
         return self._pool.counts()
+
+    def counts(self) -> EngineCounts:
+        """How full pool and queues are now."""
+        blocks = self.blocks()
+        return EngineCounts(
+            free_blocks=blocks.free,
+            total_blocks=blocks.total,
+            num_running=len(self._running),
+            num_waiting=self.num_waiting,
+            max_waiting=self._config.max_waiting,
+        )
 
     def has_room(self, sequence: Sequence) -> bool:
         """True if the queue takes one more, or if `sequence` need not queue at all."""

@@ -1,0 +1,94 @@
+"""The real model: greedy equal to two other implementations, sampling to itself alone.
+
+100 prompts of 64 tokens each in batches of up to 32, float32 on the CPU.
+"""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.clock import FakeClock
+from labkit.config import EngineConfig
+from labkit.engine.engine import Engine
+from labkit.model import reference
+from labkit.model.loaded import LoadedModel
+from labkit.sequence import SamplingParams
+from tests.support.engines import drain, events_of, knobs, tokens_of
+from tests.support.oracle import transformers_greedy, transformers_model
+from tests.support.prompts import LENGTHS, greedy_prompts
+
+pytestmark = pytest.mark.weights
+
+NUM_TOKENS = 64
+GREEDY = knobs(max_tokens=NUM_TOKENS, temperature=0.0)
+
+
+def engine_on(model: LoadedModel) -> Engine:
+    return Engine(model, EngineConfig(max_waiting=100), FakeClock())
+
+
+@pytest.fixture(scope="module")
+def prompts(smollm2: LoadedModel) -> list[list[int]]:
+    return greedy_prompts(engine_on(smollm2).tokenizer.encode)
+
+
+@pytest.fixture(scope="module")
+def answers(smollm2: LoadedModel, prompts: list[list[int]]) -> list[list[int | None]]:
+    """The engine's greedy answers, all requests queued at once."""
+    engine = engine_on(smollm2)
+    names = [engine.add(prompt, GREEDY) for prompt in prompts]
+    reports = drain(engine)
+    assert max(report.num_running for report in reports) == 32
+    tokens = tokens_of(reports)
+    return [tokens[name] for name in names]
+
+
+def test_greedy_is_the_references_choice_for_100_prompts(
+    smollm2: LoadedModel, prompts: list[list[int]], answers: list[list[int]]
+) -> None:
+    """By induction: each token is the reference's best, given those before it."""
+    assert len(answers) == 100
+    for prompt, answer in zip(prompts, answers, strict=True):
+        assert len(answer) == NUM_TOKENS
+        assert reference.is_greedy(smollm2.decoder, prompt, answer), prompt
+
+
+@pytest.mark.parametrize("number", [0, 39, 98])
+def test_greedy_equals_the_references_own_answer(
+    smollm2: LoadedModel,
+    prompts: list[list[int]],
+    answers: list[list[int]],
+    number: int,
+) -> None:
+    wanted = reference.generate(smollm2.decoder, prompts[number], NUM_TOKENS)
+    assert answers[number] == wanted
+
+
+def test_greedy_equals_transformers_token_for_token_on_100_prompts(
+    smollm2: LoadedModel, prompts: list[list[int]], answers: list[list[int]]
+) -> None:
+    judge, num_compared = transformers_model(smollm2), 0
+    for length in LENGTHS:
+        places = [i for i, prompt in enumerate(prompts) if len(prompt) == length]
+        wanted = transformers_greedy(judge, [prompts[i] for i in places], NUM_TOKENS)
+        assert [answers[i] for i in places] == wanted
+        num_compared += len(places)
+    assert num_compared == 100
+
+
+def test_sampled_text_is_the_same_alone_and_in_a_batch_of_eight(
+    smollm2: LoadedModel, prompts: list[list[int]]
+) -> None:
+    def texts(chosen: list[int]) -> list[str]:
+        engine = engine_on(smollm2)
+        for i in chosen:
+            params = SamplingParams(
+                max_tokens=24, temperature=0.6 + 0.1 * i, top_p=0.95, seed=i
+            )
+            engine.add(prompts[i], params, request=str(i))
+        found = events_of(drain(engine))
+        return ["".join(event.text for event in found[str(i)]) for i in chosen]
+
+    together = texts([*range(8)])
+    assert together == [texts([i])[0] for i in range(8)]
+    assert len(set(together)) == 8

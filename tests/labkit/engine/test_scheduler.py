@@ -1,0 +1,157 @@
+"""Who is admitted when, who computes what, and what `print(plan)` says of it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labkit.config import EngineConfig
+from labkit.engine.plan import Plan
+from labkit.engine.scheduler import Scheduler, worst_case_tokens
+from labkit.sequence import FinishReason, SamplingParams, Sequence
+
+
+def scheduler_of(**config: Any) -> Scheduler:
+    small = {"block_size": 4, "num_blocks": 8, "max_step_tokens": 8, "max_context": 32}
+    return Scheduler(EngineConfig(**{**small, **config}))
+
+
+def request(name: str, num_prompt: int, max_tokens: int = 4) -> Sequence:
+    params = SamplingParams(max_tokens=max_tokens, seed=0)
+    return Sequence(name, tuple(range(num_prompt)), params, 0.0)
+
+
+def act(scheduler: Scheduler, plan: Plan) -> None:
+    """Pretend that the plan was run and gave token 9 to everyone."""
+    for row in plan.rows:
+        scheduler.advance(row, 9 if row.is_sampled else None)
+    scheduler.check()
+
+
+def work(plan: Plan) -> list[tuple[str, int, int]]:
+    return [(r.request, r.part.start, r.part.num_tokens) for r in plan.rows]
+
+
+def test_prompt_longer_than_the_budget_is_computed_in_parts() -> None:
+    scheduler = scheduler_of()
+    scheduler.add(request("a", 20))
+    plans = []
+    for _ in range(4):
+        plans.append(scheduler.plan())
+        act(scheduler, plans[-1])
+    assert [work(plan) for plan in plans] == [
+        [("a", 0, 8)],
+        [("a", 8, 8)],
+        [("a", 16, 4)],
+        [("a", 20, 1)],
+    ]
+    assert [len(plan.sampled) for plan in plans] == [0, 0, 1, 1]
+
+
+def test_decodes_come_first_then_prompts_then_new_arrivals() -> None:
+    scheduler = scheduler_of(num_blocks=32)
+    scheduler.add(request("long", 12))
+    act(scheduler, scheduler.plan())
+    scheduler.add(request("b", 3))
+    scheduler.add(request("c", 9))
+    act(scheduler, scheduler.plan())  # long's last 4 tokens, b's 3, c's first
+    scheduler.add(request("d", 2))
+    plan = scheduler.plan()
+    assert work(plan) == [("long", 12, 1), ("b", 3, 1), ("c", 1, 6)]
+    assert plan.admitted == ()
+
+
+def test_head_of_the_queue_is_never_overtaken() -> None:
+    scheduler = scheduler_of()
+    scheduler.add(request("a", 4, max_tokens=20))  # 6 of 8 blocks
+    scheduler.add(request("big", 8, max_tokens=8))  # 4 blocks
+    scheduler.add(request("small", 1, max_tokens=1))  # 1 block would fit
+    plan = scheduler.plan()
+    assert (plan.admitted, plan.num_waiting) == (("a",), 2)
+    act(scheduler, plan)
+    scheduler.finish(scheduler.running[0], FinishReason.ABORT)
+    assert scheduler.plan().admitted == ("big",)
+
+
+def test_admission_reserves_the_worst_case_within_the_context() -> None:
+    assert worst_case_tokens(request("a", 5, max_tokens=7), max_context=32) == 12
+    assert worst_case_tokens(request("a", 5, max_tokens=900), max_context=32) == 32
+    scheduler = scheduler_of()
+    scheduler.add(request("a", 5, max_tokens=7))
+    assert scheduler.plan().blocks.held == 3
+
+
+def test_seats_never_outnumber_the_tokens_of_a_step() -> None:
+    scheduler = scheduler_of(max_step_tokens=2, num_blocks=32)
+    for name in "abc":
+        scheduler.add(request(name, 1))
+    plan = scheduler.plan()
+    act(scheduler, plan)
+    assert (plan.admitted, len(scheduler.plan().rows)) == (("a", "b"), 2)
+
+
+def test_seats_are_limited_by_max_running() -> None:
+    scheduler = scheduler_of(max_running=1)
+    scheduler.add(request("a", 1))
+    scheduler.add(request("b", 1))
+    assert scheduler.plan().admitted == ("a",)
+
+
+def test_finishing_frees_blocks_of_the_running_and_places_of_the_waiting() -> None:
+    scheduler = scheduler_of(max_running=1)
+    first, second = request("a", 1), request("b", 1)
+    scheduler.add(first)
+    scheduler.add(second)
+    act(scheduler, scheduler.plan())
+    scheduler.finish(second, FinishReason.ABORT)
+    scheduler.finish(first, FinishReason.STOP)
+    assert scheduler.sequences() == ()
+    assert scheduler.blocks().free == 8
+    assert (first.finish, second.finish) == (FinishReason.STOP, FinishReason.ABORT)
+    scheduler.check()
+
+
+def test_queue_of_none_takes_only_who_can_run_at_once() -> None:
+    scheduler = scheduler_of(max_waiting=0, max_running=1)
+    assert scheduler.has_room(request("a", 1))
+    scheduler.add(request("a", 1))
+    act(scheduler, scheduler.plan())
+    assert not scheduler.has_room(request("b", 1))
+
+
+def test_printed_plan_explains_the_step() -> None:
+    scheduler = scheduler_of()
+    scheduler.add(request("chat", 3))
+    act(scheduler, scheduler.plan())
+    scheduler.add(request("essay", 12))
+    scheduler.add(request("late", 12))
+    assert str(scheduler.plan()) == (
+        "8 of 8 tokens, 2 sequences (1 new), 1 waiting, 2 of 8 blocks free\n"
+        "  chat         decode   3..3         sample   blocks 0\n"
+        "  essay        prefill  0..6         goes on  blocks 2 3"
+    )
+
+
+def test_plan_with_nothing_to_do_is_empty() -> None:
+    assert scheduler_of().plan().rows == ()
+
+
+def test_token_for_a_row_that_is_not_sampled_is_a_sentence() -> None:
+    scheduler = scheduler_of()
+    scheduler.add(request("a", 20))
+    row = scheduler.plan().rows[0]
+    with pytest.raises(AssertionError, match=r"goes on .* got 5"):
+        scheduler.advance(row, 5)
+
+
+def test_check_finds_blocks_that_nobody_holds() -> None:
+    scheduler = scheduler_of()
+    scheduler._pool.take(1)
+    with pytest.raises(AssertionError, match="blocks are held by no sequence"):
+        scheduler.check()
+
+
+def test_unresolved_config_is_refused() -> None:
+    with pytest.raises(AssertionError, match="resolve"):
+        Scheduler(EngineConfig())
