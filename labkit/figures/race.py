@@ -6,12 +6,14 @@ lines of `race_lines()` are cumulative, so a straight line means constant cost a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
 
+from labkit.errors import ConfigError
 from labkit.figures.drawings import Lines, Series
 from labkit.figures.palette import LIGHT
+from labkit.figures.svg import label
 from labkit.records import Layer
 
 if TYPE_CHECKING:
@@ -49,6 +51,31 @@ class Race:
                     f"{lane.name}: {len(series)} values, {len(self.seen)} points"
                 )
 
+    def to_dict(self) -> dict[str, Any]:
+        """Plain JSON values, to be kept in `chapters/data`."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Race:
+        """Read what `to_dict` wrote or a page measured."""
+        try:
+            lanes = tuple(_lane(lane) for lane in data["lanes"])
+            sizes = int(data["chunk_chars"]), int(data["num_chunks"])
+            return cls(*sizes, tuple(map(int, data["seen"])), lanes)
+        except (KeyError, TypeError, ValueError, AssertionError) as error:
+            raise ConfigError(
+                f"no record of a race: {error!r}; run it again"
+            ) from error
+
+
+def _lane(data: Mapping[str, Any]) -> Lane:
+    return Lane(
+        name=str(data["name"]),
+        ms=tuple(map(float, data.get("ms", ()))),
+        nodes=tuple(map(int, data.get("nodes", ()))),
+        parsed=tuple(map(int, data.get("parsed", ()))),
+    )
+
 
 UNITS = {
     "ms": "milliseconds",
@@ -57,8 +84,21 @@ UNITS = {
 }
 
 
-def race_lines(race: Race, what: str = "ms") -> Lines:
-    """Cumulative `what` ("ms", "nodes" or "parsed") over characters seen."""
+VERBS = {
+    "ms": "takes {} as long as",
+    "nodes": "writes {} the DOM nodes of",
+    "parsed": "parses {} the characters of",
+}
+
+
+def race_lines(race: Race, what: str | None = None) -> Lines:
+    """Cumulative `what` over characters seen: "ms", "nodes" or "parsed".
+
+    None takes the first of them that the race has.
+    """
+    what = what or next(
+        (w for w in UNITS if any(_values(x, w) for x in race.lanes)), "ms"
+    )
     assert what in UNITS, f"what={what!r}: use one of {', '.join(UNITS)}"
     series = [
         Series(lane.name, tuple(map(float, race.seen)), _values(lane, what), layer)
@@ -85,13 +125,13 @@ def _title(race: Race, series: Sequence[Series], what: str) -> str:
     most = max(series, key=lambda s: s.y[-1])
     least = min(series, key=lambda s: s.y[-1])
     if least.y[-1] <= 0:
-        return f"{most.name} writes most: {most.y[-1]:,.0f} {UNITS[what]}"
-    times = most.y[-1] / least.y[-1]
-    return f"{most.name} takes {times:,.1f} times the {UNITS[what]} of {least.name}"
+        return f"{most.name}: {most.y[-1]:,.0f} {UNITS[what]}"
+    times = f"{most.y[-1] / least.y[-1]:,.1f} times"
+    return f"{most.name} {VERBS[what].format(times)} {least.name}"
 
 
 def _alt(race: Race, series: Sequence[Series], what: str) -> str:
-    ends = "; ".join(f"{s.name} {s.y[-1]:,.1f}" for s in series) or "nothing measured"
+    ends = "; ".join(f"{s.name} {label(s.y[-1])}" for s in series) or "nothing measured"
     chars = race.seen[-1] if race.seen else 0
     head = f"After {chars:,} characters in {race.num_chunks:,} chunks"
     return f"{head}, {UNITS[what]}: {ends}."
@@ -116,7 +156,7 @@ def figure(drawing: Lines) -> go.Figure:
             font_color=colour,
         )
     picture.update_layout(
-        title=drawing.title, showlegend=False, height=420, margin_r=150
+        title=drawing.title, showlegend=False, height=420, margin_r=130, margin_t=64
     )
     picture.update_xaxes(title=drawing.x_title)
     picture.update_yaxes(title=drawing.y_title, rangemode="tozero")

@@ -101,13 +101,18 @@ def figure(drawing: Waterfall) -> go.Figure:
             base=[part.start_ms for part in row.segments],
             x=[part.ms for part in row.segments],
             name=layer_title(row.layer),
-            marker_color=LIGHT[row.layer],
+            marker={"color": LIGHT[row.layer], "line_width": 0},
             hovertemplate="%{y}: %{x:.2f} ms<extra>%{fullData.name}</extra>",
         )
     for pin in drawing.pins:
-        picture.add_vline(x=pin.time_ms, line_dash="dash", annotation_text=pin.name)
+        look = {"line_dash": "dash", "line_color": "#808080"}  # seen on both themes
+        picture.add_vline(x=pin.time_ms, annotation_text=pin.name, **look)
     picture.update_layout(
-        title=drawing.title, barmode="overlay", showlegend=False, height=420
+        title=drawing.title,
+        barmode="overlay",
+        showlegend=False,
+        height=420,
+        margin_t=64,
     )
     picture.update_xaxes(title="milliseconds since the request", rangemode="tozero")
     return picture

@@ -12,9 +12,17 @@
 """
 
 from labkit.widgets.base import LabWidget
+from labkit.widgets.markdown_race import MarkdownRace
 from labkit.widgets.sse_inspector import SSEInspector
 from labkit.widgets.stream_view import StreamView
 from labkit.widgets.trace_bar import TraceBar
 from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
-__all__ = ["LabWidget", "SSEInspector", "StreamView", "TTFTWaterfall", "TraceBar"]
+__all__ = [
+    "LabWidget",
+    "MarkdownRace",
+    "SSEInspector",
+    "StreamView",
+    "TTFTWaterfall",
+    "TraceBar",
+]

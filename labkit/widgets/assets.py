@@ -8,13 +8,15 @@ built gives the command that builds it.
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
 from labkit.config import reject_unknown
 from labkit.errors import ConfigError
 
-__all__ = ["ASSETS", "PLOTLY", "digest", "read"]
+__all__ = ["ASSETS", "PLOTLY", "digest", "read", "serve"]
 
 PLOTLY = "plotly.js"
 VENDOR = Path(__file__).parent / "static" / "vendor"
@@ -36,6 +38,16 @@ def read(name: str) -> bytes:
 def digest(name: str) -> str:
     """Twelve hex digits that change with the asset's bytes."""
     return hashlib.sha256(read(name)).hexdigest()[:12]
+
+
+def serve(message: Mapping[str, Any]) -> tuple[dict[str, Any], list[bytes]]:
+    """The answer to a page that asks for an asset: a message and its buffers."""
+    name = str(message.get("name"))
+    answer: dict[str, Any] = {"op": "asset", "id": message.get("id"), "name": name}
+    try:
+        return {**answer, "digest": digest(name)}, [read(name)]
+    except ConfigError as error:
+        return {**answer, "error": str(error)}, []
 
 
 def _plotly() -> Path:

@@ -18,7 +18,7 @@ from typing import Any, ClassVar
 from labkit.config import reject_unknown
 from labkit.errors import ConfigError
 from labkit.figures.palette import css_variables
-from labkit.widgets.assets import digest, read
+from labkit.widgets.assets import serve
 from labkit.widgets.still import StillMixin
 
 try:
@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
         "pip install 'labkit[book]'"
     ) from error
 
-__all__ = ["LabWidget", "Message"]
+__all__ = ["LabWidget", "Message", "joined"]
 
 STATIC = Path(__file__).parent / "static"
 Message = Mapping[str, Any]
@@ -48,8 +48,8 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         cls, page: str | None = None, parts: tuple[str, ...] = (), **kwargs: Any
     ) -> None:
         if page is not None:
-            cls._esm = _joined("lab.js", *(f"{part}.js" for part in (*parts, page)))
-            cls._css = css_variables() + _joined("lab.css", f"{page}.css")
+            cls._esm = joined("lab.js", *(f"{part}.js" for part in (*parts, page)))
+            cls._css = css_variables() + joined("lab.css", f"{page}.css")
         super().__init_subclass__(**kwargs)
 
     def __init__(self, unknown: Mapping[str, object], **traits: Any) -> None:
@@ -79,21 +79,11 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         op = content["op"]
         with nullcontext() if op in self.hurried else self._lock:
             if op == "asset":
-                self._serve(content)
+                self.send(*serve(content))
             else:
                 self.handle(op, content)
 
-    def _serve(self, message: Message) -> None:
-        """Answer a request for a vendor file; the page keeps it for all widgets."""
-        name = str(message.get("name"))
-        try:
-            data = read(name)
-        except ConfigError as error:
-            self.tell("asset", id=message.get("id"), name=name, error=str(error))
-            return
-        sha = digest(name)
-        self.tell("asset", [data], id=message.get("id"), name=name, digest=sha)
 
-
-def _joined(*names: str) -> str:
+def joined(*names: str) -> str:
+    """The files of `static/` called `names`, one after another."""
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)

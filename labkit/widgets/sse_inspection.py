@@ -102,9 +102,10 @@ def _pieces_of(block: Block, pieces: Sequence[Piece]) -> str:
 
 def _title(found: Inspection) -> str:
     head = f"{found.name}: {len(found.pieces)} pieces, {len(found.blocks)} frames"
-    if found.naive.text == found.real.text and not found.naive.num_lost:
-        return f"{head}, both readers agree"
-    return f"{head}, the naive reader loses {found.naive.num_lost}"
+    real, naive = found.real, found.naive
+    if real.text == naive.text and real.usage == naive.usage:
+        return f"{head}; both readers agree"
+    return f"{head}; the naive reader gets {naive.num_read} of {real.num_read} events"
 
 
 def _alt(found: Inspection) -> str:

@@ -70,6 +70,28 @@ def chunks(gap_s: float = 0.03, first_s: float = 0.12) -> list[StreamChunk]:
     return made
 
 
+MARKDOWN = """# Counting letters
+
+The word **strawberry** has *three* letters `r`, see [the source](https://example.org)
+and [a trap](javascript:alert(1)) ![pixel](https://example.org/leak?q=secret).
+
+1. s t **r** a w
+2. b e **r r** y
+
+```python
+print("strawberry".count("r"))  # 3
+```
+
+| letter | count |
+|--------|-------|
+| r      | 3     |
+| s      | 1     |
+
+> A quote with <img src=x onerror=alert(1)> raw HTML.
+
+"""
+
+
 def openai_frames() -> list[bytes]:
     """The same answer as an OpenAI stream, usage and end included."""
     head = '"id":"chatcmpl-1","object":"chat.completion.chunk","created":1,"model":"m"'

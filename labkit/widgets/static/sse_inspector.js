@@ -69,7 +69,7 @@ function readingCard(name, reading, truth) {
   const isRight = reading.text === truth.text && !reading.lost;
   const facts = new FactRow([
     ['events read', String(reading.read)],
-    ['lost', String(reading.lost)],
+    ['unreadable', String(reading.lost)],
     ['last known usage', reading.usage],
     ['end of stream', reading.is_complete ? 'seen' : 'never came'],
   ]);

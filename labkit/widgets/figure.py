@@ -1,0 +1,72 @@
+"""Plotly figures of drawings, light enough for a page with many of them.
+
+plotly's own widget sends its 5 MB bundle once a figure; this one asks for it once a
+page. No button that uploads the figure, colours of the page's theme, words beside the
+picture. It uses private names of the plotly version that is pinned; a test says so.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from typing import Any
+
+import plotly.graph_objects as go
+import traitlets
+
+from labkit.figures import race, ttft
+from labkit.figures.drawings import Drawing, Lines, Waterfall
+from labkit.figures.palette import LIGHT, css_variables
+from labkit.widgets.assets import serve
+from labkit.widgets.base import joined
+from labkit.widgets.still import StillMixin
+
+__all__ = ["LiteFigure"]
+
+CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+
+
+def _recolour() -> str:
+    """CSS that gives each layer's colour its value for the page's theme."""
+    rules = []
+    for layer, colour in LIGHT.items():
+        red, green, blue = (int(colour[i : i + 2], 16) for i in (1, 3, 5))
+        for what in ("fill", "stroke"):
+            found = f'.lab-figure [style*="{what}: rgb({red}, {green}, {blue})"]'
+            rules.append(f"{found}{{{what}:var(--lab-{layer})!important}}")
+    return "\n".join(rules)
+
+
+class LiteFigure(StillMixin, go.FigureWidget):
+    """`LiteFigure(race_lines(race))`: the drawing as an interactive figure."""
+
+    _esm = joined("lab.js", "figure.js")
+    _css = css_variables() + joined("lab.css", "figure.css") + _recolour()
+    _lab_words = traitlets.Unicode().tag(sync=True)
+
+    def __init__(self, drawing: Lines | Waterfall) -> None:
+        make = race.figure if isinstance(drawing, Lines) else ttft.figure
+        super().__init__(make(drawing))  # type: ignore[arg-type]  # checked above
+        self._drawing = drawing
+        self._lab_words = f"{drawing.title}. {drawing.alt}"
+        self._config = {**self._config, **CONFIG}  # type: ignore[has-type]  # plotly's
+        self.on_msg(self._receive)
+
+    def record(self) -> Drawing:
+        """The drawing that the figure shows."""
+        return self._drawing
+
+    def _receive(self, _: object, message: object, __: object) -> None:
+        if not isinstance(message, Mapping):
+            return
+        if message.get("op") == "asset":
+            content, buffers = serve(message)
+            self.send(content, buffers)
+        elif message.get("op") == "sync":
+            self._send_all(message)
+
+    def _send_all(self, message: Mapping[str, Any]) -> None:
+        """Data and layout as they are now, then the word that they were sent."""
+        self._widget_data = copy.deepcopy(self._data)
+        self._widget_layout = copy.deepcopy(self._layout)
+        self.send({"op": "sync", "id": message.get("id")})
