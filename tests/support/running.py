@@ -88,9 +88,13 @@ class RunningServer:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        self._server.should_exit = True
+        self.stop()
         self._thread.join(20)
         assert not self._thread.is_alive(), "the server did not stop"
+
+    def stop(self) -> None:
+        """Ask the server to end, as Ctrl-C does."""
+        self._server.should_exit = True
 
     def _run(self) -> None:
         self._server.run(sockets=[self._sock])
