@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from types import MappingProxyType
 from typing import Any, Final
@@ -58,6 +58,7 @@ class ChunkReader:
         self._splitter = FrameSplitter()
         self._parser = SSEParser()
         self.frames: list[bytes] = []  # as received
+        self._usage: Usage | None = None  # the last one told
 
     @property
     def rest(self) -> bytes:
@@ -83,7 +84,9 @@ class ChunkReader:
         if event.data == "[DONE]":
             return _Meaning("done")
         try:
-            return self._meaning(json.loads(event.data))
+            meaning = self._meaning(json.loads(event.data), self._usage)
+            self._usage = meaning.usage or self._usage
+            return meaning
         except (ValueError, KeyError, TypeError, AttributeError, IndexError):
             return OTHER  # not JSON, or not of the shape this dialect has
 
@@ -100,9 +103,9 @@ def _chunk(index: int, time_s: float, frame: bytes, meaning: _Meaning) -> Stream
     )
 
 
-def _openai(data: Any) -> _Meaning:
+def _openai(data: Any, before: Usage | None) -> _Meaning:
     if "error" in data:
-        return _Meaning("error", text="")
+        return _Meaning("error")
     if not data["choices"]:
         usage = _openai_usage(data.get("usage"))
         return _Meaning("usage", usage=usage) if usage else OTHER
@@ -123,15 +126,16 @@ def _openai_usage(data: Any) -> Usage | None:
     return Usage(data["prompt_tokens"], data["completion_tokens"], cached)
 
 
-def _anthropic(data: Any) -> _Meaning:
+def _anthropic(data: Any, before: Usage | None) -> _Meaning:
     match data["type"]:
         case "message_start":
-            return _Meaning("role", usage=_anthropic_usage(data["message"]["usage"]))
+            usage = _anthropic_usage(data["message"]["usage"], None)
+            return _Meaning("role", usage=usage)
         case "content_block_delta":
             return _Meaning("content", text=data["delta"].get("text", ""))
         case "message_delta":
             finish = STOP_REASONS.get(data["delta"].get("stop_reason"))
-            usage = _anthropic_usage(data.get("usage"))
+            usage = _anthropic_usage(data.get("usage"), before)
             return _Meaning("finish" if finish else "usage", "", finish, usage)
         case "message_stop":
             return _Meaning("done")
@@ -140,16 +144,19 @@ def _anthropic(data: Any) -> _Meaning:
     return OTHER  # content_block_start, content_block_stop, ping
 
 
-def _anthropic_usage(data: Any) -> Usage | None:
-    """Its three inputs add up to the prompt; output counts are cumulative."""
+def _anthropic_usage(data: Any, before: Usage | None) -> Usage | None:
+    """Its three inputs add up to the prompt; later events may tell the output only."""
     if not data:
         return None
+    output = data.get("output_tokens") or 0
+    if "input_tokens" not in data and before is not None:
+        return replace(before, completion_tokens=output)
     cached = data.get("cache_read_input_tokens") or 0
     written = data.get("cache_creation_input_tokens") or 0
     prompt = (data.get("input_tokens") or 0) + cached + written
-    return Usage(prompt, data.get("output_tokens") or 0, cached)
+    return Usage(prompt, output, cached)
 
 
-READERS: Final[Mapping[Dialect, Callable[[Any], _Meaning]]] = MappingProxyType(
-    {Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic}
+READERS: Final[Mapping[Dialect, Callable[[Any, Usage | None], _Meaning]]] = (
+    MappingProxyType({Dialect.OPENAI: _openai, Dialect.ANTHROPIC: _anthropic})
 )

@@ -27,6 +27,7 @@ from labkit.trace import Trace
 __all__ = ["LabClient"]
 
 CONNECT_S: Final = 5.0
+CANCEL_S: Final = 2.0  # the connection is cut then in any case
 SILENCE_S: Final = 60.0  # the server's heartbeat comes every 15 s
 TRACE_TRIES: Final = 40  # the run is settled just after its last frame
 TRACE_WAIT_S: Final = 0.05
@@ -100,7 +101,8 @@ class LabClient:
     def cancel(self, run: str) -> bool:
         """Stop a run; False where it has ended already or nobody answers."""
         try:
-            return self._http.post(f"/v1/runs/{run}/cancel").is_success
+            path = f"/v1/runs/{run}/cancel"
+            return self._http.post(path, timeout=CANCEL_S).is_success
         except httpx2.TransportError:
             return False
 

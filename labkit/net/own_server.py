@@ -7,6 +7,7 @@ has a limit, and what it said last is in the error.
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -32,6 +33,11 @@ class OwnServer:
         self._folder = Path(tempfile.mkdtemp(prefix="labkit-"))
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int | None:
+        """Id of the process, None where there is none."""
+        return None if self._process is None else self._process.pid
+
     def start(self) -> str:
         """Start it and wait until it announces its address."""
         path, log = self._folder / "server.json", self._folder / "server.log"
@@ -51,18 +57,19 @@ class OwnServer:
                 return url
             code = self._process.poll()
             if code is not None:
-                raise ServerUnavailable(
-                    f"the server ended while starting, code {code}: {_last_line(log)}"
-                )
+                raise self._given_up(f"the server ended while starting, code {code}")
             self._clock.sleep(TICK_S)
+        raise self._given_up(f"the server did not answer within {START_LIMIT_S:.0f} s")
+
+    def _given_up(self, what: str) -> ServerUnavailable:
+        said = _last_line(self._folder / "server.log")
         self.stop()
-        raise ServerUnavailable(
-            f"the server did not answer within {START_LIMIT_S:.0f} s: {_last_line(log)}"
-        )
+        return ServerUnavailable(f"{what}: {said}")
 
     def stop(self) -> None:
         """End the process; the second call does nothing."""
         process, self._process = self._process, None
+        shutil.rmtree(self._folder, ignore_errors=True)
         if process is None or process.poll() is not None:
             return
         process.terminate()

@@ -138,9 +138,9 @@ class ChatStream:
         if self.is_complete or self._cancelled.is_set():
             return
         self._cancelled.set()
-        self._wire.cut()
         if self.id is not None:
             self._exchange.cancel(self.id)
+        self._wire.cut()  # wakes the reader
 
     def close(self) -> None:
         """Let go of the connection; the server takes that as a cancel."""
