@@ -53,7 +53,7 @@ def is_greedy(
 
     Attention is causal, so row i of one pass over everything is the row that
     `generate` had when it chose that token: if each choice is its row's largest, the
-    two agree by induction. (Two logits closer than rounding, 1e-5, could still swap.)
+    two agree by induction. (Two logits closer than rounding, 1e-4, could still swap.)
     """
     if not output_ids:
         return True
