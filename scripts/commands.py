@@ -28,11 +28,13 @@ def run(python: Path, *arguments: str) -> int:
 
 def start_lab(_: Sequence[str]) -> int:
     """Set up, fetch the weights, start JupyterLab and stay until it ends."""
+    ip = os.environ.get("IP") or "127.0.0.1"
+    wish = lab.read_port(os.environ.get("PORT", ""))
+    lab.choose_port(wish, ip)  # a port that is taken is said before minutes of set-up
     python = environment.ensure(ROOT, BOOK)
     lab.write_overrides(ROOT / ".venv")
     lab.fetch_weights(ROOT, python)
-    wish = lab.read_port(os.environ.get("PORT", ""))
-    return lab.serve(ROOT, python, wish, os.environ.get("IP") or "127.0.0.1")
+    return lab.serve(ROOT, python, wish, ip)
 
 
 def run_tests(names: Sequence[str]) -> int:

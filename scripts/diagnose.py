@@ -33,6 +33,11 @@ RULES = (
         "or take a broken `node` off PATH (without one, set-up brings its own)",
     ),
     (
+        r"requirement (?P<name>\S+) \(from versions: none\)",
+        "pip finds no {name} at all: check the network (behind a proxy, set "
+        "HTTPS_PROXY), and use Python 3.11 on 64-bit Linux, macOS or WSL",
+    ),
+    (
         r"No matching distribution found for (?P<name>\S+)",
         "there is no build of {name} for this Python on this machine: "
         "use Python 3.11 on 64-bit Linux, macOS or WSL",

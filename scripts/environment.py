@@ -152,7 +152,10 @@ def install(root: Path, python: Path, extras: Sequence[str], run: Run) -> None:
     pip = [python, "-m", "pip", "install", "--disable-pip-version-check"]
     command = [*pip, "--no-compile", "-c", "constraints.txt", "-e", f".[{names}]"]
     log = root / ".cache" / "setup" / "pip.log"
-    if run(command, log, cwd=root, env=clean_env()):
+    exit_code = run(command, log, cwd=root, env=clean_env())
+    if exit_code > 0:  # pip itself gave up and put everything back
+        (root / ".venv" / "installing").unlink()
+    if exit_code:
         raise failed("Installing failed", log, root)
 
 

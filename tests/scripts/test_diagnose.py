@@ -21,6 +21,11 @@ from scripts.diagnose import explain
             "check the network",
         ),
         ("ERROR: No matching distribution found for torch==2.13.0", "torch==2.13.0"),
+        (
+            "ERROR: Could not find a version that satisfies the requirement a==1 "
+            "(from versions: none)\nERROR: No matching distribution found for a==1",
+            "finds no a==1 at all: check the network",
+        ),
         ("ERROR: ResolutionImpossible: for help visit", "make pins"),
         ("PermissionError: [Errno 13] Permission denied: '.venv'", "cannot be written"),
         ("Segmentation fault", "does not know"),

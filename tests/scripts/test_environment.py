@@ -162,6 +162,15 @@ def test_a_failed_installation_is_one_sentence_and_is_not_trusted(root: Path) ->
     assert environment.read_stamp(root / ".venv") is None
 
 
+def test_an_installer_that_gave_up_leaves_a_venv_to_go_on_with(root: Path) -> None:
+    for exit_code, is_marked in ((1, False), (-9, True)):
+        environment.make_venv(root / ".venv", root, Installer())
+        broken = Installer(exit_code)
+        with pytest.raises(Problem):
+            environment.install(root, root / ".venv/bin/python", ["book"], broken)
+        assert (root / ".venv" / "installing").exists() == is_marked
+
+
 def test_a_failed_venv_is_one_sentence_and_leaves_nothing(root: Path) -> None:
     broken = Installer(exit_code=1, words="ensurepip is not available")
     with pytest.raises(Problem, match="apt install python3-venv"):
