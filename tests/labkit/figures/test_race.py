@@ -1,0 +1,68 @@
+"""Races: the record, its lines and the plotly figure agree."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from labkit.errors import ConfigError
+from labkit.figures import race
+from labkit.figures.race import Lane, Race, race_lines
+
+RACE = Race(
+    chunk_chars=10,
+    num_chunks=3,
+    seen=(10, 20, 30),
+    lanes=(
+        Lane("full", (1.0, 3.0, 6.0), (10, 30, 60), (10, 30, 60)),
+        Lane("memo", (1.0, 1.5, 2.0), (10, 12, 15), (10, 20, 30)),
+    ),
+)
+
+
+def test_lines_are_the_cumulative_values() -> None:
+    drawing = race_lines(RACE)
+    assert drawing.title == "full takes 3.0 times as long as memo"
+    assert drawing.series[0].y == (1.0, 3.0, 6.0)
+    assert drawing.series[1].x == (10, 20, 30)
+
+
+@pytest.mark.parametrize(
+    ("what", "title"),
+    [
+        ("nodes", "full writes 4.0 times the DOM nodes of memo"),
+        ("parsed", "full parses 2.0 times the characters of memo"),
+    ],
+)
+def test_each_quantity_has_a_title_that_states_the_finding(what, title) -> None:
+    assert race_lines(RACE, what).title == title
+
+
+def test_race_without_times_shows_what_it_has() -> None:
+    lanes = (Lane("a", (), (), (1, 2)), Lane("b", (), (), (3, 4)))
+    drawing = race_lines(Race(5, 2, (5, 10), lanes))
+    assert drawing.title == "b parses 2.0 times the characters of a"
+
+
+def test_race_survives_json() -> None:
+    assert Race.from_dict(json.loads(json.dumps(RACE.to_dict()))) == RACE
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [
+        {},
+        {**RACE.to_dict(), "seen": [1]},
+        {**RACE.to_dict(), "lanes": [{"name": "x", "ms": ["fast"]}]},
+        {**RACE.to_dict(), "lanes": 3},
+    ],
+)
+def test_what_is_no_race_is_refused(broken) -> None:
+    with pytest.raises(ConfigError, match="no record of a race"):
+        Race.from_dict(broken)
+
+
+def test_plotly_figure_shows_the_same_lines() -> None:
+    picture = race.figure(race_lines(RACE))
+    assert [tuple(line.y) for line in picture.data] == [s.ms for s in RACE.lanes]
