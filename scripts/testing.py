@@ -72,13 +72,14 @@ def covered(name: str) -> dict[str, str]:
 def all_checks(python: Path) -> list[Check]:
     """Every group in the order it runs; paths are relative to the project's root."""
     cov = ("--cov", "--cov-report=", "-m", "not browser")
+    elsewhere = [f"--ignore=tests/{name}" for name in ("rules", "scripts", "server")]
     weights = frozenset({"weights"})
     return [
         *quick_checks(python),
         Check("rules", (pytest(python, "tests/rules", "tests/scripts"),)),
         Check(
             "unit",
-            (pytest(python, "tests/labkit", "tests/widgets", *cov),),
+            (pytest(python, "tests", *elsewhere, *cov),),
             env=covered("unit"),
             needs=weights,
         ),

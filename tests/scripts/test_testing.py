@@ -21,6 +21,10 @@ def test_groups_run_from_fast_to_slow() -> None:
 
 def test_unit_and_browser_tests_together_leave_none_out() -> None:
     commands = {c.name: " ".join(c.commands[0]) for c in testing.all_checks(PYTHON)}
+    assert " tests --ignore" in commands["unit"]
+    for group in ("rules", "scripts", "server"):
+        assert f"--ignore=tests/{group}" in commands["unit"]
+        assert any(f" tests/{group}" in command for command in commands.values())
     assert "not browser" in commands["unit"]
     assert "not browser" in commands["server"]
     assert commands["browser"].endswith("-m browser")
