@@ -1,0 +1,130 @@
+"""Two readers of the same bytes, both dialects, every fault."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from labkit.errors import ConfigError
+from labkit.net.relay import relay
+from labkit.records import Faults, Usage
+from labkit.widgets import SSEInspector
+from labkit.widgets.sse_inspection import inspect
+from labkit.widgets.sse_reading import blocks, naive_data, read_events, reading
+from tests.support.requests import PIECES, anthropic_frames, openai_frames
+
+TEXT = "".join(PIECES)
+FRAMES = {"openai": openai_frames(), "anthropic": anthropic_frames()}
+DIALECTS = pytest.mark.parametrize("name", FRAMES)
+
+
+@DIALECTS
+def test_both_readers_agree_on_whole_frames(name) -> None:
+    found = inspect(name, FRAMES[name], Faults(), relay)
+    assert found.real == found.naive
+    assert found.real.text == TEXT
+    assert found.real.usage == Usage(34, 10)
+    assert found.real.is_complete
+
+
+@pytest.mark.parametrize("size", [1, 3, 7, 64, 1400])
+@DIALECTS
+def test_real_reader_does_not_mind_how_bytes_are_cut(name, size) -> None:
+    faults = Faults(chunk_bytes=size, split_utf8=True)
+    found = inspect(name, FRAMES[name], faults, relay)
+    assert (found.real.text, found.real.usage) == (TEXT, Usage(34, 10))
+    assert found.naive.num_lost > 0
+    assert found.naive.text != TEXT
+
+
+@DIALECTS
+def test_joined_frames_do_not_hurt_either_reader(name) -> None:
+    found = inspect(name, FRAMES[name], Faults(coalesce=4), relay)
+    assert found.real.text == found.naive.text == TEXT
+
+
+@pytest.mark.parametrize(
+    ("name", "known"), [("openai", None), ("anthropic", Usage(34, 1))]
+)
+def test_cut_stream_loses_openai_s_usage_and_keeps_anthropic_s(name, known) -> None:
+    half = sum(map(len, FRAMES[name])) // 2
+    found = inspect(name, FRAMES[name], Faults(drop_at=half), relay)
+    assert not found.real.is_complete
+    assert found.real.usage == known
+    assert TEXT.startswith(found.real.text)
+
+
+@DIALECTS
+def test_frame_sent_twice_is_read_twice(name) -> None:
+    where = next(i for i, f in enumerate(FRAMES[name]) if b"answer" in f)
+    found = inspect(name, FRAMES[name], Faults(duplicate_at=where), relay)
+    assert found.real.text.count(" answer") == 2
+
+
+def test_stall_moves_the_pieces_after_it() -> None:
+    found = inspect("openai", FRAMES["openai"], Faults(stall_s=2.0), relay)
+    times = [piece.time_ms for piece in found.pieces]
+    assert times[0] == 0
+    assert times[-1] == 2000
+
+
+@DIALECTS
+def test_blocks_cover_all_bytes_and_hold_every_event(name) -> None:
+    data = b"".join(FRAMES[name])
+    found = blocks(data)
+    assert [(b.start, b.end) for b in found[:1]] == [(0, len(FRAMES[name][0]))]
+    assert all(a.end == b.start for a, b in pairwise(found))
+    assert found[-1].end == len(data)
+    assert [b.event for b in found if b.event] == [e for _, e in read_events(data)]
+
+
+def test_unfinished_block_has_no_event() -> None:
+    first, rest = blocks(b"data: 1\n\ndata: 2")
+    assert first.event is not None
+    assert (rest.event, rest.raw) == (None, "data: 2")
+
+
+def test_naive_reader_keeps_no_half_frames() -> None:
+    assert naive_data([b'data: {"a"', b": 1}\n\n"]) == ['{"a"']
+    assert naive_data([b"data: 1\n\ndata: 2\n\n"]) == ["1", "2"]
+
+
+def test_data_that_is_no_object_is_lost() -> None:
+    assert reading(["[1]", "3", "{"]).num_lost == 3
+
+
+def test_controls_change_the_picture() -> None:
+    widget = SSEInspector(FRAMES, relay)
+    before = widget.still()
+    widget.set_state({"faults": {**widget.faults, "chunk_bytes": 7}})
+    assert widget.still() != before
+    assert widget.result["num_pieces"] == len(widget.inspection.pieces) > 100
+    widget.set_state({"dialect": "anthropic"})
+    assert widget.record().title.startswith("anthropic:")
+
+
+def test_show_does_what_the_controls_do() -> None:
+    widget = SSEInspector(FRAMES, relay)
+    drawing = widget.show("anthropic", Faults(chunk_bytes=64))
+    assert "the naive reader gets" in drawing.title
+    assert widget.real.usage == Usage(34, 10)
+    assert widget.naive.num_lost > 0
+
+
+def test_page_shows_bytes_that_are_no_character_in_hex() -> None:
+    widget = SSEInspector(FRAMES, relay)
+    widget.show("openai", Faults(split_utf8=True))
+    cut = [piece["text"] for piece in widget.result["pieces"] if piece["is_cut"]]
+    assert cut
+    assert any(r"\xf0" in text for text in cut)
+
+
+def test_unknown_names_are_refused() -> None:
+    widget = SSEInspector(FRAMES, relay)
+    with pytest.raises(ConfigError, match=r"did you mean openai\?"):
+        widget.show("openi")
+    with pytest.raises(ConfigError, match="Faults has no setting 'loss'"):
+        widget.faults = {"loss": 3}
+    with pytest.raises(ConfigError, match="give at least one"):
+        SSEInspector({}, relay)
