@@ -22,6 +22,7 @@ from labkit.clock import Clock
 from labkit.errors import TraceError
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server
+from labkit.text.tokenizer import Tokenizer
 from labkit.trace import Trace
 from labkit.widgets.predict import Predict
 
@@ -71,6 +72,15 @@ class Lab:
             from labkit.engine import load  # noqa: PLC0415  # brings torch: 2 s
 
             return load()
+
+    @cached_property
+    def tokenizer(self) -> Tokenizer:
+        """The model's tokenizer alone; nothing computes."""
+        with waiting("Reading the tokenizer"):
+            from labkit.model.fetch import weights_path  # noqa: PLC0415  # brings torch
+            from labkit.model.weights import load_model  # noqa: PLC0415
+
+            return Tokenizer.from_spec(load_model(weights_path()).tokenizer)
 
     @cached_property
     def server(self) -> LabClient:

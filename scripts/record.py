@@ -1,0 +1,118 @@
+"""`python -m scripts.record 10`: one real run → the recordings that a chapter replays.
+
+The trace and the OpenAI frames are what the real server sent; the Anthropic frames say
+the same events at the same moments, through the server's own encoder. Device, date,
+command and model are written into each file.
+"""
+
+from __future__ import annotations
+
+import os
+import platform
+import sys
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+
+from labkit.book.lab import REQUEST
+from labkit.book.replay import Arrival, Recording
+from labkit.clock import SystemClock
+from labkit.errors import LabError, ProtocolError
+from labkit.net.chunks import Dialect
+from labkit.net.client import LabClient
+from labkit.net.discover import find_server
+from labkit.net.stream import ChatStream
+from labkit.records import StreamChunk, Usage
+from labkit.trace import Scalar
+from server.chat import Ended, Ping, Started, StreamEvent, TextPiece
+from server.dialects.anthropic import AnthropicFrames
+
+__all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
+
+DATA = Path(__file__).resolve().parents[1] / "chapters" / "data"
+KNOBS = {"temperature": 0.0, "max_tokens": 24}
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Record for the chapter named; the exit code."""
+    if list(arguments) != ["10"]:
+        sys.stderr.write("Say which chapter: `python -m scripts.record 10`.\n")
+        return 2
+    clock = SystemClock()
+    try:
+        found = find_server(clock)
+        with LabClient(found.url, clock) as client:
+            return record_10(client, provenance(clock.unix()), DATA)
+    except LabError as error:
+        sys.stderr.write(f"{error}\n")
+        return 1
+
+
+def provenance(unix_s: float) -> dict[str, Scalar]:
+    """Where and when a recording was made, and how to make it again."""
+    date = datetime.fromtimestamp(unix_s, UTC).date().isoformat()
+    device = f"{os.cpu_count()} CPU cores, {platform.machine()}"
+    return {"command": "python -m scripts.record 10", "date": date, "device": device}
+
+
+def record_10(client: LabClient, made: dict[str, Scalar], folder: Path) -> int:
+    """Chapter 10's two files: the request's trace and its streams."""
+    run(client)  # the first run reads the weights from disk
+    stream = run(client)
+    trace = stream.trace()
+    facts = {"model": client.model, "prompt": REQUEST[1]["content"], **made}
+    compute = trace.meta.pop("device", None)
+    for name in ("origin_s", "received_unix"):
+        trace.meta.pop(name, None)
+    trace.meta.update({**facts, "computed_on": compute})
+    frames = zip(stream.chunks, stream.frames, strict=True)
+    openai = tuple(Arrival(chunk.time_s, frame) for chunk, frame in frames)
+    streams = {
+        Dialect.OPENAI: openai,
+        Dialect.ANTHROPIC: tuple(anthropic_arrivals(stream.chunks, client.model)),
+    }
+    folder.mkdir(parents=True, exist_ok=True)
+    trace.save(folder / "10_request.json")
+    Recording("10_streams", facts, streams).save(folder / "10_streams.json")
+    sys.stdout.write(f"{stream.text!r} in {trace.end_s:.3f} s, recorded.\n")
+    return 0
+
+
+def run(client: LabClient) -> ChatStream:
+    """The book's request, greedy, read to its end."""
+    with client.stream(REQUEST, **KNOBS) as stream:
+        for _ in stream:
+            pass
+    if not stream.is_complete:
+        raise ProtocolError(f"the stream broke off ({stream.error}); record it again")
+    return stream
+
+
+def anthropic_arrivals(chunks: Sequence[StreamChunk], model: str) -> Iterator[Arrival]:
+    """The same run in the other dialect, each frame at its event's moment."""
+    usage = next((chunk.usage for chunk in chunks if chunk.usage), None)
+    if usage is None:
+        raise ProtocolError("the stream told no usage; record it again")
+    encoder = AnthropicFrames()
+    for chunk in chunks:
+        event = event_of(chunk, usage, model)
+        for frame in encoder.feed(event) if event is not None else ():
+            yield Arrival(chunk.time_s, frame)
+
+
+def event_of(chunk: StreamChunk, usage: Usage, model: str) -> StreamEvent | None:
+    """The server's neutral event that a chunk stands for."""
+    match chunk.kind:
+        case "role":
+            return Started("msg_recorded", model, 0, usage.prompt_tokens)
+        case "content":
+            return TextPiece(chunk.text)
+        case "comment":
+            return Ping()
+        case "finish" if chunk.finish is not None:
+            return Ended(chunk.finish, usage)
+    return None  # usage and [DONE] have no frame of their own there
+
+
+if __name__ == "__main__":
+    raise SystemExit(main(sys.argv[1:]))

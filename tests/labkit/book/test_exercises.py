@@ -1,0 +1,68 @@
+"""Exercises: values and functions, right, wrong, open and failing."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.book.answers import EXERCISES, exercise
+from labkit.book.exercises import State, grade
+from labkit.errors import ConfigError
+from labkit.text.detokenizer import StreamDetokenizer
+
+# The sums behind the values: facts, section 10.
+SUMS = {"10.1": 0.8 + 0.02 * (101 - 1), "10.2": 85 - 46, "10.3": 200 * 201 / 2}
+
+
+def end_to_end(ttft_s: float, tokens: int, tpot_s: float) -> float:
+    return ttft_s + tpot_s * (tokens - 1)
+
+
+def events(pieces: list[bytes]) -> int:
+    detokenizer = StreamDetokenizer(pieces.__getitem__)
+    return sum(bool(detokenizer.feed(i)) for i in range(len(pieces)))
+
+
+SOLUTIONS = {"10.1": end_to_end, "10.2": events, "10.3": lambda n: n * (n + 1) // 2}
+
+
+@pytest.mark.parametrize("name", [e.name for e in EXERCISES])
+def test_values_are_the_sums_and_functions_pass_their_cases(name: str) -> None:
+    assert grade(exercise(name), SUMS[name]).state is State.RIGHT
+    assert grade(exercise(name), SOLUTIONS[name]).state is State.RIGHT
+
+
+@pytest.mark.parametrize("answer", [2.0, "2.8", True, [2.8], object(), float("nan")])
+def test_a_wrong_answer_gets_the_hint(answer: object) -> None:
+    result = grade(exercise("10.1"), answer)
+    assert result.state is State.WRONG
+    assert "Hint: the first token costs TTFT" in str(result)
+
+
+@pytest.mark.parametrize("answer", [None, ..., lambda n: None, lambda n: ...])
+def test_an_unwritten_answer_is_open(answer: object) -> None:
+    assert grade(exercise("10.3"), answer).state is State.OPEN
+
+
+def test_a_wrong_function_is_told_the_first_case_it_misses() -> None:
+    def square(n: int) -> int:
+        return n * n
+
+    assert "square(3) gave 9, expected 6" in grade(exercise("10.3"), square).text
+
+
+def test_a_failing_function_is_a_sentence() -> None:
+    def broken(n: int) -> float:
+        return n / 0
+
+    text = grade(exercise("10.3"), broken).text
+    assert "broken(1) raised ZeroDivisionError: division by zero" in text
+
+
+def test_a_long_argument_is_shortened() -> None:
+    result = grade(exercise("10.2"), lambda pieces: -1)
+    assert len(result.text) < 250
+
+
+def test_an_unknown_exercise_names_the_nearest() -> None:
+    with pytest.raises(ConfigError, match=r"did you mean 10\.\d"):
+        exercise("10.9")

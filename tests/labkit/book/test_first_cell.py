@@ -1,0 +1,58 @@
+"""The first cell: generated from one address, the same but for the number."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+from labkit.book.first_cell import first_cell, repository, with_first_cell
+from labkit.errors import ConfigError
+from tests.rules.tree import ROOT
+
+URL = "https://example.org/lab"
+SOURCE = """\
+# %% [markdown]
+# # Head
+
+# %%
+FIRST_CELL
+
+# %% [markdown]
+# After
+"""
+
+
+def test_cells_differ_in_the_number_only() -> None:
+    assert first_cell(3, URL).replace("=3)", "=4)") == first_cell(4, URL)
+
+
+def test_the_cell_is_python_and_keeps_torch_and_numpy() -> None:
+    text = first_cell(10, repository(ROOT))
+    ast.parse(text)
+    assert 'kept = ("numpy", "torch")' in text
+    assert max(map(len, text.splitlines())) <= 88
+
+
+def test_the_first_code_cell_is_replaced_and_nothing_else() -> None:
+    written = with_first_cell(SOURCE, 10, URL)
+    assert written == SOURCE.replace("FIRST_CELL", first_cell(10, URL))
+    assert with_first_cell(written, 10, URL) == written
+
+
+def test_a_cell_at_the_end_is_replaced_too() -> None:
+    written = with_first_cell("# %%\nold\n", 2, URL)
+    assert written.startswith("# %%\nimport importlib.util\n")
+    assert with_first_cell(written, 2, URL) == written
+
+
+def test_a_chapter_without_code_is_refused() -> None:
+    with pytest.raises(ConfigError, match="no code cell"):
+        with_first_cell("# %% [markdown]\n# text\n", 1, URL)
+
+
+def test_the_address_has_one_home(tmp_path: Path) -> None:
+    text = f'[project.urls]\nRepository = "{URL}"\n'
+    (tmp_path / "pyproject.toml").write_text(text, encoding="utf-8")
+    assert repository(tmp_path) == URL
