@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -17,14 +17,22 @@ from pathlib import Path
 from labkit.clock import SystemClock
 from labkit.errors import LabError
 from server.app import create_app
-from server.backend import EmbeddedEngine, load_engine
+from server.backend import Backend, EmbeddedEngine, load_engine
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings
 
 __all__ = ["main"]
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
+def embedded(settings: Settings) -> Backend:
+    """The engine on the model that the settings name."""
+    return EmbeddedEngine(partial(load_engine, settings))
+
+
+def main(
+    arguments: Sequence[str] | None = None,
+    backend_of: Callable[[Settings], Backend] = embedded,
+) -> int:
     """Serve until told to stop; the exit code."""
     options = _parser().parse_args(arguments)
     try:
@@ -33,7 +41,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except LabError as error:
         print(error, file=sys.stderr)  # noqa: T201  # this is the command's answer
         return 1
-    backend = EmbeddedEngine(partial(load_engine, settings))
+    backend = backend_of(settings)
     app = create_app(settings, backend, SystemClock())
     server = LabServer(
         app, backend, settings, announce=options.announce, parent=options.parent

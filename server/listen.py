@@ -123,7 +123,7 @@ class LabServer(uvicorn.Server):
     async def _announce_when_loaded(self, path: Path, url: str) -> None:
         while self._backend.status().state is BackendState.LOADING:  # noqa: ASYNC110  # a thread sets it
             await asyncio.sleep(LOOK_EVERY_S)
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
         draft.replace(path)

@@ -173,7 +173,8 @@ class EmbeddedEngine:
             if self._num_failures > MAX_FAILURES:
                 raise
         else:
-            self._num_failures = 0
+            if report.scheduled:  # it has computed something
+                self._num_failures = 0
             self._publish(engine)
             for request, advance in advances(report).items():
                 self._hand_over(request, advance)

@@ -14,7 +14,7 @@ from typing import Any
 from labkit.records import Usage
 from labkit.sequence import FinishReason
 from labkit.text import sse
-from server.chat import Ended, Failed, Ping, Started, StreamEvent, TextPiece
+from server.chat import Ended, Ping, Started, StreamEvent, TextPiece
 
 __all__ = ["AnthropicFrames", "frames"]
 
@@ -50,10 +50,8 @@ class AnthropicFrames:
                 return [_frame("ping")]
             case Ended():
                 return _last(event)
-            case Failed():
-                kind = ERROR_TYPES.get(event.problem.status, "api_error")
-                error = {"type": kind, "message": event.problem.message}
-                return [_frame("error", error=error)]
+        kind = ERROR_TYPES.get(event.problem.status, "api_error")
+        return [_frame("error", error={"type": kind, "message": event.problem.message})]
 
 
 def frames(events: Iterable[StreamEvent]) -> Iterator[bytes]:

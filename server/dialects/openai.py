@@ -16,7 +16,6 @@ from labkit.records import Usage
 from labkit.text import sse
 from server.chat import (
     Ended,
-    Failed,
     Ping,
     Started,
     StreamEvent,
@@ -65,8 +64,7 @@ class OpenAIFrames:
                 return [sse.comment("ping")]
             case Ended():
                 return self._last(event)
-            case Failed():
-                return [sse.encode(to_json(event.problem.body())), _done()]
+        return [sse.encode(to_json(event.problem.body())), _done()]
 
     def _last(self, event: Ended) -> list[bytes]:
         found = [self._chunk({}, finish=str(event.finish))]

@@ -1,0 +1,88 @@
+"""Neutral events become OpenAI's bytes, with nothing running."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from labkit.records import Usage
+from labkit.sequence import FinishReason
+from labkit.text.sse import SSEParser
+from server.chat import Ended, Failed, Ping, Started, StreamEvent, TextPiece, TokenScore
+from server.dialects import openai
+from server.errors import Kind, Problem
+
+STARTED = Started("chatcmpl-1", "m", 1_767_225_600, 7)
+ENDED = Ended(FinishReason.STOP, Usage(7, 2, 3))
+SCORE = TokenScore("é", "é".encode(), -0.25, (TokenScore("<e>", None, float("-inf")),))
+RUN: list[StreamEvent] = [STARTED, TextPiece("Hé", (SCORE,)), Ping(), ENDED]
+
+
+def parsed(events: list[StreamEvent], **options: bool) -> list[Any]:
+    found = SSEParser().feed(b"".join(openai.frames(events, **options)))
+    assert found.pop().data == "[DONE]"
+    return [json.loads(event.data) for event in found]
+
+
+def test_chunks_come_in_the_order_of_the_contract() -> None:
+    role, content, finish = parsed(RUN)
+    assert role["choices"][0]["delta"]["role"] == "assistant"
+    assert content["choices"][0]["delta"] == {"content": "Hé"}
+    assert finish["choices"][0]["delta"] == {}
+    reasons = [c["choices"][0]["finish_reason"] for c in (role, content, finish)]
+    assert reasons == [None, None, "stop"]
+
+
+def test_id_model_and_date_are_the_same_in_every_chunk() -> None:
+    chunks = parsed(RUN, with_usage=True)
+    heads = {(c["id"], c["object"], c["created"], c["model"]) for c in chunks}
+    assert heads == {("chatcmpl-1", "chat.completion.chunk", 1_767_225_600, "m")}
+
+
+def test_the_usage_key_is_there_only_when_asked_for() -> None:
+    assert not any("usage" in chunk for chunk in parsed(RUN))
+    *chunks, last = parsed(RUN, with_usage=True)
+    assert [chunk["usage"] for chunk in chunks] == [None, None, None]
+    assert last["choices"] == []
+    assert last["usage"]["prompt_tokens_details"] == {"cached_tokens": 3}
+
+
+def test_scores_are_there_only_when_asked_for() -> None:
+    assert all(chunk["choices"][0]["logprobs"] is None for chunk in parsed(RUN))
+    content = parsed(RUN, with_logprobs=True)[1]["choices"][0]["logprobs"]
+    unlikely = {"token": "<e>", "logprob": -9999.0, "bytes": None}
+    entry = {"token": "é", "logprob": -0.25, "bytes": [195, 169]}
+    assert content == {
+        "content": [{**entry, "top_logprobs": [unlikely]}],
+        "refusal": None,
+    }
+
+
+def test_a_ping_is_a_comment() -> None:
+    assert openai.OpenAIFrames().feed(Ping()) == [b": ping\n\n"]
+
+
+def test_a_failure_is_an_error_object_and_the_end() -> None:
+    problem = Problem(500, "broke", Kind.SERVER, code="engine_error")
+    error, done = openai.OpenAIFrames().feed(Failed(problem))
+    assert json.loads(error.removeprefix(b"data: ")) == problem.body()
+    assert done == b"data: [DONE]\n\n"
+
+
+def test_everything_is_ascii() -> None:
+    assert b"".join(openai.frames(RUN)).isascii()
+
+
+def test_a_whole_answer_joins_its_pieces() -> None:
+    pieces = [TextPiece("H", (SCORE,)), TextPiece("é", (SCORE,))]
+    body = openai.completion(STARTED, pieces, ENDED, with_logprobs=True)
+    assert body["choices"][0]["message"]["content"] == "Hé"
+    assert len(body["choices"][0]["logprobs"]["content"]) == 2
+    plain = openai.completion(STARTED, pieces, ENDED)
+    assert plain["choices"][0]["logprobs"] is None
+
+
+def test_models_are_listed_as_cards() -> None:
+    body = openai.model_list(["a", "b"], 5)
+    assert body["data"][1] == openai.model_card("b", 5)
+    assert body["object"] == "list"

@@ -1,0 +1,139 @@
+"""Bodies are read strictly: ranges, pairs, unknown fields, numbers that are numbers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from server.chat import Message, Role
+from server.dialects.openai_body import to_chat
+from server.errors import ApiError
+
+MINIMAL: dict[str, Any] = {
+    "model": "m",
+    "messages": [{"role": "user", "content": "hi"}],
+}
+
+
+def refused(**fields: Any) -> tuple[str | None, str | None]:
+    with pytest.raises(ApiError) as caught:
+        to_chat({**MINIMAL, **fields})
+    problem = caught.value.problem
+    assert problem.status == 400
+    return problem.param, problem.code
+
+
+def test_a_minimal_body_gets_defaults_that_change_nothing() -> None:
+    chat = to_chat(MINIMAL)
+    assert chat.messages == (Message(Role.USER, "hi"),)
+    assert (chat.max_tokens, chat.is_stream, chat.wants_usage) == (None, False, False)
+    params = chat.sampling
+    assert (params.temperature, params.top_p, params.top_k) == (1.0, 1.0, None)
+    assert (params.seed, params.stop, params.top_logprobs) == (None, (), None)
+
+
+def test_null_is_the_same_as_absent() -> None:
+    nulls = dict.fromkeys(("stop", "seed", "tools", "stream", "top_logprobs", "n"))
+    message = {"role": "user", "content": "hi", "refusal": None}
+    assert to_chat({**MINIMAL, **nulls, "messages": [message]}) == to_chat(MINIMAL)
+
+
+def test_content_may_be_parts_of_text() -> None:
+    parts = [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]
+    chat = to_chat({**MINIMAL, "messages": [{"role": "user", "content": parts}]})
+    assert chat.messages[0].text == "ab"
+
+
+def test_developer_is_openais_newer_word_for_system() -> None:
+    chat = to_chat({**MINIMAL, "messages": [{"role": "developer", "content": "x"}]})
+    assert chat.messages[0].role is Role.SYSTEM
+
+
+def test_a_stop_string_may_stand_alone() -> None:
+    assert to_chat({**MINIMAL, "stop": "x"}).sampling.stop == ("x",)
+
+
+@pytest.mark.parametrize(
+    ("fields", "expected"),
+    [
+        ({"max_tokens": 5}, 5),
+        ({"max_completion_tokens": 6}, 6),
+        ({"max_tokens": 7, "max_completion_tokens": 7}, 7),
+    ],
+)
+def test_both_names_of_the_token_limit_work(
+    fields: dict[str, int], expected: int
+) -> None:
+    assert to_chat({**MINIMAL, **fields}).max_tokens == expected
+
+
+def test_logprobs_without_a_number_ask_for_no_alternatives() -> None:
+    assert to_chat({**MINIMAL, "logprobs": True}).sampling.top_logprobs == 0
+    asked = {"logprobs": True, "top_logprobs": 20}
+    assert to_chat({**MINIMAL, **asked}).sampling.top_logprobs == 20
+
+
+def test_bias_keys_are_token_ids() -> None:
+    chat = to_chat({**MINIMAL, "logit_bias": {"12": -100, "7": 1.5}})
+    assert chat.sampling.logit_bias == ((12, -100.0), (7, 1.5))
+
+
+def test_an_answer_given_back_as_history_is_taken() -> None:
+    told = {"role": "assistant", "content": "a", "refusal": None, "tool_calls": None}
+    assert to_chat({**MINIMAL, "messages": [told]}).messages[0].role is Role.ASSISTANT
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"max_tokens": 1, "max_completion_tokens": 2}, "max_tokens"),
+        ({"stream_options": {"include_usage": True}}, "stream_options"),
+        ({"top_logprobs": 2}, "top_logprobs"),
+        ({"logit_bias": {"x": 1}}, "logit_bias"),
+        ({"logit_bias": {"٣": 1}}, "logit_bias"),
+        ({"logit_bias": {"1": 101}}, "logit_bias.1"),
+        ({"max_tokens": 2.0}, "max_tokens"),
+        ({"max_tokens": "5"}, "max_tokens"),
+        ({"temperature": True}, "temperature"),
+        ({"temperature": float("inf")}, "temperature"),
+        ({"n": 2}, "n"),
+        ({"store": True}, "store"),
+        ({"messages": "hi"}, "messages"),
+        ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
+    ],
+)
+def test_a_value_that_cannot_work_names_its_field(
+    fields: dict[str, Any], param: str
+) -> None:
+    assert refused(**fields) == (param, "invalid_value")
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"tools": []}, "tools"),
+        ({"response_format": {"type": "text"}}, "response_format"),
+        ({"stream_options": {"x": 1}, "stream": True}, "stream_options.x"),
+        (
+            {"messages": [{"role": "user", "content": "x", "name": "Jo"}]},
+            "messages[0].name",
+        ),
+    ],
+)
+def test_a_field_that_is_not_supported_is_refused_by_name(
+    fields: dict[str, Any], param: str
+) -> None:
+    assert refused(**fields) == (param, "unsupported_parameter")
+
+
+def test_a_missing_field_is_named() -> None:
+    with pytest.raises(ApiError) as caught:
+        to_chat({"model": "m"})
+    problem = caught.value.problem
+    assert (problem.param, problem.code) == ("messages", "missing_required_parameter")
+
+
+def test_a_body_that_is_a_list_is_refused() -> None:
+    with pytest.raises(ApiError):
+        to_chat([])  # type: ignore[arg-type]

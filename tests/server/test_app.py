@@ -1,0 +1,71 @@
+"""The endpoints beside chat, and what a server says while it cannot serve."""
+
+from __future__ import annotations
+
+from server.backend import BackendState
+from tests.server.conftest import Start
+from tests.support.running import RunningServer
+from tests.support.scripted_backend import TOTAL_BLOCKS
+
+
+def test_health_counts_blocks_and_runs(scripted: Start) -> None:
+    server, _ = scripted("a")
+    server.chat()
+    body = server.get("/health").json
+    assert (body["status"], body["model"]) == ("ok", "scripted")
+    assert body["labkit_free_blocks"] == body["labkit_total_blocks"] == TOTAL_BLOCKS
+    assert (body["running"], body["waiting"]) == (0, 0)
+    assert body["ended"]["finished"] == 1
+
+
+def test_while_loading_health_is_503_and_requests_may_come_back(
+    scripted: Start,
+) -> None:
+    server, backend = scripted("a")
+    backend.state = BackendState.LOADING
+    health = server.get("/health")
+    assert (health.status, health.json["status"]) == (503, "loading")
+    for reply in (server.chat(), server.chat(stream=True), server.get("/v1/models")):
+        assert (reply.status, reply.json["error"]["code"]) == (503, "model_loading")
+        assert reply.headers["retry-after"] == "1"
+
+
+def test_an_unexpected_failure_is_500_without_its_text(scripted: Start) -> None:
+    server, backend = scripted("a")
+    backend.refusals = [RuntimeError("secret")]
+    reply = server.chat()
+    assert (reply.status, reply.json["error"]["code"]) == (500, "internal_error")
+    assert b"secret" not in reply.body
+    assert server.get("/health").json["ended"]["failed"] == 1
+
+
+def test_documentation_pages_that_load_foreign_scripts_are_off(scripted: Start) -> None:
+    server, _ = scripted("a")
+    assert {
+        server.get(path).status for path in ("/docs", "/redoc", "/openapi.json")
+    } == {404}
+
+
+def test_a_prompt_that_never_fits_names_the_messages(
+    tiny_server: RunningServer,
+) -> None:
+    messages = [{"role": "user", "content": "x" * 2000}]
+    error = tiny_server.chat(messages=messages).json["error"]
+    assert (error["param"], error["code"]) == ("messages", "context_length_exceeded")
+
+
+def test_a_bias_outside_the_vocabulary_is_refused(tiny_server: RunningServer) -> None:
+    reply = tiny_server.chat(logit_bias={"288": 1})
+    assert (reply.status, reply.json["error"]["param"]) == (400, "logit_bias")
+
+
+def test_an_answer_is_cut_to_the_room_that_is_left(tiny_server: RunningServer) -> None:
+    body = tiny_server.chat(max_tokens=100_000, ignore_eos=True).json
+    assert body["choices"][0]["finish_reason"] == "length"
+    assert body["usage"]["total_tokens"] == 1024  # 64 blocks of 16
+
+
+def test_a_request_without_a_limit_gets_the_default(scripted: Start) -> None:
+    server, backend = scripted("a", default_max_tokens=7)
+    run = server.chat(max_tokens=None).json["id"]
+    assert backend.params[run].max_tokens == 7

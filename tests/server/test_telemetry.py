@@ -1,0 +1,149 @@
+"""The trace of a run: its parts add up, and it is bounded."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import pytest
+
+from labkit.clock import FakeClock
+from labkit.records import Layer, TokenEvent
+from labkit.trace import Trace
+from server.chat import Advance, Outcome, TextPiece
+from server.telemetry import RunTrace, Shelf, server_timing
+from tests.server.conftest import Start
+from tests.support.running import RunningServer
+
+PARTS = ["parse", "render", "tokenize", "queue", "prefill", "sample", "detokenize"]
+
+
+def step(clock: FakeClock, index: int | None, text: str = "") -> Advance:
+    """A step of 1 s: 0.5 compute, 0.25 sampling, 0.25 detokenising."""
+    start = clock.now()
+    clock.advance(1.0)
+    events: tuple[TokenEvent, ...] = ()
+    if index is not None:
+        events = (TokenEvent("r", index, index, 5, text, start + 0.75),)
+    return Advance(0, 0, 1, start, start + 0.5, start + 0.75, start + 1, events)
+
+
+def until_first_token(clock: FakeClock, trace: RunTrace) -> None:
+    for name in PARTS[:3]:
+        clock.advance(0.5)
+        trace.lap(name, Layer.GATEWAY)
+    clock.advance(2.0)  # in the queue
+    trace.advance(step(clock, None))
+    trace.advance(step(clock, 0))
+    clock.advance(0.5)
+
+
+def new_trace(clock: FakeClock, max_steps: int = 9) -> RunTrace:
+    return RunTrace("r", clock, origin_s=clock.now(), max_steps=max_steps)
+
+
+def test_time_to_first_token_is_the_sum_of_its_parts() -> None:
+    clock = FakeClock(now=100.0)
+    recorder = new_trace(clock)
+    until_first_token(clock, recorder)
+    recorder.handed(None)
+    trace = recorder.trace
+    lengths = {s.name: s.duration_s for s in trace.spans}
+    assert list(lengths) == [*PARTS, "flush"]
+    assert lengths["prefill"] == 1.5  # both chunks of the prompt
+    assert sum(lengths.values()) == trace.marks_named("first_token")[0].time_s == 6.0
+
+
+def test_parts_touch_each_other_on_a_running_server(
+    tiny_server: RunningServer,
+) -> None:
+    run = tiny_server.chat(stream=True).headers["x-request-id"]
+    trace = Trace.from_dict(tiny_server.get(f"/v1/traces/{run}").json)
+    spans = [trace.named(name) for name in (*PARTS, "flush")]
+    total = sum(span.duration_s for span in spans)
+    first = trace.marks_named("first_token")[0].time_s
+    assert total == pytest.approx(first, abs=2e-5)  # times are kept to 1e-6
+    for left, right in pairwise(spans):
+        assert right.start_s == pytest.approx(left.end_s, abs=1e-6)
+
+
+def test_held_back_text_is_a_span_of_its_own() -> None:
+    clock = FakeClock()
+    recorder = new_trace(clock)
+    until_first_token(clock, recorder)
+    recorder.handed(None)
+    recorder.advance(step(clock, 1, "Hi"))
+    recorder.handed(TextPiece("Hi"))
+    trace = recorder.trace
+    assert trace.named("hold").duration_s == 1.0
+    assert trace.marks_named("first_text")[0].time_s == 7.0
+    assert trace.named("decode").key.step == 0
+
+
+def test_text_of_the_first_token_is_not_held() -> None:
+    clock = FakeClock()
+    recorder = new_trace(clock)
+    until_first_token(clock, recorder)
+    recorder.handed(TextPiece("H"))
+    recorder.handed(TextPiece("i"))
+    marks = recorder.trace.marks_named("first_text")
+    assert [m.time_s for m in marks] == [6.0]
+    assert all(s.name != "hold" for s in recorder.trace.spans)
+
+
+def test_steps_beyond_the_limit_are_counted_only() -> None:
+    clock = FakeClock()
+    recorder = new_trace(clock, max_steps=2)
+    until_first_token(clock, recorder)
+    for index in range(1, 5):
+        recorder.advance(step(clock, index))
+    recorder.settle(Outcome.FINISHED)
+    assert recorder.trace.meta["steps_not_recorded"] == 3
+    assert len(recorder.trace.marks_named("token")) == 2
+
+
+def test_a_trace_holds_no_text(scripted: Start) -> None:
+    server, _ = scripted("secret")
+    run = server.chat().json["id"]
+    assert b"secret" not in server.get(f"/v1/traces/{run}").body
+
+
+def test_marks_say_when_each_thing_was_first(tiny_server: RunningServer) -> None:
+    run = tiny_server.chat(stream=True).headers["x-request-id"]
+    trace = Trace.from_dict(tiny_server.get(f"/v1/traces/{run}").json)
+    names = ("first_chunk", "first_token", "first_text", "finish")
+    assert all(len(trace.marks_named(name)) == 1 for name in names)
+    assert [m.key.token for m in trace.marks_named("token")] == [0, 1, 2, 3]
+    assert trace.meta["outcome"] == "finished"
+    assert trace.meta["completion_tokens"] == 4
+
+
+def test_a_shelf_keeps_the_newest() -> None:
+    shelf = Shelf(2)
+    for name in "abc":
+        shelf.put(Trace(name))
+    assert shelf.get("a") is None
+    assert shelf.get("c") == Trace("c")
+
+
+def test_outcomes_are_counted_by_a_closed_set() -> None:
+    shelf = Shelf(1)
+    shelf.count(Outcome.FAILED)
+    assert shelf.counts()["failed"] == 1
+    assert set(shelf.counts()) == {str(outcome) for outcome in Outcome}
+
+
+def test_server_timing_sums_by_name_in_milliseconds() -> None:
+    clock = FakeClock()
+    recorder = new_trace(clock)
+    until_first_token(clock, recorder)
+    recorder.handed(None)
+    recorder.advance(step(clock, 1))
+    value = server_timing(recorder.trace)
+    assert value.startswith("parse;dur=500.000, render;dur=500.000")
+    assert "sample;dur=500.000" in value  # twice 250 ms
+
+
+def test_an_unknown_trace_is_404(scripted: Start) -> None:
+    server, _ = scripted("a")
+    reply = server.get("/v1/traces/nobody")
+    assert (reply.status, reply.json["error"]["code"]) == (404, "trace_not_found")
