@@ -5,7 +5,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import pytest
+import torch
 
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
@@ -25,6 +28,15 @@ GREEDY = knobs(max_tokens=NUM_TOKENS, temperature=0.0)
 
 def engine_on(model: LoadedModel) -> Engine:
     return Engine(model, EngineConfig(max_waiting=100), FakeClock())
+
+
+@pytest.fixture(scope="module", autouse=True)
+def threads() -> Iterator[None]:
+    """The real model is worth two threads, unlike the tiny ones of this folder."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +65,7 @@ def test_greedy_is_the_references_choice_for_100_prompts(
         assert reference.is_greedy(smollm2.decoder, prompt, answer), prompt
 
 
-@pytest.mark.parametrize("number", [0, 39, 98])
+@pytest.mark.parametrize("number", [0, 98])
 def test_greedy_equals_the_references_own_answer(
     smollm2: LoadedModel,
     prompts: list[list[int]],
