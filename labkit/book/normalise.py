@@ -76,6 +76,8 @@ def slugs(notebook: Notebook) -> list[str]:
 
 def _cell(cell: Cell, slug: str) -> Cell:
     kept = {k: v for k, v in cell["metadata"].items() if k in KEPT}
+    if _is_solution(cell):
+        kept["jupyter"] = {"source_hidden": True}  # JupyterLab shows it folded
     text = {"cell_type": cell["cell_type"], "id": slug, "metadata": kept}
     outputs = {"outputs": cell["outputs"]} if cell["cell_type"] == "code" else {}
     return {**text, "source": cell["source"], **outputs}
@@ -123,11 +125,16 @@ def _refuse_stderr(cell: Cell) -> None:
         raise BuildError(f"cell {cell['id']} wrote to stderr: {said[0]}")
 
 
+def _is_solution(cell: Cell) -> bool:
+    return SOLUTION in cell["metadata"].get("tags", [])
+
+
 def _check_solution(cell: Cell) -> None:
-    if SOLUTION not in cell["metadata"].get("tags", []):
+    if not _is_solution(cell):
         return
     texts = [o["text"] for o in cell["outputs"] if o["output_type"] == "stream"]
-    if not any(text.startswith("✓") for text in texts):
+    signs = {line[:1] for line in "".join(texts).splitlines()}
+    if "✓" not in signs or signs & {"✗", "…"}:
         said = "".join(texts).strip() or "nothing"
         raise BuildError(f"the solution in cell {cell['id']} does not pass: {said}")
 

@@ -16,7 +16,7 @@ MIN_CLAIMS = 5
 MIN_WIDGETS = 2
 
 NOTEBOOK_KEYS = {"kernelspec", "language_info"}
-CELL_KEYS = {"name", "tags"}
+CELL_KEYS = {"name", "tags", "jupyter"}  # jupyter: a folded solution
 VIEWS = ("application/vnd.jupyter.widget", "application/vnd.plotly", "javascript")
 FORBIDDEN = {
     "an address": r"\bat 0x|0x[0-9a-f]{8,16}",

@@ -56,7 +56,7 @@ function numberBox(model, undo, draw) {
   return {
     node: field.node,
     read: field.read,
-    write: () => {},
+    write: (words) => field.write(Number.parseFloat(words.replaceAll(',', ''))),
     isReady: () => Number.isFinite(field.read()) && field.input.checkValidity(),
     disable: (yes) => { field.input.disabled = yes; },
   };

@@ -108,9 +108,16 @@ def test_what_a_reader_would_see_broken_is_refused(
 
 def test_a_solution_has_to_pass_its_check() -> None:
     assert outputs(stream("✓ 10.1: right\n"), tags=["solution"])
-    for said in ([stream("✗ 10.1: 3 is not right\n")], []):
+    for said in ([stream("✓ a claim\n✗ 10.1: 3 is not right\n")], []):
         with pytest.raises(BuildError, match="solution in cell x does not pass"):
             outputs(*said, tags=["solution"])
+
+
+def test_solutions_are_folded() -> None:
+    solved = code("x", stream("✓ 1\n"), tags=["solution"])
+    made = normalise(book(solved, code("y")), ROOT)
+    hidden = [cell["metadata"].get("jupyter") for cell in made["cells"]]
+    assert hidden == [{"source_hidden": True}, None]
 
 
 def test_measurements_may_differ_and_nothing_else() -> None:
