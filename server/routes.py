@@ -234,6 +234,7 @@ class EventStream(Response):
                 return
             except TimeoutError:  # the client has stopped reading
                 scope.get("state", {}).get("hang_up", lambda: None)()
+                await asyncio.sleep(0)  # uvicorn hears of it in the next round
 
     async def _send_all(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code}
