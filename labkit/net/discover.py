@@ -25,6 +25,7 @@ __all__ = ["FoundServer", "find_server", "require_ready"]
 WAKE_LIMIT_S: Final = 90.0  # the first start reads the weights
 WAKE_TICK_S: Final = 0.25
 ASK_S: Final = 10.0
+ASK_EVERY_S: Final = 5.0  # Jupyter logs each refusal
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,10 +76,12 @@ def wake_managed(jupyter_pid: int, path: Path, clock: Clock) -> str | None:
         return None
     health = f"{jupyter['url']}labkit/health"
     head = {"Authorization": f"token {jupyter.get('token', '')}"}
-    limit_s = clock.now() + WAKE_LIMIT_S
+    limit_s, ask_s = clock.now() + WAKE_LIMIT_S, clock.now()
     while clock.now() < limit_s:
-        if not is_proxied(health, head):
-            return None
+        if clock.now() >= ask_s:
+            if not is_proxied(health, head):
+                return None
+            ask_s = clock.now() + ASK_EVERY_S
         found = read_announced(path)
         if found is not None:
             return found
