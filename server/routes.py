@@ -65,8 +65,7 @@ async def chat_completions(request: Request) -> Response:
     encoder = openai.OpenAIFrames(
         with_usage=chat.wants_usage, with_logprobs=chat.wants_logprobs
     )
-    timing = server_timing(ticket.trace.trace)
-    wait_s = desk.settings.write_timeout_s
+    timing, wait_s = server_timing(ticket.trace.trace), desk.settings.write_timeout_s
     return EventStream(first, events, encoder, server_timing=timing, write_s=wait_s)
 
 
