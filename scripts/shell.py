@@ -56,9 +56,14 @@ def run_logged(
         ) as process,
     ):
         assert process.stdout is not None, "stdout was asked for as a pipe"
-        for line in process.stdout:
-            file.write(line)
-            file.flush()
-            on_line(line.strip())
-    clear_line()
+        try:
+            for line in process.stdout:
+                file.write(line)
+                file.flush()
+                on_line(line.strip())
+        except BaseException:  # Ctrl-C as well: leave nobody behind
+            process.terminate()
+            raise
+        finally:
+            clear_line()
     return process.returncode
