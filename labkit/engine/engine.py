@@ -98,9 +98,10 @@ class Engine:
         request: str | None = None,
         watch: Watch | None = None,
     ) -> str:
-        """Queue a request and return its id; `watch` sees each of its sampling stages.
+        """Queue a request and return its id.
 
-        Refuses with `InputError`, `NeverFits` or `QueueFull`, and then changes nothing.
+        `watch` is shown each of its sampling stages; it must not call the engine.
+        Refuses with `InputError`, `NeverFits` or `QueueFull`, then changes nothing.
         """
         name = request or next(n for n in self._names if n not in self._open)
         if name in self._open or any(name == last.request for last in self._farewells):
