@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -29,8 +29,10 @@ from server.dialects.anthropic import AnthropicFrames
 
 __all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
 
+Messages = Sequence[Mapping[str, str]]
 DATA = Path(__file__).resolve().parents[1] / "chapters" / "data"
-KNOBS = {"temperature": 0.0, "max_tokens": 24}
+KNOBS = {"temperature": 0.0, "max_tokens": 96}
+STORY = ({"role": "user", "content": "Écris deux phrases sur un café à Paris. 🍓"},)
 
 
 def main(arguments: Sequence[str]) -> int:
@@ -56,31 +58,39 @@ def provenance(unix_s: float) -> dict[str, Scalar]:
 
 
 def record_10(client: LabClient, made: dict[str, Scalar], folder: Path) -> int:
-    """Chapter 10's two files: the request's trace and its streams."""
-    run(client)  # the first run reads the weights from disk
-    stream = run(client)
+    """Chapter 10's files: the request's trace and streams, and a longer answer's."""
+    run(client, REQUEST)  # the first run reads the weights from disk
+    stream = run(client, REQUEST)
     trace = stream.trace()
-    facts = {"model": client.model, "prompt": REQUEST[1]["content"], **made}
+    facts = {"model": client.model, **made}
     compute = trace.meta.pop("device", None)
     for name in ("origin_s", "received_unix"):
         trace.meta.pop(name, None)
-    trace.meta.update({**facts, "computed_on": compute})
-    frames = zip(stream.chunks, stream.frames, strict=True)
-    openai = tuple(Arrival(chunk.time_s, frame) for chunk, frame in frames)
-    streams = {
-        Dialect.OPENAI: openai,
-        Dialect.ANTHROPIC: tuple(anthropic_arrivals(stream.chunks, client.model)),
-    }
+    prompt = REQUEST[1]["content"]
+    trace.meta.update({**facts, "prompt": prompt, "computed_on": compute})
     folder.mkdir(parents=True, exist_ok=True)
     trace.save(folder / "10_request.json")
-    Recording("10_streams", facts, streams).save(folder / "10_streams.json")
-    sys.stdout.write(f"{stream.text!r} in {trace.end_s:.3f} s, recorded.\n")
+    keep(stream, "10_streams", {**facts, "prompt": prompt}, folder)
+    story = run(client, STORY)
+    keep(story, "10_story", {**facts, "prompt": STORY[0]["content"]}, folder)
+    for found in (stream, story):
+        sys.stdout.write(f"{found.text!r}, recorded.\n")
     return 0
 
 
-def run(client: LabClient) -> ChatStream:
-    """The book's request, greedy, read to its end."""
-    with client.stream(REQUEST, **KNOBS) as stream:
+def keep(stream: ChatStream, name: str, meta: dict[str, Scalar], folder: Path) -> None:
+    """Save what arrived, in both dialects."""
+    frames = zip(stream.chunks, stream.frames, strict=True)
+    streams = {
+        Dialect.OPENAI: tuple(Arrival(chunk.time_s, frame) for chunk, frame in frames),
+        Dialect.ANTHROPIC: tuple(anthropic_arrivals(stream.chunks, str(meta["model"]))),
+    }
+    Recording(name, meta, streams).save(folder / f"{name}.json")
+
+
+def run(client: LabClient, messages: Messages) -> ChatStream:
+    """A greedy answer, read to its end."""
+    with client.stream(messages, **KNOBS) as stream:
         for _ in stream:
             pass
     if not stream.is_complete:

@@ -17,6 +17,17 @@
 # without losing a character, and draw an answer without drawing it again.*
 
 # %%
+import importlib.util
+import subprocess
+import sys
+from importlib.metadata import distributions
+
+if importlib.util.find_spec("labkit") is None:  # Colab, or a bare kernel
+    kept = ("numpy", "torch")  # what is there of these stays as it is
+    pins = [f"{d.name}=={d.version}" for d in distributions() if d.name in kept]
+    pip = [sys.executable, "-m", "pip", "install", "-q", "anywidget", "plotly", *pins]
+    subprocess.run([*pip, "labkit @ git+https://github.com/OWNER/REPO"], check=True)
+
 from labkit.book import start
 
 lab = start(chapter=10)
@@ -166,11 +177,16 @@ lab.source(StreamDetokenizer)
 # %%
 plain = lab.trace(lab.request, **knobs)
 held = lab.trace(lab.request, max_tokens=8, temperature=0.0, stop="The answer is 2")
-first_texts = [t.marks_named("first_text")[0].key.token for t in (plain, held)]
-lab.table(
-    ["request", "token that brings the first text"],
-    zip(["plain", "with a stop string"], first_texts, strict=True),
-)
+
+
+def first_visible(trace):
+    shown_s = trace.marks_named("first_text")[0].time_s
+    return sum(mark.time_s <= shown_s for mark in trace.marks_named("token")) - 1
+
+
+first_texts = [first_visible(plain), first_visible(held)]
+names = ["plain", "with a stop string"]
+lab.table(["request", "token that brings text"], zip(names, first_texts, strict=True))
 
 # %%
 stamps = [
@@ -191,22 +207,28 @@ claim("so the first text comes after the first token", stamps[2] > stamps[1])
 # %% [markdown]
 # ## 10.3 What survives when the line goes dead?
 #
-# The same recorded answer, in two dialects. OpenAI's sends deltas and, if you ask,
-# one usage chunk at the end. Anthropic's sends typed events with usage at the start
-# and again, cumulative, at the end. Switch faults on and compare the two parsers:
-# ours, and one that trusts each piece to be whole events.
+# One recorded answer, which opens with four stars 🌟, in two dialects. OpenAI's sends
+# deltas and, if you ask, one usage chunk at the end. Anthropic's sends typed events
+# with usage at the start and again, cumulative, at the end. Switch faults on and
+# compare the two parsers: ours, and one that trusts each piece to be whole events.
 
 # %%
+import json
+
 from labkit.net.relay import cut_points, recut, relay
 
-answer = lab.replay_streams("streams")
-recordings = {name: answer.frames(name) for name in ("openai", "anthropic")}
-SSEInspector(recordings, relay)
+story = lab.replay_streams("story")
+recordings = {name: story.frames(name) for name in ("openai", "anthropic")}
+raw = [  # the same frames, with characters as UTF-8 and not as \uXXXX
+    b"data: " + json.dumps(json.loads(f[6:]), ensure_ascii=False).encode() + b"\n\n"
+    for f in recordings["openai"][:-1]
+]
+SSEInspector({**recordings, "openai, raw UTF-8": raw}, relay)
 
 # %% [markdown]
-# The network may cut a stream between any two bytes. If the recorded stream is cut in
-# two at each possible place, at how many of the places will our parser give other
-# events than for the whole?
+# The network may cut a stream between any two bytes. Take the first twelve frames
+# with raw UTF-8 and cut them in two at each possible place. At how many places will
+# our parser give other events than for the whole?
 
 # %%
 guess_cuts = lab.predict("Places where a cut changes the events", between=(0, 1000))
@@ -221,7 +243,7 @@ def events_of(pieces):
     return [event for piece in pieces for event in parser.feed(piece)]
 
 
-whole = b"".join(recordings["openai"])
+whole = b"".join(raw[:12])
 want = events_of([whole])
 bad = [i for i in range(1, len(whole)) if events_of(recut(whole, [i])) != want]
 guess_cuts.reveal(len(bad), f"All {len(whole) - 1:,} places were tried.")
@@ -467,7 +489,7 @@ from itertools import pairwise
 
 from labkit.figures.pace import percentile
 
-came = [c.time_s * 1000 for c in answer.chunks() if c.text]  # ms
+came = [c.time_s * 1000 for c in story.chunks() if c.text]  # ms
 n = len(came)
 joined = [came[min(i | 7, n - 1)] for i in range(n)]  # each waits for its eighth
 gap = (came[-1] - came[0]) / (n - 1)
@@ -613,7 +635,8 @@ lab.check("10.3", lambda n: n * (n + 1) // 2)
 
 # %%
 share_ms = recorded.layer_s(Layer.STREAMING) * 1000
-num_bytes = len(b"".join(recordings["openai"]))
+answer = lab.replay_streams("streams")
+num_bytes = len(b"".join(answer.frames("openai")))
 sink.close()
 lab.md(
     f"This layer took **{share_ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms, made "
