@@ -19,7 +19,7 @@ from labkit.errors import LabError
 from server.app import create_app
 from server.backend import Backend, EmbeddedEngine, load_engine
 from server.listen import LabServer, bind, url_of
-from server.settings import Settings
+from server.settings import Settings, share_cores
 
 __all__ = ["main"]
 
@@ -34,6 +34,7 @@ def main(
     backend_of: Callable[[Settings], Backend] = embedded,
 ) -> int:
     """Serve until told to stop; the exit code."""
+    share_cores()
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)

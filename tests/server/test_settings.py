@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import inspect
+import os
 from dataclasses import fields
 
 import pytest
 
 from labkit.errors import ConfigError
-from server.settings import Settings
+from server.settings import Settings, share_cores
 
 
 def test_nothing_set_gives_the_defaults() -> None:
@@ -62,3 +63,15 @@ def test_every_setting_is_explained_on_its_line() -> None:
     for field in fields(Settings):
         (line,) = [x for x in lines if x.strip().startswith(f"{field.name}: ")]
         assert "  # " in line, field.name
+
+
+def test_threads_share_cores_unless_the_user_decided_otherwise(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OMP_WAIT_POLICY", "")  # so that it is put back afterwards
+    monkeypatch.delenv("OMP_WAIT_POLICY")
+    share_cores()
+    assert os.environ["OMP_WAIT_POLICY"] == "PASSIVE"
+    monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
+    share_cores()
+    assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
