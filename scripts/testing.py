@@ -26,6 +26,10 @@ GATED = (
     "labkit/cache/*",
     "server/dialects/*",
 )
+SHARED_ENV = {
+    "JUPYTER_PREFER_ENV_PATH": "1",  # kernels of .venv, not of the user's home
+    "OMP_WAIT_POLICY": "PASSIVE",  # browser, kernel and server share two cores
+}
 PREPARE: tuple[str, ...] = ("weights", "client", "chromium")
 
 
@@ -146,7 +150,7 @@ def run_check(root: Path, check: Check) -> Result:
     """Run one group, its output straight to the terminal."""
     say(f"\n=== {check.name} " + "=" * (74 - len(check.name)))
     started = time.monotonic()
-    env = {**os.environ, "JUPYTER_PREFER_ENV_PATH": "1", **check.env}
+    env = {**os.environ, **SHARED_ENV, **check.env}
     passed = all(
         subprocess.call(c, cwd=root, env=env, stdin=subprocess.DEVNULL) == 0
         for c in check.commands

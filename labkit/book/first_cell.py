@@ -1,8 +1,8 @@
 """The first code cell, the same in every chapter but for the number.
 
-The install guard is all that has to live in it, since the package may be missing; it
-pins what it finds of torch and numpy, so that an installation never replaces them. The
-repository's address has one home, pyproject.toml.
+The install guard is all that has to live in it, since the package may be missing. What
+it installs, and that torch and numpy stay as they are, is scripts/colab.py's business.
+The repository's address has one home, pyproject.toml.
 """
 
 from __future__ import annotations
@@ -17,15 +17,17 @@ __all__ = ["first_cell", "repository", "with_first_cell"]
 
 TEMPLATE = """\
 import importlib.util
+import os
 import subprocess
 import sys
-from importlib.metadata import distributions
 
 if importlib.util.find_spec("labkit") is None:  # Colab, or a bare kernel
-    kept = ("numpy", "torch")  # what is there of these stays as it is
-    pins = [f"{d.name}=={d.version}" for d in distributions() if d.name in kept]
-    pip = [sys.executable, "-m", "pip", "install", "-q", "anywidget", "plotly", *pins]
-    subprocess.run([*pip, "labkit @ git+%(url)s"], check=True)
+    if not os.path.exists("labkit-book"):
+        clone = ["git", "clone", "-q", "--depth=1", "%(url)s"]
+        subprocess.run([*clone, "labkit-book"], check=True)
+    subprocess.run([sys.executable, "labkit-book/scripts/colab.py"], check=True)
+    os.chdir("labkit-book/chapters")
+    importlib.invalidate_caches()
 
 from labkit.book import start
 

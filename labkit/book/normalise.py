@@ -25,6 +25,7 @@ KEPT: Final = ("name", "tags")  # of a cell's metadata
 WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 LIVE: Final = (WIDGET, "application/vnd.plotly.v1+json", "application/javascript")
 MEASUREMENT: Final = "measurement"  # tag of cells whose output differs each time
+LIVE_ONLY: Final = "live"  # tag of cells whose output is for the reader's own page
 SOLUTION: Final = "solution"
 METADATA: Final = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
@@ -86,6 +87,8 @@ def _cell(cell: Cell, slug: str) -> Cell:
 def _outputs(cell: Cell, root: Path) -> list[Cell]:
     """Streams first, joined by name, since their interleaving is a race."""
     _refuse_stderr(cell)
+    if LIVE_ONLY in cell["metadata"].get("tags", []):
+        return []
     said = "".join(o["text"] for o in cell["outputs"] if o.get("name") == "stdout")
     stream = {"name": "stdout", "output_type": "stream", "text": scrubbed(said, root)}
     shown = [_shown(o, cell, root) for o in cell["outputs"] if "data" in o]

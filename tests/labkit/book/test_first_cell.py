@@ -28,10 +28,11 @@ def test_cells_differ_in_the_number_only() -> None:
     assert first_cell(3, URL).replace("=3)", "=4)") == first_cell(4, URL)
 
 
-def test_the_cell_is_python_and_keeps_torch_and_numpy() -> None:
+def test_the_cell_is_python_and_leaves_installing_to_a_script_that_exists() -> None:
     text = first_cell(10, repository(ROOT))
     ast.parse(text)
-    assert 'kept = ("numpy", "torch")' in text
+    assert "labkit-book/scripts/colab.py" in text
+    assert (ROOT / "scripts" / "colab.py").is_file()
     assert max(map(len, text.splitlines())) <= 88
 
 

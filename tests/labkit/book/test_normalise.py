@@ -70,6 +70,10 @@ def test_live_views_go_and_their_stills_stay() -> None:
     assert (made["execution_count"], made["metadata"]) == (1, {})
 
 
+def test_a_cell_for_the_readers_own_page_keeps_no_output() -> None:
+    assert outputs(shown(5, text_html="<img>"), tags=["live"]) == []
+
+
 def test_what_only_a_live_page_could_show_leaves_nothing() -> None:
     assert outputs(shown(**{"application_javascript": "x()"})) == []
 
