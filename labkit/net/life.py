@@ -8,15 +8,20 @@ in the trace's `meta`.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from labkit.errors import TraceError
 from labkit.net.wire import Wire
 from labkit.records import Layer, StreamChunk
-from labkit.trace import Mark, Span, Trace
+from labkit.trace import Mark, Scalar, Span, Trace
 
 __all__ = ["ClientStamps", "client_trace", "merged"]
+
+# Spans in which the client does nothing: others are at work meanwhile.
+WAITING: Final[Mapping[str, Scalar]] = MappingProxyType({"is_waiting": True})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +43,8 @@ def client_trace(
     """The client's half; its origin is the moment the request was asked for."""
     trace = Trace(run, {"frames": len(chunks)})
     key = trace.key()
-    sent, received = {"bytes": stamps.sent_bytes}, {"bytes": stamps.received_bytes}
+    sent = {"bytes": stamps.sent_bytes}
+    received = {"bytes": stamps.received_bytes, **WAITING}
     origin_s, first_s = stamps.origin_s, stamps.first_byte_s
     trace.add(Span("compose", Layer.CLIENT, origin_s, stamps.composed_s, key))
     if wire.connected is not None:
@@ -46,7 +52,7 @@ def client_trace(
     if wire.sent is not None:
         trace.add(Span("request", Layer.NETWORK, *wire.sent, key, sent))
     if wire.sent is not None and first_s is not None:
-        trace.add(Span("wait", Layer.NETWORK, wire.sent[1], first_s, key))
+        trace.add(Span("wait", Layer.NETWORK, wire.sent[1], first_s, key, WAITING))
     if first_s is not None:
         trace.add(Span("read", Layer.NETWORK, first_s, stamps.end_s, key, received))
         trace.add(Mark("first_byte", Layer.NETWORK, first_s, key))

@@ -31,6 +31,13 @@ def test_inner_span_takes_its_time_from_the_outer_one() -> None:
     assert found == [("outer", 0, 4), ("inner", 4, 6), ("outer", 6, 10)]
 
 
+def test_waiting_yields_to_whoever_works_even_if_it_began_later() -> None:
+    waits = Span("read", Layer.NETWORK, 2, 10, KEY, {"is_waiting": True})
+    line = innermost([span("prefill", 0, 8), waits], 10)
+    found = [(s.span.name, s.start_s, s.end_s) for s in line]
+    assert found == [("prefill", 0, 8), ("read", 8, 10)]
+
+
 @given(SPANS, TIMES)
 def test_stretches_do_not_overlap_and_cover_what_spans_cover(spans, until) -> None:
     line = innermost(spans, until)
