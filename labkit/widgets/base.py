@@ -59,6 +59,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         self._lock = threading.RLock()
         super().__init__(**traits)
         self.on_msg(self._receive)
+        _listen_apart(self.comm)
 
     def handle(self, op: str, message: Message) -> None:
         """Act on a message of the page; called with the lock, unless `hurried`."""
@@ -87,3 +88,13 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
 def joined(*names: str) -> str:
     """The files of `static/` called `names`, one after another."""
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
+
+
+def _listen_apart(comm: object) -> None:
+    """Let the page's messages arrive while a cell runs, so that a stop button stops.
+
+    JupyterLab addresses them to a thread of their own. ipykernel 7.4 readdresses them
+    to the loop that last wrote on the channel, which may be that of the busy cell.
+    """
+    if getattr(comm, "_reply_subshell_for", None) is not None:
+        comm._reply_subshell_for = None  # type: ignore[attr-defined]  # its own switch

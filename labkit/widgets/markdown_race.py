@@ -41,6 +41,7 @@ class MarkdownRace(LabWidget, page="markdown_race", parts=("race_lanes", "race_p
     ) -> None:
         if not text:
             raise ConfigError("MarkdownRace(text=''): give a text to render")
+        self._count: Race | None = None  # made when first shown
         known = recorded.to_dict() if recorded is not None else {}
         super().__init__(unknown, text=text, chunk_chars=chunk_chars, recorded=known)
 
@@ -53,7 +54,9 @@ class MarkdownRace(LabWidget, page="markdown_race", parts=("race_lanes", "race_p
         """The race that there is: measured, recorded or counted."""
         if self.result or self.recorded:
             return race_lines(Race.from_dict(self.result or self.recorded))
-        return race_lines(count_race(self.text, self.chunk_chars))
+        if self._count is None or self._count.chunk_chars != self.chunk_chars:
+            self._count = count_race(self.text, self.chunk_chars)
+        return race_lines(self._count)
 
     @traitlets.validate("chunk_chars")
     def _is_size(self, proposal: Any) -> int:

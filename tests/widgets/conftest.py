@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -48,8 +49,8 @@ def notebook(
     pages: list[NotebookPage] = []
 
     def open_page(*cells: str) -> NotebookPage:
-        name = f"{request.node.name}-{len(pages)}.ipynb".replace("[", "-")
-        path = Path(lab.folder, name.replace("]", ""))
+        name = re.sub(r"\W+", "-", f"{request.node.name}-{len(pages)}")
+        path = Path(lab.folder, f"{name}.ipynb")
         write_notebook(path, cells)
         page = NotebookPage(chrome, lab, path.name)
         pages.append(page)
@@ -57,6 +58,7 @@ def notebook(
         return page
 
     yield open_page
-    shot = request.node.name if request.node.stash.get(FAILED, False) else None
+    has_failed = request.node.stash.get(FAILED, False)
+    shot = re.sub(r"\W+", "-", request.node.name) if has_failed else None
     for page in pages:
         page.close(shot)

@@ -16,6 +16,7 @@ from labkit.errors import ConfigError
 from labkit.figures.drawings import Table
 from labkit.net.relay import relay
 from labkit.records import Layer
+from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.widgets import (
     MarkdownRace,
     SSEInspector,
@@ -25,6 +26,7 @@ from labkit.widgets import (
 )
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
+from labkit.widgets.markdown_count import count_race
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
 
 MAKERS = {
@@ -213,6 +215,17 @@ def test_race_shows_the_page_s_result_before_a_record_and_a_count() -> None:
     assert counted.record().y_title == "milliseconds, added up"
     recorded = MarkdownRace(MARKDOWN, recorded=counted.race)
     assert recorded.record() == counted.record()
+
+
+@pytest.mark.parametrize("strategy", Strategy)
+def test_counts_are_what_each_strategy_really_parses(strategy) -> None:
+    race = count_race(MARKDOWN, 9)
+    stream = MarkdownStream(strategy)
+    for start in range(0, len(MARKDOWN), 9):
+        stream.feed(MARKDOWN[start : start + 9])
+    lane = race.lanes[list(Strategy).index(strategy)]
+    assert lane.parsed[-1] == stream.work.num_chars_parsed
+    assert race.seen[-1] == len(MARKDOWN)
 
 
 @pytest.mark.parametrize("size", [0, 2001])
