@@ -52,7 +52,7 @@ def client_trace(
     if wire.sent is not None:
         trace.add(Span("request", Layer.NETWORK, *wire.sent, key, sent))
     if wire.sent is not None and first_s is not None:
-        trace.add(Span("wait", Layer.NETWORK, wire.sent[1], first_s, key, WAITING))
+        trace.add(Span("wait", Layer.NETWORK, wire.sent[1], first_s, key, {**WAITING}))
     if first_s is not None:
         trace.add(Span("read", Layer.NETWORK, first_s, stamps.end_s, key, received))
         trace.add(Mark("first_byte", Layer.NETWORK, first_s, key))

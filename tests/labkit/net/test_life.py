@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import pytest
 
+from labkit.clock import FakeClock
 from labkit.errors import TraceError
-from labkit.net.life import merged
+from labkit.net.life import ClientStamps, client_trace, merged
+from labkit.net.wire import SEND_BODY, SEND_HEAD, Wire
 from labkit.records import Layer
 from labkit.trace import Mark, Span, Trace
 
@@ -52,3 +54,16 @@ def test_an_answer_without_a_byte_is_refused() -> None:
     sent.add(Span("request", Layer.NETWORK, 0.0, 0.1, sent.key()))
     with pytest.raises(TraceError, match="no byte"):
         merged(sent, server())
+
+
+def test_a_recorded_life_can_be_saved_and_only_waits_while_it_waits() -> None:
+    clock = FakeClock()
+    wire = Wire(clock)
+    for event in (f"{SEND_HEAD}.started", f"{SEND_BODY}.complete"):
+        clock.advance(0.1)
+        wire.see(event, {})
+    stamps = ClientStamps(0.0, 0.1, 0.5, 0.9, 120, 300, [(0.5, 0.6)])
+    trace = client_trace("run", wire, stamps, [])
+    assert Trace.from_dict(trace.to_dict()).spans == trace.spans
+    waiting = {s.name for s in trace.spans if s.attrs.get("is_waiting")}
+    assert waiting == {"wait", "read"}
