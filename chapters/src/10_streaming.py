@@ -18,15 +18,17 @@
 
 # %%
 import importlib.util
+import os
 import subprocess
 import sys
-from importlib.metadata import distributions
 
 if importlib.util.find_spec("labkit") is None:  # Colab, or a bare kernel
-    kept = ("numpy", "torch")  # what is there of these stays as it is
-    pins = [f"{d.name}=={d.version}" for d in distributions() if d.name in kept]
-    pip = [sys.executable, "-m", "pip", "install", "-q", "anywidget", "plotly", *pins]
-    subprocess.run([*pip, "labkit @ git+https://github.com/OWNER/REPO"], check=True)
+    if not os.path.exists("labkit-book"):
+        clone = ["git", "clone", "-q", "--depth=1", "https://github.com/OWNER/REPO"]
+        subprocess.run([*clone, "labkit-book"], check=True)
+    subprocess.run([sys.executable, "labkit-book/scripts/colab.py"], check=True)
+    os.chdir("labkit-book/chapters")
+    importlib.invalidate_caches()
 
 from labkit.book import start
 
