@@ -88,7 +88,7 @@ class EngineConfig:
     """How much the engine may hold and do at once."""
 
     block_size: int = 16  # tokens a block
-    num_blocks: int = 320  # blocks in the pool
+    num_blocks: int = 256  # blocks in the pool
     max_running: int = 32  # sequences computed together
     max_waiting: int = 64  # sequences queued before `QueueFull`
     max_step_tokens: int = 512  # tokens computed in one step

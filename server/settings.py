@@ -32,7 +32,7 @@ class Settings:
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
     model_aliases: tuple[str, ...] = ()  # more names it answers to, comma-separated
     device: str = "auto"  # auto, cpu, cuda or mps
-    num_blocks: int = 320  # KV blocks in the pool
+    num_blocks: int = 256  # KV blocks in the pool
     block_size: int = 16  # tokens a block
     max_running: int = 32  # requests computed together
     max_waiting: int = 64  # requests queued before 429

@@ -89,13 +89,19 @@ def _outputs(cell: Cell, root: Path) -> list[Cell]:
     _refuse_stderr(cell)
     if LIVE_ONLY in cell["metadata"].get("tags", []):
         return []
-    said = "".join(o["text"] for o in cell["outputs"] if o.get("name") == "stdout")
+    texts = [o["text"] for o in cell["outputs"] if o.get("name") == "stdout"]
+    said = _as_seen("".join(texts))
     stream = {"name": "stdout", "output_type": "stream", "text": scrubbed(said, root)}
     shown = [_shown(o, cell, root) for o in cell["outputs"] if "data" in o]
     return [
         *([stream] if said else []),
         *(output for output in shown if output["data"]),
     ]
+
+
+def _as_seen(text: str) -> str:
+    """`text` as a terminal leaves it: each line after its last carriage return."""
+    return "\n".join(line.rsplit("\r", 1)[-1] for line in text.split("\n"))
 
 
 def _shown(output: Cell, cell: Cell, root: Path) -> Cell:

@@ -1,10 +1,12 @@
 """A line that counts seconds while something slow starts, and goes away after it.
 
-It writes to stderr as tqdm does, which the build of the book leaves out.
+It writes to stdout, since notebooks paint stderr red; the build of the book drops what
+a carriage return has overwritten.
 """
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,7 +23,9 @@ def waiting(what: str) -> Iterator[None]:
     """Show `what` and the seconds so far for as long as the block lasts."""
     done = threading.Event()
     layout = "{desc} ({elapsed})"
-    with tqdm(desc=what, total=0, bar_format=layout, leave=False) as bar:
+    with tqdm(
+        desc=what, total=0, bar_format=layout, leave=False, file=sys.stdout
+    ) as bar:
         ticker = threading.Thread(target=_tick, args=(bar, done), daemon=True)
         ticker.start()
         try:

@@ -70,6 +70,12 @@ def test_live_views_go_and_their_stills_stay() -> None:
     assert (made["execution_count"], made["metadata"]) == (1, {})
 
 
+def test_a_line_that_counted_seconds_leaves_nothing() -> None:
+    assert outputs(stream("\rStarting (00:00)\rStarting (00:01)\r   \r")) == []
+    (made,) = outputs(stream("\rStarting (00:01)\r\rready\n"))
+    assert made["text"] == "ready\n"
+
+
 def test_a_cell_for_the_readers_own_page_keeps_no_output() -> None:
     assert outputs(shown(5, text_html="<img>"), tags=["live"]) == []
 
