@@ -1,13 +1,16 @@
-"""Fixtures that several folders of tests need: the weights and one loaded model."""
+"""Fixtures that several folders need: the weights, one loaded model, one browser."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
     from labkit.model.loaded import LoadedModel
 
 
@@ -28,3 +31,12 @@ def smollm2(weights: Path) -> LoadedModel:
 
     torch.set_num_threads(2)
     return load_model(weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def chrome() -> Iterator[Browser]:
+    """Debian's chromium, headless; one for all browser tests."""
+    from tests.support.browser import chromium
+
+    with chromium() as browser:
+        yield browser

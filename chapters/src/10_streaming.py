@@ -65,13 +65,15 @@ guess_part = lab.predict(
 guess_part
 
 # %% [markdown]
-# Now ask for real. The kernel opens an SSE stream to the server beside it, and each
-# dot is an event at the moment it arrived. Change a control, then press **Start**
-# (Tab reaches it, Enter presses it). Press **Stop** half-way: the server is told, and
-# the blocks of the request are free before its next step.
+# Now ask for real; our own request's answer is too short to watch, so ask for a
+# story. The kernel opens an SSE stream to the server beside it, and each dot is an
+# event at the moment it arrived. Raise **Max tokens**, press **Start** (Tab reaches
+# it, Enter presses it), then **Stop** half-way: the server is told, and the request's
+# blocks are free before its next step.
 
 # %% tags=["measurement"]
-view = StreamView(lab.server, lab.request, max_tokens=24, temperature=0.0)
+tale = [{"role": "user", "content": "Tell me a long story about a lighthouse."}]
+view = StreamView(lab.server, tale, max_tokens=40, temperature=0.0)
 view.run()
 
 # %% [markdown]

@@ -1,4 +1,4 @@
-"""One browser and one JupyterLab for all browser tests of the widgets."""
+"""One JupyterLab for all browser tests of the widgets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser
 
-from tests.support.browser import NotebookPage, chromium
+from tests.support.browser import NotebookPage
 from tests.support.jupyter import JupyterLab, write_notebook
 
 Open = Callable[..., NotebookPage]
@@ -25,12 +25,6 @@ def pytest_runtest_makereport(item: pytest.Item, call: object) -> Any:
 
 
 FAILED = pytest.StashKey[bool]()
-
-
-@pytest.fixture(scope="session")
-def chrome() -> Iterator[Browser]:
-    with chromium() as browser:
-        yield browser
 
 
 @pytest.fixture(scope="session")
