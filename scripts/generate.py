@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.chapters import CHAPTERS, Chapter, status
-from scripts.picture import PLACE, Picture, draw
+from scripts.picture import PLACE, Picture, bands, draw
 from scripts.problem import Problem
 
 __all__ = ["stale", "write"]
@@ -125,6 +125,7 @@ def wanted(root: Path) -> dict[Path, str]:
         root / "postBuild": post_build(project),
         root / "README.md": fill(readme, "chapters", table(root)),
         **drawn,
+        **bands(root),
     }
 
 

@@ -1,4 +1,4 @@
-"""The README's one picture: the book's request over time, drawn from its recording.
+"""The README's picture, drawn from the recording, and the bands at the chapters' heads.
 
 The same drawing code makes the chapters' stills, so the page shows what was measured.
 Without a recording there is no picture and nothing in its place.
@@ -9,11 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.figures.band import band
 from labkit.figures.stills import svg
 from labkit.figures.timeline import life
+from labkit.records import Layer
 from labkit.trace import Trace
 
-__all__ = ["PLACE", "Picture", "draw"]
+__all__ = ["PLACE", "Picture", "bands", "draw"]
 
 PLACE = Path("chapters/images/request.svg")
 RECORDINGS = "chapters/data/*request.json"
@@ -35,3 +37,13 @@ def draw(root: Path) -> Picture | None:
     drawing = life(Trace.load(recordings[0]))
     text = svg(drawing)
     return Picture(text.rstrip("\n") + "\n", f"{drawing.title}. {drawing.alt}")
+
+
+def bands(root: Path) -> dict[Path, str]:
+    """The band of every chapter that has a source."""
+    numbers = {int(p.stem[:2]) for p in root.glob("chapters/src/[0-9][0-9]_*.py")}
+    return {
+        root / PLACE.with_name(f"layer_{layer.chapter:02}.svg"): band(layer) + "\n"
+        for layer in Layer
+        if layer.chapter in numbers
+    }

@@ -9,6 +9,8 @@
 # %% [markdown]
 # # 10 · Streaming to the screen
 #
+# ![Layer 10 of 12: streaming](images/layer_10.svg)
+#
 # The answer exists on the server long before you can read it. This chapter measures
 # every step between the two, breaks each of them, and repairs it.
 #
@@ -158,7 +160,7 @@ guess_pieces.reveal(len(visible))
 # the bytes of an unfinished character and gives them up when it is whole, or at the
 # end.
 
-# %%
+# %% tags=["nbval-check-output"]
 alone = [lab.tokenizer.token_bytes(i).decode("utf-8", "replace") for i in ids]
 claim("the sentence has 85 tokens", len(ids) == 85)
 claim(
@@ -178,7 +180,7 @@ lab.source(StreamDetokenizer)
 # begins `The answer is "1"`. Ask to stop at `The answer is 2`, and for a while every
 # token could still turn into that. Which token brings the first visible text?
 
-# %%
+# %% tags=["nbval-check-output"]
 plain = lab.trace(lab.request, **knobs)
 held = lab.trace(lab.request, max_tokens=8, temperature=0.0, stop="The answer is 2")
 
@@ -192,7 +194,7 @@ first_texts = [first_visible(plain), first_visible(held)]
 names = ["plain", "with a stop string"]
 lab.table(["request", "token that brings text"], zip(names, first_texts, strict=True))
 
-# %%
+# %% tags=["nbval-check-output"]
 stamps = [
     held.marks_named(f"first_{what}")[0].time_s for what in ("chunk", "token", "text")
 ]
@@ -270,7 +272,7 @@ lab.md(
 # Now the line dies for good. At each of 200 places, what does the client know about
 # the bill?
 
-# %%
+# %% tags=["nbval-check-output"]
 from labkit.net.chunks import ChunkReader
 
 
@@ -290,7 +292,7 @@ lab.table(
     [(d, f"{s:.0%}") for d, s in shares.items()],
 )
 
-# %%
+# %% tags=["nbval-check-output"]
 claim("no cut in two changes our parser's events", not bad)
 claim("most cuts break the parser that trusts its pieces", len(lost) > len(whole) / 2)
 claim(
@@ -329,7 +331,7 @@ race
 # same everywhere: characters parsed. With *n* equal pieces, how many piece-parses
 # does the full renderer do? (That is exercise 3.)
 
-# %%
+# %% tags=["nbval-check-output"]
 from labkit.text.markdown import MarkdownStream, Strategy, render
 
 steps = [essay[i : i + 24] for i in range(0, len(essay), 24)]
@@ -343,7 +345,7 @@ rows = [
 ]
 lab.table(["strategy", "characters parsed", "blocks written"], rows)
 
-# %%
+# %% tags=["nbval-check-output"]
 n, size = len(steps), len(essay)
 full, memo = (streams[s].work for s in (Strategy.FULL, Strategy.MEMO))
 quadratic = sum(min(24 * k, size) for k in range(1, n + 1))
@@ -403,7 +405,7 @@ HTML(render("".join(pieces), trusting))
 hits = len(sink.hits)
 lab.md(f"The sink was asked **{hits} times** so far. Run this cell again after a look.")
 
-# %%
+# %% tags=["nbval-check-output"]
 leak, kept = (render("".join(pieces), p) for p in (trusting, LinkPolicy()))
 claim("no piece alone has the image", not any(found))
 claim(
@@ -419,7 +421,7 @@ claim("and the reader is told what was left out", "lab-image-blocked" in kept)
 # is not a document, so only the accumulated text can be judged. Cleaning HTML piece
 # by piece fails the other way round: the attack stays out, and so does honest markup.
 
-# %%
+# %% tags=["nbval-check-output"]
 from labkit.text.sanitise import sanitise_html
 
 honest = ["A <b>bold", " claim</b>."]
@@ -430,7 +432,7 @@ rows = [
 ]
 lab.table(["text", "cleaned piece by piece", "cleaned whole"], rows)
 
-# %%
+# %% tags=["nbval-check-output"]
 claim("cleaned whole, the bold words stay bold", rows[0][2] == "A <b>bold claim</b>.")
 claim("cleaned in pieces, half of them do not", rows[0][1] != rows[0][2])
 claim("cleaned whole, no handler is left", "onerror" not in rows[1][2])
@@ -462,7 +464,7 @@ guess_held.reveal(
     round(sum(waiting) / len(waiting), 3), f"The fixed policy holds {fixed}."
 )
 
-# %%
+# %% tags=["nbval-check-output"]
 token_pieces = ["Sure.", "\nUs", "er", ": hi"]
 leaked = "".join(p for p in token_pieces if stop not in p)
 safe = StopMatcher([stop])
@@ -501,7 +503,7 @@ lag = max(t - came[0] - gap * i for i, t in enumerate(came))  # so that none is 
 paced = [came[0] + lag + gap * i for i in range(n)]
 
 
-# %%
+# %% tags=["nbval-check-output"]
 def gaps_of(times):
     return [b - a for a, b in pairwise(times)]
 
@@ -517,7 +519,7 @@ lab.table(["stream", "first text, ms", "last text, ms", "p99 gap, ms"], rows)
 # %%
 guess_smooth.reveal(min(p99, key=p99.__getitem__))
 
-# %%
+# %% tags=["nbval-check-output"]
 late = paced[-1] - came[-1]
 claim("coalescing does not make the end later", joined[-1] == came[-1])
 claim(
@@ -532,7 +534,7 @@ claim(
 # %% [markdown]
 # **In production.** Vercel's AI SDK ships pacing as `smoothStream`: whole words, 10
 # ms apart unless you say otherwise
-# ([reference](https://ai-sdk.dev/docs/reference/ai-sdk-core/smooth-stream), read
+# ([reference](https://v6.ai-sdk.dev/docs/reference/ai-sdk-core/smooth-stream), read
 # November 2026). It needs a word boundary, so the reference asks you to bring your
 # own rule for Japanese or Chinese. Formulas: with *N* tokens and the mean time per
 # output token TPOT, $\mathrm{E2E}=\mathrm{TTFT}+\mathrm{TPOT}\,(N-1)$; a reader sees
@@ -548,7 +550,7 @@ claim(
 # | "Clean each chunk and you are safe." | 10.5: only the whole has the image. |
 # | "Usage always arrives." | 10.3: cut the stream before its last chunk. |
 
-# %%
+# %% tags=["nbval-check-output"]
 tokens = plain.marks_named("token")
 claim(
     "tokens are born one after another",
@@ -562,7 +564,7 @@ claim(
 # one arrive, in seconds? Put your number, or a function of (ttft_s, tokens, tpot_s),
 # in place of `...` and run the cell.
 
-# %% tags=["exercise"]
+# %% tags=["exercise", "nbval-check-output"]
 lab.check("10.1", ...)
 
 # %% [markdown]
@@ -575,14 +577,14 @@ lab.check("10.1", ...)
 # 0.8 + 100 · 0.02, in the next cell.
 # </details>
 
-# %% tags=["solution"]
+# %% tags=["solution", "nbval-check-output"]
 lab.check("10.1", lambda ttft_s, tokens, tpot_s: ttft_s + tpot_s * (tokens - 1))
 
 # %% [markdown]
 # **2.** Write `events(tokens)`: how many events carry text, given the bytes of each
 # token? For the Korean sentence it must give what you saw in 10.2.
 
-# %% tags=["exercise"]
+# %% tags=["exercise", "nbval-check-output"]
 lab.check("10.2", ...)
 
 # %% [markdown]
@@ -595,7 +597,7 @@ lab.check("10.2", ...)
 # Feed each token and count the texts that are not empty, in the next cell.
 # </details>
 
-# %% tags=["solution"]
+# %% tags=["solution", "nbval-check-output"]
 import codecs
 
 
@@ -614,7 +616,7 @@ lab.check("10.2", events)
 # **3.** A renderer parses everything again at each of *n* equal chunks. What does it
 # pay, in chunk-parses, for *n* = 200? And for any *n*?
 
-# %% tags=["exercise"]
+# %% tags=["exercise", "nbval-check-output"]
 lab.check("10.3", ...)
 
 # %% [markdown]
@@ -627,7 +629,7 @@ lab.check("10.3", ...)
 # *n*(*n* + 1)/2, in the next cell.
 # </details>
 
-# %% tags=["solution"]
+# %% tags=["solution", "nbval-check-output"]
 lab.check("10.3", lambda n: n * (n + 1) // 2)
 
 # %% [markdown]
