@@ -94,15 +94,14 @@ def test_a_lease_out_of_range_is_refused(asked: str, scripted: Start) -> None:
 def test_a_full_queue_answers_429_and_leaves_others_alone(
     tiny_server: RunningServer,
 ) -> None:
-    links = [open_stream(tiny_server) for _ in range(12)]  # there is room for 8
-    waiting = tiny_server.backend.status
-    wait_until(lambda: waiting().counts.num_waiting >= 4, "the queue is full")
-    reply = tiny_server.chat()
-    assert reply.status == 429
-    assert float(reply.headers["retry-after"]) >= 1
-    heads = [link.recv(15) for link in links]
-    assert heads.count(b"HTTP/1.1 200 OK") <= 8
-    assert len(set(heads)) == 2
+    links = [open_stream(tiny_server) for _ in range(12)]  # one runs, four wait
+    heads = [link.recv(2000).lower() for link in links]
+    refused = [head for head in heads if head.startswith(b"http/1.1 429")]
+    assert refused  # few of them where the first ended before the last came
+    assert all(b"retry-after: " in head for head in refused)
+    served = [head for head in heads if head.startswith(b"http/1.1 200")]
+    assert len(served) >= 5
+    assert len(served) + len(refused) == len(links)
     for link in links:
         link.close()
     wait_until(tiny_server.is_idle, "all blocks are free again")
