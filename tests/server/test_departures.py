@@ -94,13 +94,13 @@ def test_a_lease_out_of_range_is_refused(asked: str, scripted: Start) -> None:
 def test_a_full_queue_answers_429_and_leaves_others_alone(
     tiny_server: RunningServer,
 ) -> None:
-    links = [open_stream(tiny_server) for _ in range(12)]  # one runs, four wait
+    links = [open_stream(tiny_server) for _ in range(12)]  # four wait, one may run
     heads = [link.recv(2000).lower() for link in links]
     refused = [head for head in heads if head.startswith(b"http/1.1 429")]
     assert refused  # few of them where the first ended before the last came
     assert all(b"retry-after: " in head for head in refused)
     served = [head for head in heads if head.startswith(b"http/1.1 200")]
-    assert len(served) >= 5
+    assert len(served) >= 4
     assert len(served) + len(refused) == len(links)
     for link in links:
         link.close()
