@@ -19,7 +19,7 @@ from typing import IO
 from platformdirs import user_cache_path
 
 from labkit.errors import LabError, WeightsError
-from labkit.model.files import replacing, require_room, sha256_of
+from labkit.model.files import parsed_path, replacing, require_room, sha256_of
 from labkit.model.sources import (
     HubFile,
     Source,
@@ -37,6 +37,7 @@ __all__ = [
     "default_sources",
     "main",
     "obtain",
+    "unpack",
     "weights_path",
 ]
 
@@ -149,6 +150,19 @@ def _write_checked(source: Source, asset: Asset, target: IO[bytes]) -> None:
         )
 
 
+def unpack(path: Path, cache: Path, say: Callable[[str], None] = _to_stderr) -> None:
+    """Parse a GGUF file into `cache` now, so that its first start is a quick one.
+
+    Nothing happens to a directory, or where it has been done before.
+    """
+    if path.is_dir() or parsed_path(path, cache).exists():
+        return
+    say("unpacking the weights, once (about ten seconds) ...")
+    from labkit.model.parsed import open_parsed  # noqa: PLC0415  # torch: 2 s
+
+    open_parsed(path, cache)
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line: prints the path; one sentence and code 1 on failure."""
     parser = argparse.ArgumentParser(
@@ -160,6 +174,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = parser.parse_args(arguments)
     try:
         path = weights_path(options.name, cache=options.cache)
+        unpack(path, options.cache or user_cache_path("labkit"))
     except LabError as error:
         _to_stderr(f"error: {error}")
         return 1

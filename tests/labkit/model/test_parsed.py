@@ -7,7 +7,8 @@ import torch
 from safetensors.torch import load_file
 
 from labkit.errors import WeightsError
-from labkit.model.parsed import open_parsed, parsed_path
+from labkit.model.files import parsed_path
+from labkit.model.parsed import open_parsed
 from tests.support.gguf_writer import write_gguf
 from tests.support.tiny import byte_tokenizer_spec, random_tensors, tiny_config
 
