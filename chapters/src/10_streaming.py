@@ -305,8 +305,8 @@ claim(
 # stream may not bring it (`stream_options.include_usage`, in the `openai` package).
 # Anthropic's says that the counts in `message_delta` are cumulative, so a client that
 # adds them up counts twice; PostHog fixed that in October 2026 ([release
-# 7.75.4](https://github.com/PostHog/posthog-python/releases/tag/posthog-v7.75.4)). No
-# OpenAI client tells you that `[DONE]` never came: check for it.
+# 7.75.4](https://github.com/PostHog/posthog-python/releases/tag/posthog-v7.75.4)).
+# The official client ends quietly when `[DONE]` never came: check for it yourself.
 
 # %% [markdown]
 # ## 10.4 How often is the same paragraph drawn?
@@ -328,8 +328,12 @@ race
 
 # %% [markdown]
 # The page's milliseconds are yours alone, so the claim counts something that is the
-# same everywhere: characters parsed. With *n* equal pieces, how many piece-parses
-# does the full renderer do? (That is exercise 3.)
+# same everywhere: characters parsed. For each character that a renderer parses when
+# it keeps finished blocks, how many does the full renderer parse?
+
+# %%
+guess_work = lab.predict("Full re-parse costs how many times as much", between=(1, 100))
+guess_work
 
 # %% tags=["nbval-check-output"]
 from labkit.text.markdown import MarkdownStream, Strategy, render
@@ -345,9 +349,12 @@ rows = [
 ]
 lab.table(["strategy", "characters parsed", "blocks written"], rows)
 
+# %%
+full, memo = (streams[s].work for s in (Strategy.FULL, Strategy.MEMO))
+guess_work.reveal(round(full.num_chars_parsed / memo.num_chars_parsed, 1))
+
 # %% tags=["nbval-check-output"]
 n, size = len(steps), len(essay)
-full, memo = (streams[s].work for s in (Strategy.FULL, Strategy.MEMO))
 quadratic = sum(min(24 * k, size) for k in range(1, n + 1))
 claim("the full renderer parses n(n+1)/2 pieces", full.num_chars_parsed == quadratic)
 claim(
@@ -640,11 +647,13 @@ lab.check("10.3", lambda n: n * (n + 1) // 2)
 # share.
 
 # %%
-share_ms = recorded.layer_s(Layer.STREAMING) * 1000
+from labkit.figures.timeline import life
+
+own = life(recorded).cells[Layer.STREAMING.chapter - 1]
 answer = lab.replay_streams("streams")
 num_bytes = len(b"".join(answer.frames("openai")))
 lab.md(
-    f"This layer took **{share_ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms, made "
+    f"This layer took **{own.ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms, made "
     f"**{num_bytes:,} bytes** of events out of {len(answer.text().encode())} bytes of "
     "text, and costs nothing on the bill: tokens are charged, frames are not."
 )
