@@ -18,11 +18,12 @@ from typing import Any
 import uvicorn
 
 from labkit.errors import ConfigError
+from labkit.net.announced import is_alive
 from server.backend import Backend, BackendState
 from server.http.guard import guarded_protocol
 from server.settings import Settings
 
-__all__ = ["LabServer", "bind", "is_alive", "url_of"]
+__all__ = ["LabServer", "bind", "url_of"]
 
 LOOK_EVERY_S = 0.1  # s between looks at the model and at the parent
 
@@ -59,17 +60,6 @@ def url_of(sock: socket.socket) -> str:
     host, port = sock.getsockname()[:2]
     host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # compared, not bound
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
-
-
-def is_alive(pid: int) -> bool:
-    """Whether a process of this id exists (POSIX)."""
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
 
 
 class LabServer(uvicorn.Server):

@@ -9,20 +9,11 @@ from __future__ import annotations
 
 import os
 import sys
-import warnings
-from pathlib import Path
 from typing import Any
 
-from platformdirs import user_runtime_path
+from labkit.net.announced import announce_path
 
-__all__ = ["announce_path", "setup"]
-
-
-def announce_path(jupyter_pid: int) -> Path:
-    """Where the server of a Jupyter process writes its URL; kernels read it there."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # no XDG_RUNTIME_DIR: the fallback serves us
-        return user_runtime_path("labkit") / f"server-{jupyter_pid}.json"
+__all__ = ["setup"]
 
 
 def setup() -> dict[str, Any]:

@@ -56,7 +56,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "gguf": ("labkit/model/*",),
     "huggingface_hub": ("labkit/model/sources.py",),
     "tqdm": ("labkit/model/sources.py", "labkit/book/*"),
-    "platformdirs": ("labkit/model/*", "labkit/net/*", "server/proxy.py"),
+    "platformdirs": ("labkit/model/*", "labkit/net/*"),
     "tokenizers": ("labkit/text/tokenizer.py",),
     "jinja2": ("labkit/text/template.py",),
     "markdown_it": ("labkit/text/markdown.py",),

@@ -9,7 +9,8 @@ import sys
 import pytest
 
 from labkit.errors import ConfigError
-from server.listen import bind, is_alive, url_of
+from labkit.net.announced import is_alive
+from server.listen import bind, url_of
 
 
 def test_port_0_takes_a_free_one() -> None:

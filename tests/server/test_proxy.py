@@ -6,7 +6,8 @@ import os
 import subprocess
 import sys
 
-from server.proxy import announce_path, setup
+from labkit.net.announced import announce_path
+from server.proxy import setup
 
 
 def test_the_command_runs_this_python_on_the_loopback_address() -> None:
