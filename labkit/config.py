@@ -23,6 +23,7 @@ __all__ = [
 ]
 
 T = TypeVar("T")
+POLICIES = ("decode-first", "prefill-first")
 
 
 def reject_unknown(given: Iterable[str], known: Iterable[str], what: str) -> None:
@@ -93,6 +94,9 @@ class EngineConfig:
     max_waiting: int = 64  # sequences queued before `QueueFull`
     max_step_tokens: int = 512  # tokens computed in one step
     max_context: int | None = None  # tokens a sequence; None: what the model allows
+    prefix_caching: bool = True  # full blocks are kept and found again by their hash
+    policy: str = "decode-first"  # or "prefill-first": who comes first in a step
+    max_drafts: int = 0  # tokens a sequence drafts ahead; 0: no speculation
 
     def __post_init__(self) -> None:
         size = self.block_size
@@ -104,6 +108,10 @@ class EngineConfig:
                 raise ConfigError(f"{name}={value}: use a whole number above 0")
         if self.max_waiting < 0:
             raise ConfigError(f"max_waiting={self.max_waiting}: use 0 or more")
+        if self.policy not in POLICIES:
+            raise ConfigError(f"policy={self.policy!r}: use {' or '.join(POLICIES)}")
+        if self.max_drafts < 0:
+            raise ConfigError(f"max_drafts={self.max_drafts}: use 0 or more")
         if self.max_context is not None and self.max_context < 2:
             raise ConfigError(f"max_context={self.max_context}: use at least 2 tokens")
 

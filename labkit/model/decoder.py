@@ -1,7 +1,7 @@
 """The decoder: embedding, layers of attention and feed-forward, norm, head.
 
 One path for every family and for prefill and decode alike: a row is a new token, and
-only each sequence's last row becomes logits. Biases and query/key norms are applied
+only the rows that are asked for become logits. Biases and query/key norms are applied
 where the weights have them. A float32 row's logits agree with those it has alone to
 rounding (1e-4 for SmolLM2, whose logits spread by 6), but not bit for bit: the shape of
 a matrix product decides the order of its sums.
@@ -54,9 +54,12 @@ class Decoder:
         return self.weights.embedding.dtype
 
     @torch.inference_mode()
-    def forward(self, inputs: ForwardInputs, kv: KVStore) -> Tensor:
-        """float32 logits [sequences, vocab] of each sequence's last new token.
+    def forward(
+        self, inputs: ForwardInputs, kv: KVStore, *, num_layers: int | None = None
+    ) -> Tensor:
+        """float32 logits [scored tokens, vocab] of `inputs.logit_indices`.
 
+        With `num_layers` it leaves after that many layers: an early exit's guess.
         Writes the new tokens' keys and values to `inputs.write_slots` of `kv` first,
         so `inputs.read_slots` may (and must) name those slots too.
         """
@@ -64,11 +67,11 @@ class Decoder:
         turn = Rotary.at(inputs.positions, self._frequencies)
         step = _Step(inputs.write_slots, turn, plan_attention(inputs), kv)
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
-        for index, layer in enumerate(self.weights.layers):
+        for index, layer in enumerate(self.weights.layers[:num_layers]):
             x = x + self._attention(index, layer, x, step)
             x = x + self._feed_forward(layer, x)
-        last = x[inputs.final_indices]  # [sequences, width]
-        normed = rms_norm(last, self.weights.final_norm, self.config.norm_eps)
+        scored = x[inputs.logit_indices]  # [scored tokens, width]
+        normed = rms_norm(scored, self.weights.final_norm, self.config.norm_eps)
         return linear(normed, self.weights.head).float()
 
     def _attention(

@@ -29,6 +29,7 @@ class ForwardInputs:
     read_slots: Tensor  # int64 [sequences, longest context], in order, padded with 0
     query_lens: tuple[int, ...]  # new tokens of each sequence, at least 1
     context_lens: tuple[int, ...]  # tokens its last new token sees, itself included
+    num_logits: tuple[int, ...] | None = None  # last tokens to score; None: 1 each
 
     @property
     def num_tokens(self) -> int:
@@ -36,10 +37,12 @@ class ForwardInputs:
         return sum(self.query_lens)
 
     @property
-    def final_indices(self) -> Tensor:
-        """Where each sequence's last new token stands: int64 [sequences]."""
-        ends = [end - 1 for end in accumulate(self.query_lens)]
-        return torch.tensor(ends, device=self.token_ids.device)
+    def logit_indices(self) -> Tensor:
+        """Where the tokens that become logits stand, sequence by sequence: int64."""
+        counts = self.num_logits or (1,) * len(self.query_lens)
+        ends = accumulate(self.query_lens)
+        places = [p for e, n in zip(ends, counts, strict=True) for p in range(e - n, e)]
+        return torch.tensor(places, device=self.token_ids.device)
 
     def check(self) -> None:
         """Assert that the shapes agree with each other; costs no tensor work."""
@@ -53,3 +56,6 @@ class ForwardInputs:
         assert shape == wanted, f"read_slots is {shape}, contexts need {wanted}"
         pairs = zip(self.query_lens, self.context_lens, strict=True)
         assert all(1 <= new <= seen for new, seen in pairs), "new tokens see themselves"
+        if self.num_logits is not None:
+            pairs = zip(self.num_logits, self.query_lens, strict=True)
+            assert all(0 <= n <= new for n, new in pairs), "only new tokens are scored"

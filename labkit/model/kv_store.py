@@ -55,6 +55,15 @@ class KVStore:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
 
+    def copy(self, sources: Tensor, targets: Tensor) -> None:
+        """Copy every layer's keys and values from slots `sources` to `targets`."""
+        self._keys[:, targets] = self._keys[:, sources]
+        self._values[:, targets] = self._values[:, sources]
+
+    def key_norms(self, slots: Tensor) -> Tensor:
+        """Length of each slot's keys, all heads together: float32 [slots, layers]."""
+        return self._keys[:, slots].float().flatten(2).norm(dim=-1).T
+
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Zeros; on the CPU from calloc (numpy), as torch would write, so take, all."""
