@@ -62,7 +62,7 @@ class KVStore:
 
     def key_norms(self, slots: Tensor) -> Tensor:
         """Length of each slot's keys, all heads together: float32 [slots, layers]."""
-        return self._keys[:, slots].float().flatten(2).norm(dim=-1).T
+        return torch.linalg.vector_norm(self._keys[:, slots].float(), dim=(2, 3)).T
 
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
