@@ -62,7 +62,9 @@ class KVStore:
 
     def key_norms(self, slots: Tensor) -> Tensor:
         """Length of each slot's keys, all heads together: float32 [slots, layers]."""
-        return torch.linalg.vector_norm(self._keys[:, slots].float(), dim=(2, 3)).T
+        keys = self._keys[:, slots].float()
+        norms: Tensor = torch.linalg.vector_norm(keys, dim=(2, 3))  # [layers, slots]
+        return norms.T
 
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
