@@ -1,12 +1,14 @@
 """`python -m scripts.record 10`: one real run → the recordings that a chapter replays.
 
-The trace and the OpenAI frames are what the real server sent; the Anthropic frames say
-the same events at the same moments, through the server's own encoder. Device, date,
-command and model are written into each file.
+Chapter 10 is recorded here, chapters 7 to 9 in a `record_NN.py` each. The trace and the
+OpenAI frames are what the real server sent; the Anthropic frames say the same events at
+the same moments, through the server's own encoder. Device, date, command and model are
+written into each file.
 """
 
 from __future__ import annotations
 
+import importlib
 import os
 import platform
 import sys
@@ -31,30 +33,37 @@ __all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
 
 Messages = Sequence[Mapping[str, str]]
 DATA = Path(__file__).resolve().parents[1] / "chapters" / "data"
+ENGINE_CHAPTERS = ("7", "8", "9")  # record_NN.py has record(made, folder) -> exit code
 KNOBS = {"temperature": 0.0, "max_tokens": 96}
 STORY = ({"role": "user", "content": "Écris deux phrases sur un café à Paris. 🍓"},)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Record for the chapter named; the exit code."""
-    if list(arguments) != ["10"]:
+    chapter = arguments[0] if len(arguments) == 1 else ""
+    if chapter not in (*ENGINE_CHAPTERS, "10"):
         sys.stderr.write("Say which chapter: `python -m scripts.record 10`.\n")
         return 2
     clock = SystemClock()
+    made = provenance(clock.unix(), int(chapter))
     try:
+        if chapter in ENGINE_CHAPTERS:
+            module = importlib.import_module(f"scripts.record_{int(chapter):02}")
+            return int(module.record(made, DATA))
         found = find_server(clock)
         with LabClient(found.url, clock) as client:
-            return record_10(client, provenance(clock.unix()), DATA)
+            return record_10(client, made, DATA)
     except LabError as error:
         sys.stderr.write(f"{error}\n")
         return 1
 
 
-def provenance(unix_s: float) -> dict[str, Scalar]:
+def provenance(unix_s: float, chapter: int = 10) -> dict[str, Scalar]:
     """Where and when a recording was made, and how to make it again."""
     date = datetime.fromtimestamp(unix_s, UTC).date().isoformat()
     device = f"{os.cpu_count()} CPU cores, {platform.machine()}"
-    return {"command": "python -m scripts.record 10", "date": date, "device": device}
+    command = f"python -m scripts.record {chapter}"
+    return {"command": command, "date": date, "device": device}
 
 
 def record_10(client: LabClient, made: dict[str, Scalar], folder: Path) -> int:

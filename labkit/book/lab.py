@@ -17,7 +17,7 @@ from labkit.book import show
 from labkit.book.answers import exercise
 from labkit.book.exercises import State, grade
 from labkit.book.progress import waiting
-from labkit.book.replay import Recording, data_folders, open_recording
+from labkit.book.replay import Measured, Recording, data_folders, open_recording
 from labkit.clock import Clock
 from labkit.errors import TraceError
 from labkit.net.client import LabClient
@@ -96,7 +96,7 @@ class Lab:
                 pass
         return stream.trace()
 
-    def replay(self, name: str) -> Trace | Recording:
+    def replay(self, name: str) -> Trace | Recording | Measured:
         """Open `chapters/data/NAME.json`, with or without the chapter's number."""
         return open_recording(name, self.chapter, data_folders(Path.cwd()))
 
@@ -105,14 +105,21 @@ class Lab:
         found = self.replay(name)
         if isinstance(found, Trace):
             return found
-        raise TraceError(f"{name} holds streams, not a trace; use lab.replay({name!r})")
+        raise TraceError(f"{name} holds no trace; use lab.replay({name!r})")
 
     def replay_streams(self, name: str) -> Recording:
         """Like `replay`, for a recording that has to hold streams."""
         found = self.replay(name)
         if isinstance(found, Recording):
             return found
-        raise TraceError(f"{name} is a trace, not streams; use lab.replay({name!r})")
+        raise TraceError(f"{name} holds no streams; use lab.replay({name!r})")
+
+    def replay_measured(self, name: str) -> Measured:
+        """Like `replay`, for a recording that has to hold measured numbers."""
+        found = self.replay(name)
+        if isinstance(found, Measured):
+            return found
+        raise TraceError(f"{name} holds no measured numbers; use lab.replay({name!r})")
 
     def predict(
         self,

@@ -1,8 +1,8 @@
 """Recordings that stand in for a live run: device, date and command are inside.
 
-A file is a trace (`labkit.trace`) or a recording of streams (`labkit.recording`): the
-frames of each dialect with the moment each arrived. A file of another kind or a newer
-version is refused by name.
+A file is a trace (`labkit.trace`), a recording of streams (`labkit.recording`: frames
+with the moment each arrived) or numbers that a slow run measured (`labkit.measured`).
+A file of another kind or a newer version is refused by name.
 """
 
 from __future__ import annotations
@@ -20,16 +20,20 @@ from labkit.trace import SCHEMA as TRACE_SCHEMA
 from labkit.trace import Scalar, Trace
 
 __all__ = [
+    "MEASURED",
     "SCHEMA",
     "VERSION",
     "Arrival",
+    "Measured",
     "Recording",
     "data_folders",
     "open_recording",
 ]
 
 SCHEMA = "labkit.recording"
+MEASURED = "labkit.measured"
 VERSION = 1
+PROVENANCE = ("device", "date", "command")
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +110,44 @@ class Recording:
             raise TraceError(text) from error
 
 
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """What a slow run measured: plain JSON values by name, and how it was made."""
+
+    name: str
+    meta: Mapping[str, Scalar]
+    values: Mapping[str, Any]
+
+    def __getitem__(self, key: str) -> Any:
+        if key in self.values:
+            return self.values[key]
+        raise TraceError(f"{self.name} has no {key!r}; it has {sorted(self.values)}")
+
+    @property
+    def origin(self) -> str:
+        """Device, date and command in one line, to stand under a picture."""
+        told = {key: self.meta.get(key, "unknown") for key in PROVENANCE}
+        return "Recorded on {device}, {date}, by `{command}`.".format(**told)
+
+    def save(self, path: Path) -> None:
+        """Write JSON to `path`, sorted keys, one final newline."""
+        head = {"schema": MEASURED, "version": VERSION, "name": self.name}
+        data = {**head, "meta": dict(self.meta), "values": dict(self.values)}
+        text = json.dumps(data, indent=1, sort_keys=True, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def from_dict(cls, data: Mapping[str, Any]) -> Measured:
+        """Read what `save` wrote; anything else raises `TraceError`."""
+        try:
+            if data["version"] != VERSION:
+                raise ValueError(f"version {data['version']!r}, not {VERSION}")
+            return cls(str(data["name"]), dict(data["meta"]), dict(data["values"]))
+        except (KeyError, TypeError, ValueError) as error:
+            text = f"damaged measurements: {error!r}; record them again"
+            raise TraceError(text) from error
+
+
 def data_folders(start: Path) -> list[Path]:
     """Where recordings may be, nearest first, for a notebook that runs in `start`."""
     package = Path(__file__).resolve().parents[1]
@@ -115,7 +157,7 @@ def data_folders(start: Path) -> list[Path]:
 
 def open_recording(
     name: str, chapter: int, folders: Iterable[Path]
-) -> Trace | Recording:
+) -> Trace | Recording | Measured:
     """The recording `name` of `chapter` from the first folder that has it."""
     wanted = [f"{name}.json", f"{chapter:02}_{name}.json"]
     places = [folder for folder in folders if folder.is_dir()]
@@ -129,7 +171,7 @@ def open_recording(
     )
 
 
-def _read(path: Path) -> Trace | Recording:
+def _read(path: Path) -> Trace | Recording | Measured:
     try:
         data = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:
@@ -139,6 +181,7 @@ def _read(path: Path) -> Trace | Recording:
         return Trace.from_dict(data)
     if schema == SCHEMA:
         return Recording.from_dict(data)
-    raise TraceError(
-        f"{path.name} holds {schema!r}, neither {TRACE_SCHEMA} nor {SCHEMA}"
-    )
+    if schema == MEASURED:
+        return Measured.from_dict(data)
+    known = f"{TRACE_SCHEMA}, {SCHEMA} or {MEASURED}"
+    raise TraceError(f"{path.name} holds {schema!r}, none of {known}")

@@ -7,7 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book.replay import Arrival, Recording, data_folders, open_recording
+from labkit.book.replay import (
+    Arrival,
+    Measured,
+    Recording,
+    data_folders,
+    open_recording,
+)
 from labkit.errors import TraceError
 from labkit.net.chunks import Dialect
 from labkit.trace import Trace
@@ -87,3 +93,26 @@ def test_the_file_is_stable_and_readable(tmp_path: Path) -> None:
     assert json.loads(text)["meta"] == META
     recording().save(path)
     assert path.read_text(encoding="utf-8") == text
+
+
+def test_measured_numbers_survive_the_file(tmp_path: Path) -> None:
+    kept = Measured("08_sweep", META, {"ms": {"1": 2.5}})
+    kept.save(tmp_path / "08_sweep.json")
+    found = open_recording("sweep", 8, [tmp_path])
+    assert found == kept
+    assert isinstance(found, Measured)
+    assert found["ms"] == {"1": 2.5}
+    assert found.origin == "Recorded on 2 CPU cores, 2026-11-22, by `x`."
+
+
+def test_measured_numbers_that_are_not_there_are_named() -> None:
+    with pytest.raises(TraceError, match=r"has no 's'; it has \['ms'\]"):
+        Measured("x", META, {"ms": 1})["s"]
+
+
+@pytest.mark.parametrize("content", ['"version": 2', '"version": 1', '"name": "x"'])
+def test_damaged_measurements_are_refused(tmp_path: Path, content: str) -> None:
+    text = f'{{"schema": "labkit.measured", {content}}}'
+    (tmp_path / "x.json").write_text(text, encoding="utf-8")
+    with pytest.raises(TraceError, match="damaged measurements"):
+        open_recording("x", 8, [tmp_path])
