@@ -8,6 +8,7 @@ in words; both travel with it wherever it is shown. The same value becomes a sti
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from labkit.records import Layer
 
@@ -15,9 +16,14 @@ __all__ = [
     "Bars",
     "Chip",
     "Drawing",
+    "Gantt",
+    "GanttBar",
+    "GanttLane",
+    "Kind",
     "LayerCell",
     "Lines",
     "Pin",
+    "Scale",
     "Segment",
     "Series",
     "StreamDrawing",
@@ -27,15 +33,22 @@ __all__ = [
     "WaterfallRow",
 ]
 
+Kind = Literal["wait", "stall", "prefill", "decode"]  # what a request does
+Scale = Literal["linear", "log2", "log10"]  # of an axis
+
 
 @dataclass(frozen=True, slots=True)
 class Series:
-    """One line: a name, its points and the layer whose colour it takes."""
+    """One line: a name, its points and the layer whose colour it takes.
+
+    A "dash" is a bound or a formula, "dots" mark what was measured, joined or not.
+    """
 
     name: str
     x: tuple[float, ...]
     y: tuple[float, ...]
     layer: Layer
+    style: Literal["line", "dash", "dots", "line+dots"] = "line"
 
     def __post_init__(self) -> None:
         assert len(self.x) == len(self.y), f"{self.name}: x and y differ in length"
@@ -51,6 +64,8 @@ class Lines:
     x_title: str
     y_title: str
     series: tuple[Series, ...]
+    x_scale: Scale = "linear"
+    y_scale: Scale = "linear"
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,4 +178,34 @@ class StreamDrawing:
     facts: tuple[tuple[str, str], ...]  # (name, value with unit)
 
 
-Drawing = Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing
+@dataclass(frozen=True, slots=True)
+class GanttBar:
+    """What a request did for a while: wait, stall, prefill or decode."""
+
+    kind: Kind
+    start_ms: float
+    end_ms: float
+
+
+@dataclass(frozen=True, slots=True)
+class GanttLane:
+    """One request: a row of bars for each run that is compared, and its tokens."""
+
+    name: str
+    bars: tuple[tuple[GanttBar, ...], ...]  # by run
+    tokens_ms: tuple[tuple[float, ...], ...]  # by run, when each token came
+
+
+@dataclass(frozen=True, slots=True)
+class Gantt:
+    """Requests over time under one set-up or two, and what that meant in numbers."""
+
+    title: str
+    alt: str
+    runs: tuple[str, ...]  # one name or two
+    lanes: tuple[GanttLane, ...]
+    facts: tuple[tuple[str, ...], ...]  # (name, a value for each run)
+    total_ms: float
+
+
+Drawing = Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing | Gantt

@@ -6,6 +6,7 @@ lines of `race_lines()` are cumulative, so a straight line means constant cost a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
@@ -77,6 +78,17 @@ def _lane(data: Mapping[str, Any]) -> Lane:
     )
 
 
+MODES = {
+    "line": "lines",
+    "dash": "lines",
+    "dots": "markers",
+    "line+dots": "lines+markers",
+}
+AXES: dict[str, dict[str, Any]] = {
+    "linear": {"rangemode": "tozero"},
+    "log2": {"type": "log", "dtick": math.log10(2), "tickformat": ",d"},
+    "log10": {"type": "log", "dtick": "D2"},
+}
 UNITS = {
     "ms": "milliseconds",
     "nodes": "DOM nodes written",
@@ -144,12 +156,18 @@ def figure(drawing: Lines) -> go.Figure:
     picture = go.Figure()
     for series in drawing.series:
         colour = LIGHT[series.layer]
+        is_dash = series.style == "dash"
         picture.add_scatter(
-            x=series.x, y=series.y, name=series.name, line_color=colour, mode="lines"
+            x=series.x,
+            y=series.y,
+            name=series.name,
+            line={"color": colour, "dash": "dash" if is_dash else "solid"},
+            mode=MODES[series.style],
         )
-        picture.add_annotation(
-            x=series.x[-1],
-            y=series.y[-1],
+        x_end, y_end = series.x[-1], series.y[-1]
+        picture.add_annotation(  # on a logarithmic axis it is placed by its logarithm
+            x=x_end if drawing.x_scale == "linear" else math.log10(x_end),
+            y=y_end if drawing.y_scale == "linear" else math.log10(y_end),
             text=series.name,
             xanchor="left",
             showarrow=False,
@@ -158,6 +176,10 @@ def figure(drawing: Lines) -> go.Figure:
     picture.update_layout(
         title=drawing.title, showlegend=False, height=420, margin_r=130, margin_t=64
     )
-    picture.update_xaxes(title=drawing.x_title)
-    picture.update_yaxes(title=drawing.y_title, rangemode="tozero")
+    for axis, scale, title in (
+        (picture.update_xaxes, drawing.x_scale, drawing.x_title),
+        (picture.update_yaxes, drawing.y_scale, drawing.y_title),
+    ):
+        axis(title=title, **AXES[scale])
+    picture.update_xaxes(rangemode="normal")
     return picture

@@ -11,12 +11,14 @@ from typing import assert_never
 from labkit.figures.drawings import (
     Bars,
     Drawing,
+    Gantt,
     Lines,
     StreamDrawing,
     Table,
     TraceDrawing,
     Waterfall,
 )
+from labkit.figures.still_gantt import draw_gantt
 from labkit.figures.still_lines import draw_lines
 from labkit.figures.still_stream import draw_stream
 from labkit.figures.still_time import draw_trace, draw_waterfall
@@ -42,6 +44,8 @@ def svg(drawing: Drawing) -> str:
             return draw_trace(drawing)
         case StreamDrawing():
             return draw_stream(drawing)
+        case Gantt():
+            return draw_gantt(drawing)
         case _:
             assert_never(drawing)
 

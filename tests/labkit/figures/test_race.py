@@ -8,7 +8,9 @@ import pytest
 
 from labkit.errors import ConfigError
 from labkit.figures import race
+from labkit.figures.drawings import Lines, Series
 from labkit.figures.race import Lane, Race, race_lines
+from labkit.records import Layer
 
 RACE = Race(
     chunk_chars=10,
@@ -66,3 +68,11 @@ def test_what_is_no_race_is_refused(broken) -> None:
 def test_plotly_figure_shows_the_same_lines() -> None:
     picture = race.figure(race_lines(RACE))
     assert [tuple(line.y) for line in picture.data] == [s.ms for s in RACE.lanes]
+
+
+def test_plotly_figure_follows_scale_and_style() -> None:
+    lines = (Series("roof", (1, 512), (5.0, 9.0), Layer.CACHE, "dash"),)
+    picture = race.figure(Lines("t", "a", "x", "y", lines, "log2", "log10"))
+    assert (picture.layout.xaxis.type, picture.layout.yaxis.type) == ("log", "log")
+    assert picture.data[0].line.dash == "dash"
+    assert picture.layout.annotations[0].x == pytest.approx(2.709, abs=0.001)

@@ -5,25 +5,36 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from itertools import pairwise
 from xml.etree import ElementTree
 
 import pytest
 
 from labkit.figures.drawings import Bars, Chip, Lines, Series, StreamDrawing, Table
 from labkit.figures.pace import stream_drawing
+from labkit.figures.schedule import gantt, schedule_run
 from labkit.figures.stills import svg
 from labkit.figures.svg import label, measure, number, ticks, wrap
 from labkit.figures.timeline import life
 from labkit.figures.ttft import waterfall
 from labkit.records import Layer
 from tests.support.requests import chunks, trace
+from tests.support.schedules import ARRIVALS, reports
 
 SERIES = (
     Series("one", (0, 1, 2), (0, 10, 20), Layer.STREAMING),
     Series("two", (0, 1, 2), (0, 10, 19.5), Layer.NETWORK),
 )
+ROOFS = (
+    Series("bytes", (1, 512), (5.0, 5.0), Layer.CACHE, "dash"),
+    Series("measured", (1, 16, 512), (6, 7.5, 300), Layer.COMPUTE, "line+dots"),
+    Series("live", (1, 8), (6.1, 6.4), Layer.SAMPLING, "dots"),
+)
+RUNS = [schedule_run(f"chunks of {n}", reports(n), ARRIVALS, n) for n in (80, 20)]
 DRAWINGS = {
     "lines": Lines("Lines", "Two lines.", "tokens", "ms", SERIES),
+    "roofs": Lines("Roofs", "Three.", "tokens", "ms", ROOFS, "log2", "log10"),
+    "gantt": gantt(RUNS),
     "bars": Bars("Bars", "One.", ("日本",), (3.5,), "ms", (Layer.CACHE,)),
     "table": Table("Table", "A row.", ("a", "b"), (("<1>", "&"),)),
     "trace": life(trace(), Layer.STREAMING),
@@ -143,3 +154,18 @@ def test_wrap_keeps_every_word() -> None:
     lines = wrap("one two three four", 60)
     assert len(lines) > 1
     assert " ".join(lines) == "one two three four"
+
+
+def test_a_logarithmic_axis_has_powers_at_equal_distances() -> None:
+    root = ElementTree.fromstring(svg(DRAWINGS["roofs"]))
+    marks = [n for n in root.iter(f"{SVG}text") if n.get("text-anchor") == "middle"]
+    places = [float(n.get("x", 0)) for n in marks if (n.text or "").isdigit()]
+    gaps = {round(b - a) for a, b in pairwise(places)}
+    assert len(places) == 10  # 1, 2, 4 ... 512
+    assert max(gaps) - min(gaps) <= 1
+
+
+def test_a_bound_is_dashed_and_what_was_measured_has_dots() -> None:
+    text = svg(DRAWINGS["roofs"])
+    assert text.count('stroke-dasharray="6 4"') == 1
+    assert text.count("<circle") == 3 + 2
