@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from fnmatch import fnmatch
 from pathlib import Path
 
-BASE = ("errors", "clock", "config", "sequence", "records", "trace")
+BASE = ("errors", "clock", "config", "sequence", "records", "workload", "trace")
 TEXTS = (*BASE, "text")
 ENGINE = (*TEXTS, "sampling", "cache", "model")
 BOOK = (*ENGINE, "engine", "agent", "net", "figures", "widgets")

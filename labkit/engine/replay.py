@@ -1,0 +1,164 @@
+"""The real scheduler without a model: what would another set-up have done?
+
+Arrivals with scripted lengths run on a virtual clock on which a step takes what it was
+measured to take. No token is computed, so a day of traffic replays in seconds. The
+invariant is that equal arrivals, set-up and costs give equal reports.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import replace
+
+from labkit.clock import FakeClock
+from labkit.config import EngineConfig
+from labkit.engine.plan import Plan, PlannedRow
+from labkit.engine.scheduler import Scheduler
+from labkit.errors import ConfigError, NeverFits
+from labkit.records import StepReport, TokenEvent
+from labkit.sequence import FinishReason, SamplingParams, Sequence
+from labkit.workload import Arrival, ReplayResult, StepCosts
+
+__all__ = ["replay"]
+
+LONGEST_TEXT = 1 << 17  # token ids set aside for each text, so that no two are alike
+
+
+def replay(
+    arrivals: Iterable[Arrival], config: EngineConfig, costs: StepCosts
+) -> ReplayResult:
+    """Run `arrivals` through a scheduler set up by `config`, to the end of all.
+
+    Without a `max_context` a sequence may fill the pool. Refuses with `NeverFits` what
+    cannot fit, and with `ConfigError` a prefix that names a later request.
+    """
+    queue = tuple(sorted(arrivals, key=lambda arrival: arrival.time_s))
+    capacity = config.num_blocks * config.block_size
+    room = min(config.max_context or capacity, capacity)
+    for arrival in queue:
+        _refuse_misfit(arrival, room)
+    run = _Run(queue, replace(config, max_context=room, max_drafts=0), costs)
+    for arrival in queue:
+        run.until(arrival.time_s)
+        run.add(arrival)
+    run.until(math.inf)
+    return ReplayResult(queue, tuple(run.reports), tuple(run.refused))
+
+
+class _Run:
+    """One replay under way."""
+
+    def __init__(
+        self, arrivals: tuple[Arrival, ...], config: EngineConfig, costs: StepCosts
+    ) -> None:
+        self._scheduler = Scheduler(config)
+        self._costs = costs
+        self._clock = FakeClock()
+        self._texts = _Texts(arrivals)
+        self.reports: list[StepReport] = []
+        self.refused: list[str] = []
+
+    def until(self, time_s: float) -> None:
+        """Step while there is work and it is not yet `time_s`; then it is."""
+        while self._scheduler.sequences() and self._clock.now() < time_s:
+            self._step()
+        if math.isfinite(time_s):
+            self._clock.advance(max(0.0, time_s - self._clock.now()))
+
+    def add(self, arrival: Arrival) -> None:
+        """Queue an arrival; a full queue refuses it."""
+        params = SamplingParams(max_tokens=arrival.output_tokens)
+        prompt = self._texts.ids(arrival.request, arrival.prompt_tokens)
+        sequence = Sequence(arrival.request, tuple(prompt), params, arrival.time_s)
+        if self._scheduler.has_room(sequence):
+            self._scheduler.add(sequence)
+        else:
+            self.refused.append(arrival.request)
+
+    def _step(self) -> None:
+        plan = self._scheduler.plan()
+        assert plan.rows, "sequences wait and nothing is planned"
+        started_s = self._clock.now()
+        self._clock.advance(self._costs.of(row.part for row in plan.rows))
+        for row in plan.unfinished:
+            self._scheduler.advance(row)
+        emitted = [self._emit(row) for row in plan.sampled]
+        self.reports.append(self._report(plan, started_s, emitted))
+
+    def _emit(self, row: PlannedRow) -> TokenEvent:
+        """Give the row its next scripted token."""
+        token_id = self._texts.own_id(row.request, row.context_len)
+        sequence = self._scheduler.advance(row, token_id)
+        is_last = len(sequence.output_ids) == sequence.params.max_tokens
+        finish = FinishReason.LENGTH if is_last else None
+        if finish:
+            self._scheduler.finish(sequence, finish)
+        return TokenEvent(
+            request=row.request,
+            step=len(self.reports),
+            index=len(sequence.output_ids) - 1,
+            token_id=token_id,
+            text="",
+            time_s=self._clock.now(),
+            finish=finish,
+        )
+
+    def _report(
+        self, plan: Plan, started_s: float, emitted: list[TokenEvent]
+    ) -> StepReport:
+        now, running = self._clock.now(), self._scheduler.running
+        queue = self._scheduler.sequences()[len(running) :]
+        return StepReport(
+            index=len(self.reports),
+            scheduled=tuple(row.part for row in plan.rows),
+            blocks=self._scheduler.blocks(),
+            num_running=len(running),
+            num_waiting=len(queue),
+            emitted=tuple(emitted),
+            started_s=started_s,
+            computed_s=now,
+            sampled_s=now,
+            ended_s=now,
+            running=tuple(sequence.request for sequence in running),
+            waiting=tuple(sequence.request for sequence in queue),
+        )
+
+
+def _refuse_misfit(arrival: Arrival, room: int) -> None:
+    tokens = arrival.prompt_tokens + arrival.output_tokens
+    if tokens > room:
+        raise NeverFits(
+            f"{arrival.request} needs {tokens} tokens, the set-up has room for {room}: "
+            "give it more blocks or leave it out"
+        )
+
+
+class _Texts:
+    """Made-up token ids: alike exactly where arrivals share a prefix."""
+
+    def __init__(self, arrivals: tuple[Arrival, ...]) -> None:
+        self._firsts: dict[str, int] = {}
+        self._arrivals: dict[str, Arrival] = {}
+        later = {arrival.request for arrival in arrivals}
+        for arrival in arrivals:
+            if arrival.prefix in later:
+                raise ConfigError(
+                    f"{arrival.request}: its prefix {arrival.prefix!r} comes no earlier"
+                )
+            later.discard(arrival.request)
+            self._arrivals[arrival.request] = arrival
+
+    def own_id(self, name: str, position: int) -> int:
+        """The id at `position` of the text `name`, past all that it shares."""
+        first = self._firsts.setdefault(name, len(self._firsts) * LONGEST_TEXT)
+        return first + position
+
+    def ids(self, name: str, num_tokens: int) -> list[int]:
+        """The first `num_tokens` ids of the text `name`."""
+        arrival = self._arrivals.get(name)
+        head: list[int] = []
+        if arrival and arrival.prefix:
+            head = self.ids(arrival.prefix, min(arrival.prefix_tokens, num_tokens))
+        places = range(len(head), num_tokens)
+        return [*head, *(self.own_id(name, place) for place in places)]

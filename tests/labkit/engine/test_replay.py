@@ -1,0 +1,86 @@
+"""Arrivals on the real scheduler and a virtual clock."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from labkit.config import EngineConfig
+from labkit.engine.replay import replay
+from labkit.errors import ConfigError, NeverFits
+from labkit.sequence import FinishReason
+from labkit.workload import Arrival, CostPoint, ReplayResult, StepCosts
+from tests.support.engines import drain, knobs, tiny_engine
+
+# a tenth of a second a step, and a hundredth for every token in it
+COSTS = StepCosts(
+    (CostPoint(0, 0.0, 0.1), CostPoint(100, 0.0, 1.1)), "tiny", "none", "2026-01-01"
+)
+
+
+def run(*arrivals: Arrival, **config: Any) -> ReplayResult:
+    small = {"block_size": 4, "num_blocks": 64, "max_step_tokens": 16, **config}
+    return replay(arrivals, EngineConfig(**small), COSTS)
+
+
+def test_one_request_takes_its_steps_on_the_virtual_clock() -> None:
+    result = run(Arrival("a", 2.0, 20, 3))
+    assert [r.started_s for r in result.reports] == pytest.approx([2, 2.26, 2.4, 2.51])
+    assert result.ttft_s() == pytest.approx({"a": 0.26 + 0.14})
+    assert result.gaps_s()["a"] == pytest.approx([0.11, 0.11])
+
+
+def test_request_ends_at_its_scripted_length_and_gives_its_blocks_back() -> None:
+    result = run(Arrival("a", 0.0, 5, 4))
+    events = [event for report in result.reports for event in report.emitted]
+    assert [event.finish for event in events] == [None] * 3 + [FinishReason.LENGTH]
+    assert result.reports[-1].blocks.held == 0
+
+
+def test_arrivals_wait_for_their_time_and_for_a_seat() -> None:
+    late, early = Arrival("late", 9.0, 4, 2), Arrival("early", 0.0, 4, 2)
+    result = run(late, early, Arrival("next", 0.0, 4, 2), max_running=1)
+    assert list(result.token_times()) == ["early", "next", "late"]
+    assert result.reports[0].waiting == ("next",)
+    assert result.ttft_s()["late"] == pytest.approx(0.14)
+
+
+def test_replay_schedules_what_the_engine_scheduled() -> None:
+    """The same arrivals, all at once, on an engine with a model."""
+    engine = tiny_engine()
+    sizes = (("a", 20), ("b", 7), ("c", 33))
+    for name, size in sizes:
+        engine.add([size] * size, knobs(size), request=name)
+    wanted = [report.scheduled for report in drain(engine)]
+    result = run(*(Arrival(name, 0.0, size, size) for name, size in sizes))
+    assert [report.scheduled for report in result.reports] == wanted
+
+
+def test_smaller_chunks_shorten_the_gaps_of_those_who_decode() -> None:
+    arrivals = (Arrival("stream", 0.0, 4, 30), Arrival("long", 0.2, 200, 1))
+    large = run(*arrivals, max_step_tokens=256).gaps_s()["stream"]
+    small = run(*arrivals, max_step_tokens=16).gaps_s()["stream"]
+    assert max(small) < 0.3 < 2 < max(large)
+
+
+def test_full_queue_refuses_and_the_result_names_who_was_refused() -> None:
+    crowd = [Arrival(f"r{i}", 0.0, 4, 2) for i in range(4)]
+    result = run(*crowd, max_running=1, max_waiting=2)
+    assert result.refused == ("r2", "r3")
+
+
+def test_request_that_can_never_fit_is_refused_with_the_numbers() -> None:
+    with pytest.raises(NeverFits, match="a needs 300 tokens, the set-up has room for"):
+        run(Arrival("a", 0.0, 290, 10))
+
+
+def test_prefix_that_names_a_later_request_is_refused() -> None:
+    first = Arrival("a", 0.0, 8, 1, prefix="b", prefix_tokens=8)
+    with pytest.raises(ConfigError, match="comes no earlier"):
+        run(first, Arrival("b", 1.0, 8, 1))
+
+
+def test_equal_arrivals_give_equal_reports() -> None:
+    crowd = [Arrival(f"r{i}", i / 9, 5 + i % 7 * 9, 3 + i % 5) for i in range(40)]
+    assert run(*crowd) == run(*crowd)
