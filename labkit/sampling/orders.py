@@ -42,10 +42,12 @@ def _recent_presence(logits: Tensor, rows: SamplingRows) -> Tensor:
 
 def _exactly_k(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Keep exactly k; of tied tokens the lower ids win."""
-    order = logits.argsort(dim=-1, descending=True, stable=True)
-    ranks = torch.arange(rows.vocab_size, device=rows.device)
-    is_dropped = ranks >= rows.top_k()
-    return logits.masked_fill(is_dropped.scatter(1, order, is_dropped), DROPPED)
+    k = rows.top_k()
+    worst = logits.topk(int(k.max()), dim=-1).values.gather(1, k - 1)
+    is_tied = logits == worst
+    room = k - (logits > worst).sum(dim=-1, keepdim=True)  # for the tied ones
+    is_kept = (logits > worst) | (is_tied & (is_tied.cumsum(dim=-1) <= room))
+    return torch.where(is_kept, logits, DROPPED)
 
 
 def _joint_filters(logits: Tensor, rows: SamplingRows) -> Tensor:

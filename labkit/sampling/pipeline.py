@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence as ListLike
 from dataclasses import dataclass
 
+import torch
 from torch import Tensor
 
 from labkit.sampling.noise import race_noise
@@ -60,12 +61,15 @@ def draw(logits: Tensor, rows: SamplingRows) -> Tensor:
     The others run an exponential race: of noise / p the smallest wins, which happens
     with probability p, without a cumulative sum.
     """
-    token_ids = logits.argmax(dim=-1)
     drawn = [r for r, s in enumerate(rows.sequences) if not is_greedy(s.params)]
-    if drawn:
-        probs = logits[drawn].softmax(dim=-1)
-        token_ids[drawn] = (probs / race_noise(rows.take(drawn))).argmax(dim=-1)
-    return token_ids
+    if not drawn:
+        return logits.argmax(dim=-1)
+    is_mixed = len(drawn) < rows.num_rows
+    raced, racers = (logits[drawn], rows.take(drawn)) if is_mixed else (logits, rows)
+    winners = raced.softmax(dim=-1).div_(race_noise(racers)).argmax(dim=-1)
+    if not is_mixed:
+        return winners
+    return logits.argmax(dim=-1).index_put((torch.tensor(drawn),), winners)
 
 
 def _with_logprobs(token_ids: Tensor, logits: Tensor, rows: SamplingRows) -> Sampled:

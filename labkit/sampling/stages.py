@@ -33,6 +33,8 @@ __all__ = [
 
 NEUTRAL = SamplingParams()  # the defaults change nothing
 DROPPED = -torch.inf
+NUM_BEST = 1024  # tokens that are sorted before the whole vocabulary is
+DOUBT = 1e-6  # what rounding may do to a sum of shares
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,11 +120,33 @@ def _top_k(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Keep the k best; tokens that tie with the k-th are kept too."""
     k = rows.top_k()
     best = logits.topk(int(k.max()), dim=-1).values  # best first
-    return logits.masked_fill(logits < best.gather(1, k - 1), DROPPED)
+    return torch.where(logits < best.gather(1, k - 1), DROPPED, logits)
 
 
 def _top_p(logits: Tensor, rows: SamplingRows) -> Tensor:
-    """Drop the tail: the least likely tokens whose mass together is at most 1 - p."""
+    """Drop the tail: the least likely tokens whose mass together is at most 1 - p.
+
+    Looks at the best few first. Where these leave a doubt (the tail begins after them,
+    in a tie, or within rounding of 1 - p), the whole vocabulary is sorted.
+    """
+    num_best = min(NUM_BEST, rows.vocab_size)
+    best, order = logits.topk(num_best, dim=-1)  # best first
+    probs = logits.softmax(dim=-1)
+    before = probs.gather(1, order).cumsum(dim=-1, dtype=torch.float64)
+    total = probs.sum(dim=-1, keepdim=True, dtype=torch.float64)
+    tail = (total - before)[:, :-1]  # mass after the best, the two best, ...
+    room = 1 - rows.column("top_p")
+    last = (tail > room).sum(dim=-1, keepdim=True)  # place of the last one kept
+    floor = best.gather(1, last)
+    is_sure = (last < num_best - 1) & ((tail - room).abs() > DOUBT).all(-1, True)
+    is_sure &= best.gather(1, (last + 1).clamp(max=num_best - 1)) < floor
+    kept = torch.where(logits < floor, DROPPED, logits)
+    if unsure := (~is_sure[:, 0]).nonzero()[:, 0].tolist():
+        kept[unsure] = _top_p_by_sort(logits[unsure], rows.take(unsure))
+    return kept
+
+
+def _top_p_by_sort(logits: Tensor, rows: SamplingRows) -> Tensor:
     rising, order = logits.sort(dim=-1, stable=True)  # worst first
     tail = rising.softmax(dim=-1).cumsum(dim=-1)
     is_dropped = tail <= 1 - rows.column("top_p")
@@ -134,7 +158,7 @@ def _min_p(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Drop tokens less likely than min_p times the best (arXiv 2407.01082)."""
     probs = logits.softmax(dim=-1)
     floor = rows.column("min_p") * probs.amax(dim=-1, keepdim=True)
-    return logits.masked_fill(probs < floor, DROPPED)
+    return torch.where(probs < floor, DROPPED, logits)
 
 
 def _typical(logits: Tensor, rows: SamplingRows) -> Tensor:
@@ -145,11 +169,15 @@ def _typical(logits: Tensor, rows: SamplingRows) -> Tensor:
     probs = logits.softmax(dim=-1)
     entropy = torch.special.entr(probs).sum(dim=-1, keepdim=True)  # nats
     distance = (-logits.log_softmax(dim=-1) - entropy).abs()  # inf where dropped
-    rising, order = distance.sort(dim=-1, stable=True)
-    mass = probs.gather(1, order).cumsum(dim=-1)
-    num_before = (mass < rows.column("typical_p")).sum(dim=-1, keepdim=True)
-    farthest = rising.gather(1, num_before.clamp(max=rows.vocab_size - 1))
-    return logits.masked_fill(distance > farthest, DROPPED)
+    share = rows.column("typical_p")
+    for num_near in (min(NUM_BEST, rows.vocab_size), rows.vocab_size):
+        rising, order = distance.topk(num_near, dim=-1, largest=False)
+        mass = probs.gather(1, order).cumsum(dim=-1)
+        if bool((mass[:, -1:] >= share).all()):
+            break
+    num_before = (mass < share).sum(dim=-1, keepdim=True)
+    farthest = rising.gather(1, num_before.clamp(max=num_near - 1))
+    return torch.where(distance > farthest, DROPPED, logits)
 
 
 LOGIT_BIAS = Stage("logit_bias", ("logit_bias",), add_bias, is_for_draw=False)

@@ -6,6 +6,7 @@ Looks on only: it never changes logits, and where no row is watched it costs not
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import torch
 from torch import Tensor
@@ -25,11 +26,17 @@ class StageWatcher:
     def __init__(self, logits: Tensor, rows: SamplingRows, watch: Watch) -> None:
         self._rows = rows
         self._watch = watch
+        self._logits: Tensor | None = None  # shown last
         self._probs = self._watched(logits).softmax(dim=-1)  # after the stage before
+        self._views: list[StageView] = []  # a watched row each
         self.show("model", logits)
 
     def show(self, name: str, logits: Tensor) -> None:
         """Report the distribution of `logits` [rows, vocab] after stage `name`."""
+        if logits is self._logits:  # the stage passed every row by
+            self._tell([replace(v, name=name, moved=0.0) for v in self._views])
+            return
+        self._logits = logits
         watched = self._watched(logits)
         num_kept = (watched > -torch.inf).sum(dim=-1)
         self._report(name, watched.softmax(dim=-1), num_kept)
@@ -46,11 +53,18 @@ class StageWatcher:
     def _report(self, name: str, probs: Tensor, num_kept: Tensor) -> None:
         moved = (probs - self._probs).abs().sum(dim=-1) / 2
         numbers = zip(num_kept.tolist(), moved.tolist(), strict=True)
-        for place, (kept, distance) in enumerate(numbers):
-            sequence = self._rows.sequences[self._rows.watched[place]]
-            view = _view(name, probs[place], int(kept), float(distance))
-            self._watch(sequence.request, view)
+        self._tell(
+            [
+                _view(name, probs[i], int(k), float(m))
+                for i, (k, m) in enumerate(numbers)
+            ]
+        )
         self._probs = probs
+
+    def _tell(self, views: list[StageView]) -> None:
+        self._views = views
+        for row, view in zip(self._rows.watched, views, strict=True):
+            self._watch(self._rows.sequences[row].request, view)
 
 
 def _view(name: str, probs: Tensor, kept: int, moved: float) -> StageView:

@@ -118,3 +118,19 @@ def test_logprobs_are_given_only_where_asked_for() -> None:
     assert sampled.logprobs[0] is None
     assert sampled.logprobs[1] is not None
     assert sampled.tops == [(), ()]
+
+
+def test_greedy_and_drawn_rows_of_one_batch_are_as_alone() -> None:
+    group = [sequence(temperature=0.0), sequence(seed=5), sequence(temperature=0.0)]
+    together = sample(LOGITS.repeat(3, 1), rows_of(*group, vocab=4)).token_ids
+    alone = [sample(LOGITS, rows_of(one, vocab=4)).token_ids[0] for one in group]
+    assert together == alone
+
+
+def test_a_stage_that_nobody_uses_is_shown_as_one_that_moves_nothing() -> None:
+    views: dict[str, StageView] = {}
+    rows = rows_of(sequence(top_k=2, temperature=0.5), vocab=4)
+    sample(LOGITS, rows, lambda _, view: views.update({view.name: view}))
+    assert views["temperature"].moved > 0
+    assert (views["min_p"].moved, views["min_p"].kept) == (0.0, 2)
+    assert views["min_p"].top == views["top_k"].top

@@ -13,7 +13,15 @@ from transformers import generation as oracle
 
 from labkit.sampling.orders import ORDERS
 from labkit.sampling.pipeline import sample
-from labkit.sampling.stages import FREQUENCY_PENALTY, LOGIT_BIAS, PRESENCE_PENALTY
+from labkit.sampling.stages import (
+    FREQUENCY_PENALTY,
+    LOGIT_BIAS,
+    NUM_BEST,
+    PRESENCE_PENALTY,
+    TOP_P,
+    TYPICAL,
+    _top_p_by_sort,
+)
 from labkit.sequence import SamplingParams
 from tests.support.rows import rows_of, sequence
 
@@ -122,3 +130,28 @@ def test_stage_does_not_change_the_logits_it_was_given() -> None:
     for stage in ORDERS["labkit"]:
         stage.run(logits, rows)
     assert torch.equal(logits, before)
+
+
+@pytest.mark.parametrize("top_p", [0.1, 0.5, 0.9, 0.999])
+@pytest.mark.parametrize("heat", [0.5, 2.0, 8.0])
+def test_the_few_best_give_the_nucleus_that_sorting_everything_gives(
+    heat: float, top_p: float
+) -> None:
+    source = torch.Generator().manual_seed(3)
+    logits = torch.randn(4, 4 * NUM_BEST, generator=source) * heat
+    logits[3] = logits[3].round()  # ties
+    rows = rows_of(*[sequence(top_p=top_p)] * 4, vocab=4 * NUM_BEST)
+    wanted = _top_p_by_sort(logits, rows)
+    assert torch.equal(TOP_P.run(logits, rows), wanted)
+
+
+@pytest.mark.parametrize("typical_p", [0.2, 0.9, 0.99])
+@pytest.mark.parametrize("heat", [0.1, 1.0, 4.0])
+def test_the_nearest_few_give_the_typical_set_of_a_large_vocabulary(
+    heat: float, typical_p: float
+) -> None:
+    source = torch.Generator().manual_seed(4)
+    logits = torch.randn(1, 4 * NUM_BEST, generator=source) * heat
+    rows = rows_of(sequence(typical_p=typical_p), vocab=4 * NUM_BEST)
+    wanted = PROCESSORS["typical_p"](typical_p)(torch.zeros(1, 1).long(), logits)
+    assert torch.equal(TYPICAL.run(logits, rows) > -torch.inf, wanted > -torch.inf)
