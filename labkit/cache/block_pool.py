@@ -1,14 +1,16 @@
-"""Who holds which block of the cache: a free list and a reference count a block.
+"""Who holds which block of the cache: a free queue and a reference count a block.
 
-Holds integers only; keys and values lie in `model/kv_store.py`. It never decides who
-may have blocks: a caller asks `num_free` first. The invariant is that a block is on the
-free list, exactly once, if and only if nobody holds it: free + held + cached == total.
+Integers only; keys and values lie in `model/kv_store.py`. The queue's front are blank
+blocks, the last given back first; behind them are those worth keeping, least recently
+used first. Every verb is O(1) a block. The invariant is that a block is in the queue,
+exactly once, if and only if nobody holds it: free + held + cached == total.
 """
 
 from __future__ import annotations
 
-from collections import Counter, deque
-from collections.abc import Iterable
+from collections import Counter, OrderedDict, deque
+from collections.abc import Container
+from collections.abc import Sequence as ListLike
 
 from labkit.errors import OutOfBlocks
 from labkit.records import BlockCounts
@@ -17,17 +19,25 @@ __all__ = ["BlockPool"]
 
 
 class BlockPool:
-    """Blocks 0 to `num_blocks` - 1; the block that was freed first is taken first."""
+    """Blocks 0 to `num_blocks` - 1; what is in them is the caller's business."""
 
     def __init__(self, num_blocks: int) -> None:
         assert num_blocks > 0, f"a pool of {num_blocks} blocks can hold nothing"
-        self._free = deque(range(num_blocks))
+        self._blank = deque(range(num_blocks))
+        self._kept: OrderedDict[int, None] = OrderedDict()  # oldest first
         self._ref_counts = [0] * num_blocks  # holders of each block
+        self._last_use = [0] * num_blocks
+        self._num_uses = 0
 
     @property
     def num_free(self) -> int:
-        """Blocks that `take` could hand out now."""
-        return len(self._free)
+        """Blocks that `take` could hand out now, kept ones included."""
+        return len(self._blank) + len(self._kept)
+
+    @property
+    def free_queue(self) -> tuple[int, ...]:
+        """The blocks nobody holds, in the order in which `take` hands them out."""
+        return (*self._blank, *self._kept)
 
     def take(self, num_blocks: int) -> list[int]:
         """Hand out free blocks, each with one holder; all of them or `OutOfBlocks`."""
@@ -37,55 +47,72 @@ class BlockPool:
                 f"asked for {num_blocks} blocks, {self.num_free} of "
                 f"{len(self._ref_counts)} are free: ask num_free before taking"
             )
-        blocks = [self._free.popleft() for _ in range(num_blocks)]
+        blocks = [self._next() for _ in range(num_blocks)]
         for block in blocks:
-            self._ref_counts[block] = 1
+            self._use(block)
         return blocks
 
-    def share(self, blocks: Iterable[int]) -> None:
-        """Add one holder to each of `blocks`, which must be held already."""
-        for block in self._held(blocks):
-            self._ref_counts[block] += 1
+    def hold(self, blocks: ListLike[int]) -> None:
+        """Add one holder to each of `blocks`, which are held already or kept."""
+        for block in blocks:
+            known = self.ref_count(block) or block in self._kept
+            assert known, f"block {block} is blank: nobody can share it"
+        for block in blocks:
+            self._kept.pop(block, None)
+            self._use(block)
 
-    def release(self, blocks: Iterable[int]) -> None:
-        """Remove one holder from each of `blocks`; the last one out frees the block."""
-        for block in self._held(blocks):
+    def release(self, blocks: ListLike[int], keep: Container[int] = ()) -> None:
+        """Remove one holder from each of a sequence's `blocks`, given in its order.
+
+        Those that nobody holds then go into the queue tail first: those in `keep` to
+        its back, so that a sequence's head is evicted last, the others to its front.
+        """
+        for block, wanted in Counter(blocks).items():
+            holders = self.ref_count(block)
+            assert holders >= wanted, (
+                f"block {block} was named {wanted} times but has {holders} holders"
+            )
+        for block in blocks:
             self._ref_counts[block] -= 1
-            if self._ref_counts[block] == 0:
-                self._free.append(block)
+        idle = [block for block in blocks if not self._ref_counts[block]]
+        self._blank.extendleft(block for block in idle if block not in keep)
+        self._kept.update((block, None) for block in reversed(idle) if block in keep)
+
+    def discard_kept(self) -> None:
+        """Nothing is worth keeping any more; the order of the queue stays."""
+        self._blank.extend(self._kept)
+        self._kept.clear()
 
     def ref_count(self, block: int) -> int:
-        """How many hold `block`; 0 means free."""
-        self._assert_known(block)
+        """How many hold `block`; 0 means that it is in the free queue."""
+        total = len(self._ref_counts)
+        assert 0 <= block < total, f"block {block} is not one of 0 to {total - 1}"
         return self._ref_counts[block]
+
+    def last_use(self, block: int) -> int:
+        """The number of the pool's use that last took or hit `block`; 0: none did."""
+        return self._last_use[block]
 
     def counts(self) -> BlockCounts:
         """The pool by what its blocks are doing."""
-        total = len(self._ref_counts)
-        return BlockCounts(self.num_free, total - self.num_free, 0, total)
+        free, cached, total = len(self._blank), len(self._kept), len(self._ref_counts)
+        return BlockCounts(free, total - free - cached, cached, total)
 
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
-        free = set(self._free)
-        assert len(free) == len(self._free), "a block is on the free list twice"
+        free = set(self.free_queue)
+        assert len(free) == self.num_free, "a block is in the free queue twice"
         for block, holders in enumerate(self._ref_counts):
             assert holders >= 0, f"block {block} has {holders} holders"
             assert (holders == 0) == (block in free), (
                 f"block {block} has {holders} holders, "
-                f"{'is' if block in free else 'is not'} on the free list"
+                f"{'is' if block in free else 'is not'} in the free queue"
             )
 
-    def _held(self, blocks: Iterable[int]) -> list[int]:
-        """`blocks` as a list, checked before anything is changed."""
-        asked = list(blocks)
-        for block, wanted in Counter(asked).items():
-            self._assert_known(block)
-            holders = self._ref_counts[block]
-            assert holders >= wanted, (
-                f"block {block} was named {wanted} times but has {holders} holders"
-            )
-        return asked
+    def _next(self) -> int:
+        return self._blank.popleft() if self._blank else self._kept.popitem(False)[0]
 
-    def _assert_known(self, block: int) -> None:
-        total = len(self._ref_counts)
-        assert 0 <= block < total, f"block {block} is not one of 0 to {total - 1}"
+    def _use(self, block: int) -> None:
+        self._num_uses += 1
+        self._ref_counts[block] += 1
+        self._last_use[block] = self._num_uses

@@ -14,10 +14,14 @@ __all__ = ["BlockTable"]
 class BlockTable:
     """The blocks of one sequence, in the order of its tokens."""
 
-    def __init__(self, block_size: int, blocks: Iterable[int] = ()) -> None:
+    def __init__(
+        self, block_size: int, blocks: Iterable[int] = (), salt: str | None = None
+    ) -> None:
         assert block_size > 0, f"a block of {block_size} slots can hold nothing"
         self.block_size = block_size  # tokens
         self.blocks = list(blocks)
+        self.salt = salt  # of the hash of the first block
+        self.num_hashed = 0  # leading blocks that are full and have their hash
 
     @property
     def capacity(self) -> int:

@@ -13,17 +13,52 @@ from labkit.records import BlockCounts
 NUM_BLOCKS = 12
 
 
-def test_block_freed_first_is_taken_first() -> None:
+def test_blank_blocks_are_taken_again_last_one_first() -> None:
     pool = BlockPool(4)
-    pool.take(4)
-    pool.release([2, 0])
+    pool.take(3)
+    pool.release([0, 2])  # a sequence's blocks in its order: tail first
+    assert pool.free_queue == (2, 0, 3)
     assert pool.take(2) == [2, 0]
+
+
+def test_kept_blocks_are_taken_last_and_a_sequences_head_after_its_tail() -> None:
+    pool = BlockPool(5)
+    pool.take(4)
+    pool.release([3], keep=[3])
+    pool.release([0, 1, 2], keep=[0, 1])
+    assert pool.free_queue == (2, 4, 3, 1, 0)
+    assert pool.counts() == BlockCounts(free=2, held=0, cached=3, total=5)
+
+
+def test_kept_block_is_held_again_from_the_middle_of_the_queue() -> None:
+    pool = BlockPool(3)
+    blocks = pool.take(3)
+    pool.release(blocks, keep=blocks)
+    pool.hold([1])
+    assert (pool.free_queue, pool.ref_count(1), pool.last_use(1)) == ((2, 0), 1, 4)
+    pool.check()
+
+
+def test_discarded_blocks_are_blank_where_they_stood() -> None:
+    pool = BlockPool(3)
+    pool.release(pool.take(2), keep=[0, 1])
+    pool.discard_kept()
+    assert pool.free_queue == (2, 1, 0)
+    assert pool.counts() == BlockCounts(free=3, held=0, cached=0, total=3)
+
+
+def test_blank_block_cannot_be_held_by_sharing() -> None:
+    pool = BlockPool(2)
+    pool.take(1)
+    with pytest.raises(AssertionError, match="block 1 is blank"):
+        pool.hold([0, 1])
+    assert pool.ref_count(0) == 1
 
 
 def test_shared_block_is_free_only_when_its_last_holder_leaves() -> None:
     pool = BlockPool(3)
     blocks = pool.take(2)
-    pool.share(blocks)
+    pool.hold(blocks)
     pool.release(blocks)
     assert (pool.num_free, pool.ref_count(blocks[0])) == (1, 1)
     pool.release(blocks)
@@ -50,7 +85,6 @@ def test_taking_no_blocks_is_allowed() -> None:
     assert pool.take(0) == []
 
 
-@pytest.mark.parametrize("verb", ["share", "release"])
 @pytest.mark.parametrize(
     ("blocks", "sentence"),
     [
@@ -61,12 +95,12 @@ def test_taking_no_blocks_is_allowed() -> None:
     ],
 )
 def test_misuse_is_a_sentence_and_changes_nothing(
-    verb: str, blocks: list[int], sentence: str
+    blocks: list[int], sentence: str
 ) -> None:
     pool = BlockPool(4)
     pool.take(2)
     with pytest.raises(AssertionError, match=sentence):
-        getattr(pool, verb)([1, *blocks])
+        pool.release([1, *blocks])
     assert pool.ref_count(1) == 1
     pool.check()
 
@@ -81,18 +115,18 @@ def test_empty_pool_and_negative_take_are_refused() -> None:
 @pytest.mark.parametrize(
     ("free", "ref_counts", "sentence"),
     [
-        ([0, 0], [0, 1], "on the free list twice"),
+        ([0, 0], [0, 1], "in the free queue twice"),
         ([0], [0, -1], "has -1 holders"),
-        ([0, 1], [0, 1], "block 1 has 1 holders, is on the free list"),
-        ([0], [0, 0], "block 1 has 0 holders, is not on the free list"),
+        ([0, 1], [0, 1], "block 1 has 1 holders, is in the free queue"),
+        ([0], [0, 0], "block 1 has 0 holders, is not in the free queue"),
     ],
 )
 def test_check_names_each_kind_of_damage(
     free: list[int], ref_counts: list[int], sentence: str
 ) -> None:
     pool = BlockPool(2)
-    pool._free.clear()
-    pool._free.extend(free)
+    pool._blank.clear()
+    pool._blank.extend(free)
     pool._ref_counts[:] = ref_counts
     with pytest.raises(AssertionError, match=sentence):
         pool.check()
@@ -100,7 +134,7 @@ def test_check_names_each_kind_of_damage(
 
 OPERATIONS = st.lists(
     st.tuples(
-        st.sampled_from(["take", "share", "release"]),
+        st.sampled_from(["take", "hold", "release", "keep"]),
         st.integers(0, NUM_BLOCKS + 2),
     ),
     min_size=500,
@@ -119,11 +153,18 @@ def test_500_random_operations_keep_the_books(
         if verb == "take":
             expect_take(pool, holders, number)
         elif number < NUM_BLOCKS and holders[number]:
-            getattr(pool, verb)([number])
-            holders[number] += 1 if verb == "share" else -1
+            give_or_hold(pool, verb, number)
+            holders[number] += 1 if verb == "hold" else -1
         pool.check()
         assert [pool.ref_count(block) for block in range(NUM_BLOCKS)] == holders
         assert pool.num_free == holders.count(0)
+
+
+def give_or_hold(pool: BlockPool, verb: str, number: int) -> None:
+    if verb == "hold":
+        pool.hold([number])
+    else:
+        pool.release([number], keep=[number] if verb == "keep" else [])
 
 
 def expect_take(pool: BlockPool, holders: list[int], number: int) -> None:
