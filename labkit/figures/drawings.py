@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from labkit.figures.blocks import BlockGrid
 from labkit.records import Layer
 
 __all__ = [
@@ -208,4 +209,6 @@ class Gantt:
     total_ms: float
 
 
-Drawing = Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing | Gantt
+Drawing = (
+    Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing | Gantt | BlockGrid
+)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
+from labkit.figures.blocks import BlockGrid
 from labkit.figures.drawings import (
     Bars,
     Drawing,
@@ -18,6 +19,7 @@ from labkit.figures.drawings import (
     TraceDrawing,
     Waterfall,
 )
+from labkit.figures.still_blocks import draw_blocks
 from labkit.figures.still_gantt import draw_gantt
 from labkit.figures.still_lines import draw_lines
 from labkit.figures.still_stream import draw_stream
@@ -34,10 +36,8 @@ def svg(drawing: Drawing) -> str:
     match drawing:
         case Lines():
             return draw_lines(drawing)
-        case Bars():
-            return _bars(drawing)
-        case Table():
-            return _table(drawing)
+        case Bars() | Table():
+            return _rows(drawing)
         case Waterfall():
             return draw_waterfall(drawing)
         case TraceDrawing():
@@ -46,8 +46,14 @@ def svg(drawing: Drawing) -> str:
             return draw_stream(drawing)
         case Gantt():
             return draw_gantt(drawing)
+        case BlockGrid():
+            return draw_blocks(drawing)
         case _:
             assert_never(drawing)
+
+
+def _rows(drawing: Bars | Table) -> str:
+    return _bars(drawing) if isinstance(drawing, Bars) else _table(drawing)
 
 
 def _bars(drawing: Bars) -> str:

@@ -1,0 +1,87 @@
+"""The book's perishable facts, from one dated file: prices, rules, models, GPUs.
+
+`data/cards.json` has a source, a date and a status for each row; nothing in a chapter
+types such a number. Money is `Decimal`. A row that lacks a field is refused by name.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+from labkit.errors import ConfigError
+from labkit.figures.kv import GPU, ModelShape
+from labkit.figures.prices import PriceCard
+
+__all__ = ["CacheRule", "Cards", "read_cards"]
+
+HOME = Path(__file__).parent / "data" / "cards.json"
+ABOUT = ("status", "source", "read_on")  # of a row, not of the thing
+
+
+@dataclass(frozen=True, slots=True)
+class CacheRule:
+    """From how many tokens on a vendor caches, and in which steps."""
+
+    vendor: str
+    minimum_tokens: int
+    step_tokens: int | None  # None: the vendor names none
+    write_factor: Decimal  # times the price of input
+
+
+@dataclass(frozen=True, slots=True)
+class Cards:
+    """Everything in the file; `about` says where a name's row comes from."""
+
+    date: str
+    prices: Mapping[str, PriceCard]
+    rules: Mapping[str, CacheRule]
+    models: Mapping[str, ModelShape]
+    gpus: Mapping[str, GPU]
+    about: Mapping[str, str]
+
+
+def read_cards(path: Path = HOME) -> Cards:
+    """Read the file; `ConfigError` names the row that is damaged."""
+    data = json.loads(path.read_text(encoding="utf-8"))
+    tables = ("prices", "rules", "models", "gpus")
+    rows = [row for table in tables for row in data[table]]
+    return Cards(
+        date=data["date"],
+        prices={r["model"]: _price(r, data["date"]) for r in data["prices"]},
+        rules={r["vendor"]: _rule(r) for r in data["rules"]},
+        models={r["name"]: _made(ModelShape, r) for r in data["models"]},
+        gpus={r["name"]: _made(GPU, r) for r in data["gpus"]},
+        about={_name(row): f"{row['status']}: {row['source']}" for row in rows},
+    )
+
+
+def _name(row: Mapping[str, Any]) -> str:
+    return str(row.get("name") or row.get("model") or row.get("vendor"))
+
+
+def _made(kind: Any, row: Mapping[str, Any]) -> Any:
+    """`kind(**row)` without what is about the row."""
+    try:
+        return kind(**{key: value for key, value in row.items() if key not in ABOUT})
+    except TypeError as error:
+        raise ConfigError(f"cards.json, {_name(row)}: {error}; mend the row") from error
+
+
+def _price(row: Mapping[str, Any], date: str) -> PriceCard:
+    money = ("input", "write", "write_long", "read", "output")
+    amounts = {key: Decimal(row[key]) for key in money if key in row}
+    given = {key: value for key, value in row.items() if key not in money}
+    made: PriceCard = _made(PriceCard, {**given, **amounts, "date": date})
+    return made
+
+
+def _rule(row: Mapping[str, Any]) -> CacheRule:
+    made: CacheRule = _made(
+        CacheRule, {**row, "write_factor": Decimal(row["write_factor"])}
+    )
+    return made

@@ -1,0 +1,160 @@
+"""What keys and values weigh: GQA, MHA and MLA by formula, model by model, GPU by GPU.
+
+Pure sums over plain records: bytes in, bytes out. A latent (MLA) replaces keys and
+values of all heads of a layer by one vector, so its formula has no factor of two.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from fractions import Fraction
+
+from labkit.figures.drawings import Bars
+from labkit.records import Layer
+
+__all__ = ["GPU", "LATENT", "KVLoad", "KVSums", "ModelShape", "kv_bars", "kv_sums"]
+
+LATENT = 576  # numbers a layer keeps of a token in DeepSeek-V3: 512 and 64 for RoPE
+WEIGHT_BYTES = 2  # bfloat16
+USABLE = Fraction(9, 10)  # of a GPU's memory; the rest is for activations and others
+GB = 10**9
+
+
+@dataclass(frozen=True, slots=True)
+class ModelShape:
+    """All of a model that decides how large its cache is."""
+
+    name: str
+    num_layers: int
+    num_heads: int
+    num_kv_heads: int
+    head_dim: int  # of keys, and of values unless `value_dim` says otherwise
+    num_params: int
+    value_dim: int | None = None
+    latent_dim: int | None = None  # MLA: numbers kept a token and layer
+
+    @property
+    def attention(self) -> str:
+        """MLA, MHA or GQA."""
+        if self.latent_dim is not None:
+            return "MLA"
+        return "MHA" if self.num_heads == self.num_kv_heads else "GQA"
+
+    def numbers(self, kind: str | None = None) -> int:
+        """Numbers kept a token, as built or as `kind` ("MHA", "MLA") would need."""
+        if (kind or self.attention) == "MLA":
+            return self.num_layers * (self.latent_dim or LATENT)
+        heads = self.num_heads if kind == "MHA" else self.num_kv_heads
+        return self.num_layers * heads * (self.head_dim + self.values_dim)
+
+    @property
+    def values_dim(self) -> int:
+        """Width of one head's values."""
+        return self.value_dim or self.head_dim
+
+
+@dataclass(frozen=True, slots=True)
+class GPU:
+    """An accelerator; memory in units of 10^9 bytes, as vendors count."""
+
+    name: str
+    memory_gb: int
+    bandwidth_tb_s: float
+    bf16_tflops: float  # dense, without sparsity
+
+    @property
+    def ridge(self) -> float:
+        """Operations a byte from which on arithmetic is the limit."""
+        return self.bf16_tflops / self.bandwidth_tb_s
+
+
+@dataclass(frozen=True, slots=True)
+class KVLoad:
+    """What is asked of the cache."""
+
+    context: int = 8192  # tokens a sequence
+    batch: int = 1  # sequences at once
+    element_bits: int = 16
+    num_gpus: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class KVSums:
+    """The answer, in bytes; `max_sequences` is 0 where the weights alone do not fit."""
+
+    token: int
+    token_mha: int
+    token_mla: int
+    sequence: int
+    batch: int
+    weights: int
+    usable: int
+    max_sequences: int
+    even_context: int  # tokens whose cache weighs as much as the weights
+
+
+def kv_sums(shape: ModelShape, gpu: GPU, load: KVLoad) -> KVSums:
+    """Everything the calculator shows."""
+
+    def size(kind: str | None) -> int:
+        return shape.numbers(kind) * load.element_bits // 8
+
+    weights = shape.num_params * WEIGHT_BYTES
+    usable = int(USABLE * gpu.memory_gb * GB) * load.num_gpus
+    sequence = size(None) * load.context
+    return KVSums(
+        token=size(None),
+        token_mha=size("MHA"),
+        token_mla=size("MLA"),
+        sequence=sequence,
+        batch=sequence * load.batch,
+        weights=weights,
+        usable=usable,
+        max_sequences=max(0, usable - weights) // sequence,
+        even_context=weights // size(None),
+    )
+
+
+def kv_bars(shape: ModelShape, gpu: GPU, load: KVLoad) -> Bars:
+    """Memory at hand against weights and cache, as built and as it might have been."""
+    sums = kv_sums(shape, gpu, load)
+    tokens = load.context * load.batch
+    many = f"{load.num_gpus} x " if load.num_gpus > 1 else ""
+    rows = [
+        (f"90 % of {many}{gpu.name}", sums.usable, Layer.NETWORK),
+        ("weights, bfloat16", sums.weights, Layer.COMPUTE),
+        (f"cache as built ({shape.attention})", sums.batch, Layer.CACHE),
+        ("cache with MHA", sums.token_mha * tokens, Layer.STREAMING),
+        ("cache with a latent (MLA)", sums.token_mla * tokens, Layer.SAMPLING),
+    ]
+    return Bars(
+        title=_title(shape, load, sums),
+        alt=_alt(shape, load, sums),
+        labels=tuple(name for name, _, _ in rows),
+        values=tuple(round(value / GB, 3) for _, value, _ in rows),
+        unit="GB",
+        layers=tuple(layer for _, _, layer in rows),
+    )
+
+
+def _title(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
+    many = "a sequence" if load.batch == 1 else f"{load.batch} sequences"
+    return (
+        f"{shape.name}: {sums.batch / GB:,.2f} GB of cache for {many} of "
+        f"{load.context:,} tokens"
+    )
+
+
+def _alt(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
+    fits = (
+        f"{sums.max_sequences:,} such sequences fit beside the weights"
+        if sums.usable >= sums.weights
+        else "the weights alone do not fit"
+    )
+    return (
+        f"{sums.token:,} bytes a token at {load.element_bits} bits a number "
+        f"({shape.attention}); MHA would take {sums.token_mha:,}, a latent of "
+        f"{shape.latent_dim or LATENT} numbers a layer {sums.token_mla:,}. In 90 % of "
+        f"memory {fits}. Cache and weights weigh the same at {sums.even_context:,} "
+        "tokens."
+    )

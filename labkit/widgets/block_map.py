@@ -1,0 +1,164 @@
+"""The block pool of an engine, step by step: owners, reference counts, hash chains.
+
+It takes frames (records) and scrubs back and forth through them; `step` lets the page
+move a live engine on by one step. What a chosen block holds is spelled out, and its key
+norms are shown where they are still in memory. It never changes a block.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import asdict
+from typing import Any
+
+import traitlets
+
+from labkit.errors import ConfigError
+from labkit.figures.blocks import SIGNS, BlockGrid, block_grid, chain_of, owners_of
+from labkit.records import BlockView, PoolFrame
+from labkit.widgets.base import LabWidget, Message
+
+__all__ = ["BlockMap", "Norms", "Spell", "Step"]
+
+Spell = Callable[[int], str]  # a token id as readers can see it
+Norms = Callable[[BlockView], Sequence[Sequence[float]] | None]  # [slots][layers]
+Step = Callable[[], PoolFrame | None]  # None: the engine has nothing to do
+
+
+class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail")):
+    """`BlockMap(log.frames, spell=lab.tokenizer.label, norms=log.key_norms)`.
+
+    `frame` is the place in the frames, `selected` a block or None; `grid` and `detail`
+    are what is shown. `append` adds a frame and shows it if the last one was shown.
+    """
+
+    num_frames = traitlets.Int(0).tag(sync=True)
+    frame = traitlets.Int(0).tag(sync=True)
+    selected = traitlets.Int(None, allow_none=True).tag(sync=True)
+    view: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    detail: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    signs: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    can_step = traitlets.Bool(False).tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        frames: Sequence[PoolFrame],
+        block_size: int = 16,
+        spell: Spell = str,
+        norms: Norms | None = None,
+        step: Step | None = None,
+        **unknown: object,
+    ) -> None:
+        if not frames:
+            raise ConfigError("BlockMap(frames=[]): record at least one step")
+        self._frames = list(frames)
+        self._block_size = block_size
+        self._spell, self._norms, self._step = spell, norms, step
+        self._owners = owners_of(frames)
+        super().__init__(
+            unknown,
+            num_frames=len(frames),
+            frame=len(frames) - 1,
+            signs=[list(pair) for pair in SIGNS.values()],
+            can_step=step is not None,
+        )
+        self.observe(self._draw, ["frame"])
+        self.observe(self._explain, ["selected"])
+        self._draw()
+
+    @property
+    def grid(self) -> BlockGrid:
+        """The frame that is shown."""
+        return block_grid(self._frames[self.frame], self._owners, self._block_size)
+
+    def record(self) -> BlockGrid:
+        """The frame that is shown."""
+        return self.grid
+
+    def append(self, frame: PoolFrame) -> None:
+        """Add a frame that came later than all others."""
+        with self._lock:
+            is_last = self.frame == len(self._frames) - 1
+            self._frames.append(frame)
+            self._owners = owners_of(self._frames)
+            self.num_frames = len(self._frames)
+            if is_last:
+                self.frame = len(self._frames) - 1
+
+    def handle(self, op: str, message: Message) -> None:
+        """`step`: move the engine on and show what became of its blocks."""
+        if op != "step" or self._step is None:
+            return super().handle(op, message)
+        found = self._step()
+        self.note = "" if found else "The engine has nothing to do."
+        if found is not None:
+            self.append(found)
+            self.frame = len(self._frames) - 1
+        return None
+
+    @traitlets.validate("frame")
+    def _is_frame(self, proposal: Any) -> int:
+        last = len(self._frames) - 1
+        if not 0 <= proposal["value"] <= last:
+            raise traitlets.TraitError(f"frame={proposal['value']}: use 0 to {last}")
+        return int(proposal["value"])
+
+    @traitlets.validate("selected")
+    def _is_block(self, proposal: Any) -> int | None:
+        block, count = proposal["value"], len(self._frames[0].blocks)
+        if block is not None and not 0 <= block < count:
+            raise traitlets.TraitError(f"selected={block}: use 0 to {count - 1}")
+        return None if block is None else int(block)
+
+    def _draw(self, _: object = None) -> None:
+        self.view = {**asdict(self.grid), "last": len(self._frames) - 1}
+        self._explain()
+
+    def _explain(self, _: object = None) -> None:
+        """Spell out the chosen block at the step that is shown."""
+        frame = self._frames[self.frame]
+        if self.selected is None:
+            self.detail = {}
+            return
+        view = frame.blocks[self.selected]
+        before, after = chain_of(frame, view.block)
+        rows = self._norms(view) if self._norms and view.token_ids else None
+        self.detail = {
+            "block": view.block,
+            "words": self._words(view),
+            "tokens": [self._spell(token_id) for token_id in view.token_ids],
+            "norms": _heat(rows) if rows else None,
+            "before": list(before),
+            "after": list(after),
+        }
+
+    def _words(self, view: BlockView) -> str:
+        size = self._block_size
+        held = ", ".join(
+            f"{self._owners[name].letter} ({name})" for name in view.owners
+        )
+        who = f"held by {held}" if held else "kept for reuse" if view.hash else "free"
+        hashed = f"hash {view.hash[:8]}" if view.hash else "no hash yet"
+        if view.hash and view.parent:
+            hashed += f" after {view.parent[:8]}"
+        return (
+            f"Block {view.block}: {who}; {view.ref_count} holders; "
+            f"{view.num_filled} of {size} slots filled; {hashed}; "
+            f"last use {view.last_use}."
+        )
+
+
+def _heat(rows: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Key norms with their range; each layer's share of its own largest norm."""
+    layers = list(zip(*rows, strict=True))  # [layers][slots]
+    every = [value for row in rows for value in row]
+    shares = [
+        [round(v / (max(layer) or 1.0), 3) for v in layer]
+        for layer in layers  # one row a layer
+    ]
+    return {
+        "low": round(min(every), 2),
+        "high": round(max(every), 2),
+        "shares": shares,
+    }

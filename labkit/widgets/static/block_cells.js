@@ -1,0 +1,94 @@
+// The cells of a BlockMap and the lines between them. Joined with lab.js.
+class BlockCells {
+  constructor(count, undo, say, choose) {
+    this.items = Array.from({ length: count }, () => blockItem());
+    this.lines = lab.svg('svg', { class: 'lab-lines', 'aria-hidden': 'true' });
+    this.grid = lab.el('div', { className: 'lab-grid', role: 'listbox', aria: { label: 'Blocks of the pool' } },
+      ...this.items.map((item) => item.node));
+    this.node = lab.el('div', { className: 'lab-pool' }, this.grid, this.lines);
+    const nodes = this.items.map((item) => item.node);
+    lab.rove(nodes, undo, (index) => { if (this.view) say(cellWords(this.view.cells[index], this.view.block_size)); })(0);
+    nodes.forEach((node, index) => {
+      undo.on(node, 'click', () => choose(index));
+      undo.on(node, 'keydown', (event) => {
+        if (event.key !== 'Enter' && event.key !== ' ') return;
+        event.preventDefault();
+        choose(index);
+      });
+    });
+    const observer = new ResizeObserver(() => this.connect());
+    observer.observe(this.grid);
+    undo.add(() => observer.disconnect());
+  }
+
+  draw(view) {
+    this.view = view;
+    view.cells.forEach((cell, i) => this.items[i].write(cell, view.block_size));
+    this.connect();
+  }
+
+  // `chain` is {block, before, after}; nothing is selected without it.
+  select(chain) {
+    this.chain = chain;
+    const linked = new Set([...(chain?.before ?? []), ...(chain?.after ?? [])]);
+    this.items.forEach((item, i) => {
+      item.node.setAttribute('aria-selected', String(i === chain?.block));
+      item.node.classList.toggle('lab-linked', linked.has(i));
+    });
+    this.connect();
+  }
+
+  // Lines: the hash chain of the chosen block, and arrows of copies made in this step.
+  connect() {
+    if (!this.view) return;
+    const { before = [], after = [], block } = this.chain ?? {};
+    const path = [...before].reverse().concat(block === undefined ? [] : [block]);
+    const links = path.slice(1).map((to, i) => [path[i], to]);
+    after.forEach((to) => links.push([block, to]));
+    this.lines.replaceChildren(
+      ...links.map(([a, b]) => this.line(a, b, 'lab-chain')),
+      ...this.view.copies.map(([a, b]) => this.line(a, b, 'lab-copy')));
+  }
+
+  line(from, to, kind) {
+    const [a, b] = [from, to].map((i) => this.items[i].node);
+    const centre = (n) => [n.offsetLeft + n.offsetWidth / 2, n.offsetTop + n.offsetHeight / 2];
+    const [[x1, y1], [x2, y2]] = [centre(a), centre(b)];
+    const bend = y1 === y2 ? -20 : 0;
+    const data = `M${x1} ${y1}Q${(x1 + x2) / 2} ${(y1 + y2) / 2 + bend} ${x2} ${y2}`;
+    const group = lab.svg('g', { class: kind });
+    group.append(lab.svg('path', { d: data }), lab.svg('circle', { cx: x2, cy: y2, r: 4 }));
+    return group;
+  }
+}
+
+// One block: number, signs, owners' letters, hash, and a bar of filled slots.
+function blockItem() {
+  const part = (className) => lab.el('span', { className });
+  const [number, signs, label, hash, fill] = ['lab-number', 'lab-signs', 'lab-owner', 'lab-hash', 'lab-fill'].map(part);
+  const node = lab.el('div', { className: 'lab-block', role: 'option' }, number, signs, label, hash, fill);
+  const write = (cell, size) => {
+    node.dataset.state = cell.state;
+    node.dataset.layer = cell.layers[0] ?? '';
+    node.setAttribute('aria-label', cellWords(cell, size));
+    number.textContent = cell.block;
+    signs.textContent = cell.signs;
+    const name = cell.label || (cell.state === 'kept' ? 'kept' : '');
+    label.textContent = cell.ref_count > 1 ? `${name} ×${cell.ref_count}` : name;
+    hash.textContent = cell.short_hash;
+    const colours = cell.layers.length ? cell.layers : [''];
+    fill.replaceChildren(...colours.map((layer, i) => {
+      const bar = lab.el('i', { data: { layer, pattern: cell.patterns[i] ?? 0 } });
+      bar.style.width = `${(100 * cell.num_filled) / size / colours.length}%`;
+      return bar;
+    }));
+  };
+  return { node, write };
+}
+
+function cellWords(cell, size) {
+  const owners = cell.label ? `held by ${cell.label.replaceAll('+', ' and ')}` : cell.state === 'kept' ? 'kept for reuse' : 'free';
+  const hash = cell.short_hash ? `, hash ${cell.short_hash}` : '';
+  const signs = cell.signs ? `, now: ${cell.signs}` : '';
+  return `Block ${cell.block}: ${owners}, ${cell.num_filled} of ${size} slots${hash}, last use ${cell.last_use}${signs}.`;
+}

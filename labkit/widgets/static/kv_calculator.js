@@ -1,0 +1,74 @@
+// Controls, bars and facts of a KVCalculator. Joined with lab.js.
+function render({ model, el }) {
+  const undo = lab.cleaner();
+  const root = lab.root(el, 'kv', 'Memory of keys and values');
+  const { node: output, say } = lab.speaker(undo);
+  const title = lab.el('h4');
+  const bars = lab.el('div', { className: 'lab-bars', ariaHidden: 'true' });
+  const facts = lab.el('dl', { className: 'lab-facts' });
+  const fields = loadFields(model, undo);
+  root.append(title, lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((f) => f.node)), bars, facts, output);
+
+  function draw() {
+    const result = model.get('result');
+    title.textContent = result.title;
+    const high = Math.max(...result.values);
+    bars.replaceChildren(...result.labels.map((name, i) => memoryBar(name, result.values[i], result.layers[i], high, result.values[0])));
+    facts.replaceChildren(...result.facts.map(([name, value]) => lab.el('div', {},
+      lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }))));
+    say(result.alt);
+  }
+  function write() {
+    const load = model.get('load');
+    const choices = model.get('choices');
+    fields.model.write(model.get('model'));
+    fields.gpu.write(model.get('gpu'));
+    fields.context.write(nearest(choices.context, load.context));
+    fields.batch.write(nearest(choices.batch, load.batch));
+    fields.element_bits.write(String(load.element_bits));
+    fields.num_gpus.write(String(load.num_gpus));
+  }
+  undo.model(model, 'change:result', draw);
+  undo.model(model, 'change:model change:gpu change:load', write);
+  write();
+  draw();
+  return () => undo.run();
+}
+
+function loadFields(model, undo) {
+  const set = (name, value) => { model.set(name, value); model.save_changes(); };
+  const load = (name, value) => set('load', { ...model.get('load'), [name]: value });
+  const choices = model.get('choices');
+  const slider = (label, name) => lab.field(label, undo, {
+    type: 'range', min: 0, max: choices[name].length - 1, step: 1, value: 0,
+    show: (i) => lab.number(choices[name][i], 0), act: (i) => load(name, choices[name][i]),
+  });
+  const names = (list) => list.map((name) => [name, name]);
+  return {
+    model: lab.field('Model', undo, { options: names(model.get('models')), act: (v) => set('model', v) }),
+    context: slider('Context, tokens', 'context'),
+    batch: slider('Sequences at once', 'batch'),
+    element_bits: lab.field('A number in the cache', undo, { options: choices.bits, act: (v) => load('element_bits', Number(v)) }),
+    gpu: lab.field('GPU', undo, { options: names(model.get('gpus')), act: (v) => set('gpu', v) }),
+    num_gpus: lab.field('How many', undo, { options: names(choices.num_gpus.map(String)), act: (v) => load('num_gpus', Number(v)) }),
+  };
+}
+
+// One labelled bar; what is longer than the memory at hand is marked by a word too.
+function memoryBar(name, value, layer, high, room) {
+  const fill = lab.el('i');
+  fill.style.width = `${(100 * value) / (high || 1)}%`;
+  const isOver = value > room;
+  const row = lab.el('div', { className: `lab-bar${isOver ? ' lab-over' : ''}`, data: { layer } },
+    lab.el('b', { textContent: name }), lab.el('div', { className: 'lab-lane' }, fill),
+    lab.el('span', { textContent: `${lab.number(value, value < 10 ? 3 : 1)} GB${isOver ? ', does not fit' : ''}` }));
+  return row;
+}
+
+// The slider's place for a value that may lie between its steps.
+function nearest(steps, value) {
+  const distance = (i) => Math.abs(Math.log(steps[i] / value));
+  return steps.reduce((best, _, i) => (distance(i) < distance(best) ? i : best), 0);
+}
+
+export default { render };
