@@ -70,6 +70,11 @@ class Engine:
         self._names = (f"req-{number}" for number in count())
         self._num_steps = 0
 
+    @property
+    def model(self) -> LoadedModel:
+        """The weights and what belongs to them, for whoever looks inside."""
+        return self._model
+
     @cached_property
     def template(self) -> ChatTemplate:
         """The model's own chat template; `WeightsError` for a model without one."""

@@ -1,0 +1,105 @@
+"""One real logit vector on the bench: any knobs, any order, always the same noise.
+
+The stages are those that the engine runs, from `labkit.sampling`; only their order may
+differ. It computes nothing with the model. The invariant is that equal knobs and order
+give equal views, so that a change of the result is the knob's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+
+import torch
+from torch import Tensor
+
+from labkit.book.logits import next_logits
+from labkit.config import reject_unknown
+from labkit.engine import Engine
+from labkit.records import OrderView, StageView
+from labkit.sampling.orders import ORDERS
+from labkit.sampling.pipeline import SamplingRows, sample
+from labkit.sampling.stages import Stage
+from labkit.sequence import SamplingParams
+from labkit.sequence import Sequence as Row
+
+__all__ = ["COMPARED", "Bench", "total_variation"]
+
+COMPARED = ("vllm", "transformers", "llama_cpp", "sglang")
+NUM_TOP = 10
+STAGES = {stage.name: stage for stage in ORDERS["labkit"]}
+KNOBS = tuple(field.name for field in fields(SamplingParams))
+
+
+class Bench:
+    """`Bench.at(engine, prompt_ids)`, or any vector of logits [vocab]."""
+
+    def __init__(
+        self,
+        logits: Tensor,
+        prompt_ids: Sequence[int] = (),
+        output_ids: Sequence[int] = (),
+    ) -> None:
+        self.logits = logits
+        self._prompt_ids = tuple(prompt_ids)
+        self._output_ids = list(output_ids)
+
+    @classmethod
+    def at(
+        cls, engine: Engine, prompt_ids: Sequence[int], output_ids: Sequence[int] = ()
+    ) -> Bench:
+        """The vector that chooses the token after `output_ids`."""
+        logits = next_logits(engine.model, [*prompt_ids, *output_ids])[0]
+        return cls(logits, prompt_ids, output_ids)
+
+    def run(
+        self, knobs: Mapping[str, float], order: Sequence[str]
+    ) -> tuple[StageView, ...]:
+        """What each stage of `order` does: first the model's, at last the draw."""
+        reject_unknown(order, STAGES, "The list of stages")
+        views: list[StageView] = []
+        stages = [STAGES[name] for name in order]
+        rows = self._rows(knobs)
+        sample(self.logits[None], rows, lambda _, view: views.append(view), stages)
+        return tuple(views)
+
+    def probs(self, order: str | Sequence[Stage], **knobs: float) -> Tensor:
+        """The distribution [vocab] after an engine's stages, or after your own."""
+        stages = ORDERS[order] if isinstance(order, str) else order
+        rows, shaped = self._rows(knobs), self.logits[None]
+        for stage in stages:
+            shaped = stage.run(shaped, rows)
+        return shaped[0].softmax(dim=-1)
+
+    def compare(self, knobs: Mapping[str, float]) -> tuple[OrderView, ...]:
+        """The same knobs through the orders of four engines."""
+        found = {name: self.probs(name, **knobs) for name in COMPARED}
+        return tuple(_view(name, found) for name in COMPARED)
+
+    def _rows(self, knobs: Mapping[str, float]) -> SamplingRows:
+        reject_unknown(knobs, KNOBS, "SamplingParams")
+        given = {"seed": 0, **knobs}
+        whole = {name: int(given[name]) for name in ("seed", "top_k") if name in given}
+        k = whole.pop("top_k", 0) or None  # the page's 0 is off
+        params = SamplingParams(**{**given, **whole, "top_k": k})  # type: ignore[arg-type]  # checked by name above
+        row = Row("bench", self._prompt_ids, params, 0.0, list(self._output_ids))
+        return SamplingRows.build([row], len(self.logits), self.logits.device)
+
+
+def total_variation(p: Tensor, q: Tensor) -> float:
+    """Half the sum of all differences: the mass that would have to move, 0 to 1."""
+    return float((p - q).abs().sum() / 2)
+
+
+def _view(name: str, found: Mapping[str, Tensor]) -> OrderView:
+    probs = found[name]
+    kept = int((probs > 0).sum())
+    best = probs.topk(min(NUM_TOP, kept))
+    return OrderView(
+        name=name,
+        stages=tuple(stage.name for stage in ORDERS[name]),
+        kept=kept,
+        top=tuple(zip(best.indices.tolist(), best.values.tolist(), strict=True)),
+        entropy=float(torch.special.entr(probs).sum()),
+        distances=tuple(total_variation(probs, other) for other in found.values()),
+    )

@@ -1,0 +1,37 @@
+"""The logits of a text from the engine's own decoder, for looking at.
+
+One forward pass over all of `ids` in a key/value store of its own: nothing of the
+engine's pool is touched and no request is made. Each row equals what the engine would
+give its sampler at that place.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+
+from labkit.model.inputs import ForwardInputs
+from labkit.model.kv_store import KVStore
+from labkit.model.loaded import LoadedModel
+
+__all__ = ["next_logits"]
+
+
+@torch.inference_mode()
+def next_logits(model: LoadedModel, ids: Sequence[int], last: int = 1) -> Tensor:
+    """float32 [last, vocab]: after each of the `last` tokens, what may come next."""
+    decoder, size = model.decoder, len(ids)
+    places = torch.arange(size, device=decoder.device)
+    store = KVStore(decoder.config, size, dtype=decoder.dtype, device=decoder.device)
+    inputs = ForwardInputs(
+        token_ids=torch.tensor(ids, device=decoder.device),
+        positions=places,
+        write_slots=places,
+        read_slots=places.unsqueeze(0),
+        query_lens=(size,),
+        context_lens=(size,),
+        num_logits=(last,),
+    )
+    return decoder.forward(inputs, store).clone()
