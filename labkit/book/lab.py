@@ -19,6 +19,7 @@ from labkit.book.exercises import State, grade
 from labkit.book.progress import waiting
 from labkit.book.replay import Measured, Recording, data_folders, open_recording
 from labkit.clock import Clock
+from labkit.config import EngineConfig, from_mapping
 from labkit.errors import TraceError
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server
@@ -28,6 +29,7 @@ from labkit.widgets.predict import Predict
 
 if TYPE_CHECKING:
     from labkit.engine import Engine
+    from labkit.model.loaded import LoadedModel
 
 __all__ = ["REQUEST", "Lab"]
 
@@ -66,12 +68,24 @@ class Lab:
         return [dict(message) for message in REQUEST]
 
     @cached_property
+    def model(self) -> LoadedModel:
+        """The weights and their shape, fetched and read at the first use."""
+        with waiting("Reading the weights"):
+            from labkit.model.fetch import weights_path  # noqa: PLC0415  # brings torch
+            from labkit.model.weights import load_model  # noqa: PLC0415
+
+            return load_model(weights_path())
+
+    @cached_property
     def engine(self) -> Engine:
         """The embedded engine; weights are fetched and read at the first use."""
-        with waiting("Starting the engine"):
-            from labkit.engine import load  # noqa: PLC0415  # brings torch: 2 s
+        return self.engine_with()
 
-            return load()
+    def engine_with(self, **config: Any) -> Engine:
+        """An engine on the same weights with a pool of its own: `num_blocks=24`."""
+        from labkit.engine import Engine  # noqa: PLC0415  # brings torch: 2 s
+
+        return Engine(self.model, from_mapping(EngineConfig, config), self._clock)
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
