@@ -1,0 +1,149 @@
+"""The scheduler step by step, and the same arrivals again under another set-up.
+
+It takes step reports and, to run again, a source with one method; it knows no engine
+and no model. The set-up that the page asks for is checked as an `EngineConfig` before
+anything runs, and a run that fails leaves the last one standing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, replace
+from typing import Any, Protocol
+
+import traitlets
+
+from labkit.config import EngineConfig, reject_unknown
+from labkit.errors import ConfigError, LabError
+from labkit.figures.drawings import Gantt
+from labkit.figures.schedule import ScheduleRun, gantt, schedule_run
+from labkit.records import StepReport
+from labkit.widgets.base import LabWidget, Message
+
+__all__ = ["Rerunner", "SchedulerDebugger"]
+
+KNOBS = ("policy", "max_step_tokens", "max_running", "num_blocks")
+SHOWN = ("before", "after")
+
+
+class Rerunner(Protocol):
+    """Whatever can run the same arrivals under another set-up."""
+
+    def rerun(self, config: EngineConfig) -> Sequence[StepReport]:
+        """The step reports of one run, to the end of all requests."""
+        ...
+
+
+class SchedulerDebugger(
+    LabWidget,
+    page="scheduler_debugger",
+    parts=("schedule_gantt", "schedule_step"),
+):
+    """`SchedulerDebugger(source, arrivals, config)` runs once, and again when asked.
+
+    `arrivals` says when each request came, in seconds. `rerun(max_step_tokens=64)` is
+    the page's button; `keep()` makes the last run the one to compare with.
+    """
+
+    runs: traitlets.List[Any] = traitlets.List().tag(sync=True)  # before, after
+    title = traitlets.Unicode().tag(sync=True)
+    facts: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    knobs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # of the last run
+    policies: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    shown = traitlets.Unicode("before").tag(sync=True)
+    step = traitlets.Int(0).tag(sync=True)
+    problem = traitlets.Unicode("").tag(sync=True)
+
+    def __init__(
+        self,
+        source: Rerunner,
+        arrivals: Mapping[str, float],
+        config: EngineConfig | None = None,
+        **unknown: object,
+    ) -> None:
+        if not arrivals:
+            raise ConfigError("SchedulerDebugger(arrivals={}): give at least one")
+        self._source = source
+        self._arrivals = dict(arrivals)
+        self._config = config or EngineConfig()
+        self._records: tuple[ScheduleRun, ...] = (self._run(self._config),)
+        policies = ["decode-first", "prefill-first"]
+        super().__init__(unknown, policies=policies, **self._state())
+
+    @property
+    def before(self) -> ScheduleRun:
+        """The run to compare with."""
+        return self._records[0]
+
+    @property
+    def after(self) -> ScheduleRun:
+        """The last run; the first one as long as there is no other."""
+        return self._records[-1]
+
+    def record(self) -> Gantt:
+        """Both runs over time, and their numbers."""
+        return gantt(self._records)
+
+    def rerun(self, **knobs: Any) -> ScheduleRun:
+        """Run the same arrivals with these knobs changed, and show both runs."""
+        reject_unknown(knobs, KNOBS, "SchedulerDebugger.rerun")
+        with self._lock:
+            config = replace(self._config, **knobs)
+            self._show((self.before, self._run(config)), config)
+            self.shown = "after"
+        return self.after
+
+    def keep(self) -> None:
+        """Compare with the last run from now on."""
+        with self._lock:
+            self._show((self.after,), self._config)
+
+    def handle(self, op: str, message: Message) -> None:
+        """Buttons of the page; what cannot run is told in `problem`."""
+        match op:
+            case "rerun":
+                try:
+                    self.rerun(**message.get("knobs", {}))
+                except (LabError, TypeError, ValueError) as error:
+                    self.problem = str(error)
+                self.tell("done")
+            case "keep":
+                self.keep()
+                self.tell("done")
+            case _:
+                super().handle(op, message)
+
+    def _run(self, config: EngineConfig) -> ScheduleRun:
+        reports = self._source.rerun(config)
+        label = f"{config.policy}, {config.max_step_tokens:,} tokens a step"
+        return schedule_run(label, reports, self._arrivals, config.max_step_tokens)
+
+    def _show(self, runs: tuple[ScheduleRun, ...], config: EngineConfig) -> None:
+        """Take `runs` as the state; the step shown stays within them."""
+        self._records, self._config = runs, config
+        with self.hold_sync():
+            self.shown, self.step, self.problem = "before", 0, ""
+            for name, value in self._state().items():
+                setattr(self, name, value)
+
+    def _state(self) -> dict[str, Any]:
+        """What the page draws, as plain values; title and numbers as in the still."""
+        drawing = self.record()
+        return {
+            "title": drawing.title,
+            "facts": [list(row) for row in drawing.facts],
+            "knobs": {name: getattr(self._config, name) for name in KNOBS},
+            "runs": [asdict(run) for run in self._records],
+        }
+
+    @traitlets.validate("shown")
+    def _is_shown(self, proposal: Any) -> str:
+        name = str(proposal["value"])
+        if name not in SHOWN[: len(self._records)]:
+            raise traitlets.TraitError(f"shown={name!r}: there is no such run yet")
+        return name
+
+    @traitlets.validate("step")
+    def _is_step(self, proposal: Any) -> int:
+        run = self._records[SHOWN.index(self.shown)]
+        return max(0, min(int(proposal["value"]), len(run.steps) - 1))

@@ -1,0 +1,78 @@
+// Requests over time, a row for each run. Joined with lab.js.
+const GANTT = { row: 17, gap: 9, top: 8 };
+const RUN_NAMES = ['before', 'after'];
+
+class ScheduleGantt {
+  constructor(undo, choose) {
+    this.names = lab.el('div', { className: 'lab-names', ariaHidden: 'true' });
+    this.drawing = lab.svg('svg', { preserveAspectRatio: 'none', 'aria-hidden': 'true' });
+    this.axis = lab.el('div', { className: 'lab-axis', ariaHidden: 'true' });
+    this.cursor = lab.el('div', { className: 'lab-cursor' });
+    const plot = lab.el('div', { className: 'lab-plot' }, this.drawing, this.cursor, this.axis);
+    this.node = lab.el('div', { className: 'lab-gantt' }, ganttKey(), this.names, plot);
+    undo.on(this.drawing, 'click', (event) => {
+      const box = this.drawing.getBoundingClientRect();
+      choose(((event.clientX - box.left) / box.width) * this.total);
+    });
+  }
+
+  draw(runs) {
+    const lanes = runs[0].lanes;
+    const high = GANTT.row * runs.length + GANTT.gap;
+    const height = GANTT.top + high * lanes.length;
+    this.total = Math.max(1, ...runs.flatMap((run) => run.steps.map((step) => step.end_ms)));
+    this.drawing.setAttribute('viewBox', `0 0 1000 ${height}`);
+    this.drawing.style.height = `${height}px`;
+    this.cursor.style.height = `${height}px`;
+    const x = (time) => ((1000 * time) / this.total).toFixed(2);
+    const grid = lab.ticks(this.total, 8).map((tick) => lab.svg('path', { class: 'lab-hair', d: `M${x(tick)} 0V${height}` }));
+    const rows = lanes.flatMap((_, i) => runs.map((run, k) => {
+      const y = GANTT.top + high * i + GANTT.row * k;
+      return lab.svg('g', {}, ...ganttRow(run.lanes[i], x, y));
+    }));
+    this.drawing.replaceChildren(...grid, ...rows);
+    this.names.style.paddingTop = `${GANTT.top}px`;
+    this.names.replaceChildren(...lanes.map((lane) => {
+      const labels = runs.map((_, k) => lab.el('span', { textContent: runs.length > 1 ? RUN_NAMES[k] : '' }));
+      const node = lab.el('div', {}, lab.el('b', { textContent: lane.name, title: lane.name }), ...labels);
+      node.style.height = `${high}px`;
+      return node;
+    }));
+    const times = lab.ticks(this.total, 8).filter((time) => time < this.total * 0.97);
+    this.axis.replaceChildren(...times.map((time) => {
+      const node = lab.el('span', { textContent: time ? lab.number(time, 0) : '0 ms' });
+      node.style.left = `${(100 * time) / this.total}%`;
+      return node;
+    }));
+  }
+
+  // The step under the cursor, as wide as it took.
+  point(step) {
+    this.cursor.hidden = !step;
+    if (!step) return;
+    this.cursor.style.left = `${(100 * step.start_ms) / this.total}%`;
+    this.cursor.style.width = `${(100 * (step.end_ms - step.start_ms)) / this.total}%`;
+  }
+}
+
+function ganttRow(lane, x, y) {
+  const bars = lane.bars.map(({ kind, start_ms: start, end_ms: end }) => {
+    if (kind === 'wait' || kind === 'stall') {
+      return lab.svg('path', { class: `lab-${kind}`, d: `M${x(start)} ${y + 8}H${x(end)}`, 'vector-effect': 'non-scaling-stroke' });
+    }
+    const [top, high] = kind === 'prefill' ? [y + 1, 14] : [y + 5, 6];
+    const width = Math.max(0.8, x(end) - x(start));
+    return lab.svg('rect', { class: `lab-${kind}`, x: x(start), y: top, width, height: high, 'vector-effect': 'non-scaling-stroke' });
+  });
+  const d = lane.tokens_ms.map((time) => `M${x(time)} ${y + 4}v9`).join('');
+  return [...bars, lab.svg('path', { class: 'lab-token', d: d || 'M0 0', 'vector-effect': 'non-scaling-stroke' })];
+}
+
+function ganttKey() {
+  const words = { wait: 'waits', stall: 'runs, but gets no token', prefill: 'prefill', decode: 'decode, a tick a token' };
+  const items = Object.entries(words).map(([kind, told]) => lab.el('span', {},
+    lab.svg('svg', { viewBox: '0 0 26 17', width: 26, height: 17 }, ...ganttRow({
+      bars: [{ kind, start_ms: 0, end_ms: 26 }], tokens_ms: kind === 'decode' ? [8, 17] : [],
+    }, (time) => time, 0)), told));
+  return lab.el('div', { className: 'lab-key', ariaHidden: 'true' }, ...items);
+}

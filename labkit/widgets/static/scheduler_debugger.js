@@ -1,0 +1,101 @@
+// The scheduler by slider, and its rerun. Joined with lab.js, schedule_gantt.js and
+// schedule_step.js. Times and numbers come from Python; here they are only drawn.
+const CHUNKS = [16, 32, 64, 128, 256, 512, 1024, 2048, 4096];
+
+function render({ model, el }) {
+  const undo = lab.cleaner();
+  const root = lab.root(el, 'scheduler', 'The scheduler, step by step');
+  const { node: output, say } = lab.speaker(undo);
+  const title = lab.el('h4');
+  const note = lab.el('p', { className: 'lab-note', role: 'status' });
+  const facts = lab.el('table', { className: 'lab-compare' });
+  const view = new ScheduleStepView();
+  const gantt = new ScheduleGantt(undo, (time) => {
+    const index = current().steps.findIndex((step) => step.end_ms >= time);
+    go(index < 0 ? current().steps.length - 1 : index);
+  });
+
+  const start = model.get('knobs');
+  const sizes = [...new Set([...CHUNKS, start.max_step_tokens])].sort((a, b) => a - b);
+  const fields = {
+    policy: lab.field('Policy', undo, { options: model.get('policies').map((name) => [name, name]), value: start.policy }),
+    max_step_tokens: lab.field('Tokens a step (chunk)', undo, { options: sizes.map((n) => [String(n), lab.number(n, 0)]), value: String(start.max_step_tokens) }),
+    max_running: lab.field('Sequences at once', undo, { type: 'number', min: 1, step: 1, value: start.max_running }),
+    num_blocks: lab.field('Blocks', undo, { type: 'number', min: 1, step: 1, value: start.num_blocks }),
+  };
+  const again = lab.button('Run the same arrivals', undo, () => {
+    busy(true);
+    const knobs = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, name === 'policy' ? field.read() : Number(field.read())]));
+    model.send({ op: 'rerun', knobs });
+  });
+  const keep = lab.button('Compare with this run', undo, () => { busy(true); model.send({ op: 'keep' }); });
+  again.classList.add('lab-main');
+  again.dataset.layer = 'compute';
+  const shown = lab.field('Show the steps of', undo, {
+    options: [['before', 'before'], ['after', 'after']], value: 'before',
+    act: (name) => { model.set('shown', name); model.set('step', 0); model.save_changes(); },
+  });
+  const slider = lab.field('Step', undo, {
+    type: 'range', min: 0, max: 0, step: 1, value: 0, act: go,
+    show: (v) => `${Number(v) + 1} of ${current().steps.length}`,
+  });
+  slider.node.classList.add('lab-long');
+  root.append(title,
+    lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((field) => field.node), again, keep),
+    note, gantt.node, facts,
+    lab.el('div', { className: 'lab-controls' }, shown.node, slider.node), view.node, output);
+
+  function current() {
+    const runs = model.get('runs');
+    return runs[model.get('shown') === 'after' ? runs.length - 1 : 0];
+  }
+  function busy(isBusy) {
+    again.disabled = isBusy;
+    keep.disabled = isBusy || model.get('runs').length < 2;
+    if (isBusy) say('Running.');
+  }
+  function go(index) {
+    model.set('step', index);
+    model.save_changes();
+    drawStep();
+  }
+  function drawRuns() {
+    const runs = model.get('runs');
+    title.textContent = model.get('title');
+    gantt.draw(runs);
+    facts.replaceChildren(...factRows(runs, model.get('facts')));
+    shown.node.hidden = runs.length < 2;
+    for (const [name, field] of Object.entries(fields)) field.write(String(model.get('knobs')[name]));
+    busy(false);
+    drawStep();
+  }
+  function drawStep() {
+    const run = current();
+    const index = Math.min(model.get('step'), run.steps.length - 1);
+    shown.write(model.get('shown'));
+    slider.input.max = Math.max(0, run.steps.length - 1);
+    slider.write(Math.max(0, index));
+    view.draw(run, index);
+    gantt.point(run.steps[index]);
+    const step = run.steps[index];
+    if (step) say(`Step ${index + 1}: ${lab.ms(step.start_ms)} to ${lab.ms(step.end_ms)}, ${usedTokens(step)} tokens, ${step.waiting.length} waiting.`);
+  }
+  undo.model(model, 'change:runs', drawRuns);
+  undo.model(model, 'change:shown', drawStep);
+  undo.model(model, 'change:step', drawStep);
+  undo.model(model, 'change:problem', () => { note.textContent = model.get('problem'); });
+  undo.model(model, 'msg:custom', (message) => { if (message.op === 'done') busy(false); });
+  note.textContent = model.get('problem');
+  drawRuns();
+  return () => undo.run();
+}
+
+function factRows(runs, rows) {
+  const head = lab.el('tr', {}, lab.el('th'), ...runs.map((run, k) => lab.el('th', { textContent: RUN_NAMES[k], title: run.label, scope: 'col' })));
+  const lines = rows.map(([name, ...values]) => lab.el('tr', {},
+    lab.el('th', { textContent: name, scope: 'row' }),
+    ...values.map((textContent) => lab.el('td', { textContent }))));
+  return [lab.el('thead', {}, head), lab.el('tbody', {}, ...lines)];
+}
+
+export default { render };

@@ -1,0 +1,93 @@
+"""SchedulerDebugger in JupyterLab, by keyboard: step, rerun, compare, refuse."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.sync_api import expect
+
+pytestmark = pytest.mark.browser
+
+HEAD = (
+    "from labkit.config import EngineConfig\n"
+    "from labkit.widgets import SchedulerDebugger\n"
+    "from tests.support.schedules import ARRIVALS, Again\n"
+)
+MAKE = "bug = SchedulerDebugger(Again(), ARRIVALS, EngineConfig(max_step_tokens=128))"
+LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
+
+
+def test_arrow_keys_step_through_the_plan_the_queues_and_the_blocks(notebook) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug")
+    view = book.widget("scheduler")
+    slider = view.get_by_role("slider")
+    expect(view.locator(".lab-plan")).to_contain_text("10 of 128 tokens, 1 sequences")
+    slider.focus()
+    book.page.keyboard.press("ArrowRight")
+    expect(view.locator(".lab-plan")).to_contain_text("book  prefill  0..79")
+    expect(view.locator("output")).to_contain_text("Step 2: ")
+    expect(view.locator(".lab-queue").first).to_contain_text("chatbook")
+    book.page.keyboard.press("End")
+    expect(slider).to_have_attribute("aria-valuetext", "3 of 3")
+    book.check()
+
+
+def test_rerun_overlays_both_runs_and_tells_python(notebook) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug")
+    view = book.widget("scheduler")
+    chunk = view.get_by_label("Tokens a step (chunk)")
+    chunk.focus()
+    book.page.keyboard.press("ArrowUp")
+    book.page.keyboard.press("ArrowUp")
+    expect(chunk).to_have_value("32")
+    view.get_by_role("button", name="Run the same arrivals").press("Enter")
+    expect(view.locator("h4")).to_contain_text("91 ms with decode-first, 128 tokens")
+    expect(view.locator("h4")).to_contain_text("with decode-first, 32 tokens")
+    expect(view.locator("thead th")).to_have_text(["", "before", "after"])
+    expect(view.get_by_label("Show the steps of")).to_have_value("after")
+    book.add_cell_and_run("print(bug.knobs['max_step_tokens'], len(bug.runs))")
+    book.wait_idle()
+    assert "32 2" in book.outputs()
+    view.get_by_role("button", name="Compare with this run").press("Enter")
+    expect(view.locator("thead th")).to_have_text(["", "before"])
+    book.check()
+
+
+def test_a_set_up_that_cannot_be_is_refused_in_words(notebook) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug")
+    view = book.widget("scheduler")
+    view.get_by_role("spinbutton", name="Blocks").fill("0")
+    button = view.get_by_role("button", name="Run the same arrivals")
+    button.press("Enter")
+    expect(view.locator(".lab-note")).to_contain_text("use a whole number above 0")
+    expect(button).to_be_enabled()
+    book.check()
+
+
+def test_keys_on_its_controls_are_not_taken_by_jupyterlab(notebook) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug")
+    view = book.widget("scheduler")
+    before = book.page.locator(".jp-Cell").count()
+    for role in ("slider", "spinbutton", "combobox"):
+        view.get_by_role(role).first.focus()
+        for key in ("b", "x", "d", "d"):
+            book.page.keyboard.press(key)
+    assert book.page.locator(".jp-Cell").count() == before
+    book.check()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Light", "JupyterLab Dark"])
+def test_text_is_readable_in_both_themes(notebook, theme) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug.rerun(max_step_tokens=16)\nbug")
+    book.theme(theme)
+    view = book.widget("scheduler")
+    for place in (view, view.locator(".lab-plan"), view.locator("td").first):
+        text, _ = place.evaluate(LOOK)
+        _, card = view.evaluate(LOOK)
+        dark, light = sorted(_brightness(colour) for colour in (text, card))
+        assert light - dark > 120, theme
+    book.check()
+
+
+def _brightness(colour: str) -> float:
+    parts = [float(v) for v in colour.split("(")[1].rstrip(")").split(",")]
+    return sum(parts[:3]) / 3

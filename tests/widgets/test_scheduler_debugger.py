@@ -1,0 +1,84 @@
+"""SchedulerDebugger without a page: what it asks, what it keeps, what it refuses."""
+
+from __future__ import annotations
+
+import pytest
+import traitlets
+
+from labkit.config import EngineConfig
+from labkit.errors import ConfigError
+from labkit.widgets import SchedulerDebugger
+from tests.support.schedules import ARRIVALS, Again
+
+
+def made(**config: int) -> SchedulerDebugger:
+    return SchedulerDebugger(Again(), ARRIVALS, EngineConfig(**config))
+
+
+def test_the_first_run_is_shown_at_once() -> None:
+    widget = made(max_step_tokens=80)
+    assert [run["label"] for run in widget.runs] == ["decode-first, 80 tokens a step"]
+    assert widget.before is widget.after
+    assert widget.title == "The worst gap is 91 ms with decode-first, 80 tokens a step"
+
+
+def test_a_rerun_keeps_the_first_run_and_changes_one_knob() -> None:
+    source = Again()
+    widget = SchedulerDebugger(source, ARRIVALS, EngineConfig(max_step_tokens=80))
+    after = widget.rerun(max_step_tokens=20)
+    assert source.asked[-1] == EngineConfig(max_step_tokens=20)
+    assert (widget.before.worst_gap_ms, after.worst_gap_ms) == pytest.approx((91, 31))
+    assert widget.shown == "after"
+    assert widget.knobs["max_step_tokens"] == 20
+
+
+def test_knobs_add_up_from_rerun_to_rerun() -> None:
+    widget = made()
+    widget.rerun(max_step_tokens=20)
+    widget.rerun(policy="prefill-first")
+    assert (widget.knobs["policy"], widget.knobs["max_step_tokens"]) == (
+        "prefill-first",
+        20,
+    )
+
+
+def test_keep_compares_with_the_last_run_from_then_on() -> None:
+    widget = made(max_step_tokens=80)
+    widget.rerun(max_step_tokens=20)
+    widget.keep()
+    assert len(widget.runs) == 1
+    assert widget.before.worst_gap_ms == pytest.approx(31)
+
+
+def test_what_the_engine_would_refuse_is_told_and_the_last_run_stands() -> None:
+    widget = made(max_step_tokens=80)
+    widget._receive(0, {"op": "rerun", "knobs": {"num_blocks": 0}}, [])
+    assert "num_blocks=0: use a whole number above 0" in widget.problem
+    assert len(widget.runs) == 1
+    widget._receive(0, {"op": "rerun", "knobs": {"max_step_tokens": 40}}, [])
+    assert widget.problem == ""
+    assert len(widget.runs) == 2
+
+
+def test_an_unknown_knob_is_named() -> None:
+    with pytest.raises(ConfigError, match="did you mean max_running"):
+        made().rerun(max_runing=3)
+    with pytest.raises(ConfigError, match="at least one"):
+        SchedulerDebugger(Again(), {})
+
+
+def test_step_stays_within_the_run_and_after_needs_a_rerun() -> None:
+    widget = made(max_step_tokens=80)
+    widget.step = 99
+    assert widget.step == 2
+    with pytest.raises(traitlets.TraitError, match="no such run yet"):
+        widget.shown = "after"
+
+
+def test_page_and_still_tell_the_same_numbers() -> None:
+    widget = made(max_step_tokens=80)
+    widget.rerun(max_step_tokens=20)
+    drawing = widget.record()
+    assert widget.title == drawing.title
+    assert widget.facts == [list(row) for row in drawing.facts]
+    assert "before" in widget.still()
