@@ -6,6 +6,7 @@
 | `StreamView(source, messages, **knobs)` | tokens arriving and their stamps |
 | `SSEInspector(recordings, relay)` | bytes, frames and events under faults |
 | `TTFTWaterfall(traces)` | the parts of the time to first text |
+| `SchedulerDebugger(source, arrivals)` | the scheduler by step, and other set-ups |
 | `MarkdownRace(text)` | what three ways to render a stream cost |
 
 `labkit.widgets.figure.LiteFigure` is apart: it imports plotly, which takes its time.
@@ -13,6 +14,7 @@
 
 from labkit.widgets.base import LabWidget
 from labkit.widgets.markdown_race import MarkdownRace
+from labkit.widgets.scheduler_debugger import SchedulerDebugger
 from labkit.widgets.sse_inspector import SSEInspector
 from labkit.widgets.stream_view import StreamView
 from labkit.widgets.trace_bar import TraceBar
@@ -22,6 +24,7 @@ __all__ = [
     "LabWidget",
     "MarkdownRace",
     "SSEInspector",
+    "SchedulerDebugger",
     "StreamView",
     "TTFTWaterfall",
     "TraceBar",

@@ -19,6 +19,7 @@ from labkit.records import Layer
 from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.widgets import (
     MarkdownRace,
+    SchedulerDebugger,
     SSEInspector,
     StreamView,
     TraceBar,
@@ -28,12 +29,14 @@ from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
 from labkit.widgets.markdown_count import count_race
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
+from tests.support.schedules import ARRIVALS, Again
 
 MAKERS = {
     "TraceBar": lambda **k: TraceBar(trace(), **k),
     "TTFTWaterfall": lambda **k: TTFTWaterfall([trace()], **k),
     "StreamView": lambda **k: StreamView(None, [], **k),
     "SSEInspector": lambda **k: SSEInspector({"openai": openai_frames()}, relay, **k),
+    "SchedulerDebugger": lambda **k: SchedulerDebugger(Again(), ARRIVALS, **k),
     "MarkdownRace": lambda **k: MarkdownRace(MARKDOWN, **k),
 }
 EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))
