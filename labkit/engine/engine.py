@@ -28,6 +28,7 @@ from labkit.engine.plan import Plan
 from labkit.engine.runner import Runner
 from labkit.engine.scheduler import Scheduler
 from labkit.errors import InputError
+from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
 from labkit.records import EngineCounts, StageView, StepReport, TokenEvent
 from labkit.sampling.pipeline import Sampled, SamplingRows, Watch, sample
@@ -74,6 +75,11 @@ class Engine:
     def model(self) -> LoadedModel:
         """The weights and what belongs to them, for whoever looks inside."""
         return self._model
+
+    @property
+    def kv(self) -> KVStore:
+        """The tensors of keys and values; look, do not touch."""
+        return self._runner.kv
 
     @cached_property
     def template(self) -> ChatTemplate:
