@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
 from typing import Literal
 
 from labkit.records import BlockEvent, BlockEventKind, BlockView, Layer, PoolFrame
@@ -36,8 +35,8 @@ OWNER_LAYERS = (
 )
 SIGNS = {
     BlockEventKind.TAKE: ("+", "taken"),
-    BlockEventKind.HIT: ("↺", "hit by its hash"),
-    BlockEventKind.HASH: ("#", "full, has a hash"),
+    BlockEventKind.HIT: ("↺", "hit by hash"),
+    BlockEventKind.HASH: ("#", "full and hashed"),
     BlockEventKind.EVICT: ("✕", "evicted"),
     BlockEventKind.COPY: ("⧉", "copied on write"),
     BlockEventKind.SHARE: ("=", "shared by a fork"),
@@ -116,7 +115,7 @@ def block_grid(
     return BlockGrid(
         title=f"Step {frame.step}: {count['held']} of {len(cells)} blocks held, "
         f"{count['kept']} kept for reuse, {count['free']} free",
-        alt=f"{shared} blocks have more than one holder. {' '.join(events)}".strip(),
+        alt=f"With more than one holder: {shared}. {' '.join(events)}".strip(),
         block_size=block_size,
         cells=cells,
         owners=tuple(owner for name, owner in owners.items() if name in now),
@@ -148,18 +147,16 @@ def _cell(
 def _sentences(
     events: Sequence[BlockEvent], owners: Mapping[str, Owner]
 ) -> Iterable[str]:
-    """Runs of events of one kind and request, in words."""
-    for (kind, request), run in groupby(events, key=lambda e: (e.kind, e.request)):
-        several = list(run)
-        word = SIGNS[kind][1]
+    """Events of one kind and request together, in words."""
+    groups: dict[tuple[BlockEventKind, str | None], list[BlockEvent]] = {}
+    for event in events:
+        groups.setdefault((event.kind, event.request), []).append(event)
+    for (kind, request), several in groups.items():
         blocks = _listed([event.block for event in several])
-        who = f" ({owners[request].letter})" if request in owners else ""
-        tail = ""
-        if kind is BlockEventKind.COPY:
-            tail = (
-                f" from {_listed([e.source for e in several if e.source is not None])}"
-            )
-        yield f"{blocks} {word}{tail}{who}."
+        sources = [e.source for e in several if e.source is not None]
+        tail = f" from {_listed(sources).lower()}" if sources else ""
+        who = f" for {owners[request].letter}" if request in owners else ""
+        yield f"{blocks} {SIGNS[kind][1]}{tail}{who}."
 
 
 def _listed(blocks: Sequence[int]) -> str:

@@ -7,13 +7,19 @@
 | `SSEInspector(recordings, relay)` | bytes, frames and events under faults |
 | `TTFTWaterfall(traces)` | the parts of the time to first text |
 | `SchedulerDebugger(source, arrivals)` | the scheduler by step, and other set-ups |
+| `BlockMap(frames)` | the block pool by step: owners, counts, hash chains |
+| `PrefixMissExplainer(pairs, words, card)` | where two prompts part, and the cost |
+| `KVCalculator(models, gpus)` | what keys and values weigh |
 | `MarkdownRace(text)` | what three ways to render a stream cost |
 
 `labkit.widgets.figure.LiteFigure` is apart: it imports plotly, which takes its time.
 """
 
 from labkit.widgets.base import LabWidget
+from labkit.widgets.block_map import BlockMap
+from labkit.widgets.kv_calculator import KVCalculator
 from labkit.widgets.markdown_race import MarkdownRace
+from labkit.widgets.prefix_miss_explainer import PrefixMissExplainer
 from labkit.widgets.scheduler_debugger import SchedulerDebugger
 from labkit.widgets.sse_inspector import SSEInspector
 from labkit.widgets.stream_view import StreamView
@@ -21,8 +27,11 @@ from labkit.widgets.trace_bar import TraceBar
 from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
 __all__ = [
+    "BlockMap",
+    "KVCalculator",
     "LabWidget",
     "MarkdownRace",
+    "PrefixMissExplainer",
     "SSEInspector",
     "SchedulerDebugger",
     "StreamView",

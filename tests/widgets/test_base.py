@@ -18,7 +18,10 @@ from labkit.net.relay import relay
 from labkit.records import Layer
 from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.widgets import (
+    BlockMap,
+    KVCalculator,
     MarkdownRace,
+    PrefixMissExplainer,
     SchedulerDebugger,
     SSEInspector,
     StreamView,
@@ -28,6 +31,7 @@ from labkit.widgets import (
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
 from labkit.widgets.markdown_count import count_race
+from tests.support.pools import CARD, GPUS, MODELS, PAIRS, WORDS, pool_frames
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
 from tests.support.schedules import ARRIVALS, Again
 
@@ -37,6 +41,9 @@ MAKERS = {
     "StreamView": lambda **k: StreamView(None, [], **k),
     "SSEInspector": lambda **k: SSEInspector({"openai": openai_frames()}, relay, **k),
     "SchedulerDebugger": lambda **k: SchedulerDebugger(Again(), ARRIVALS, **k),
+    "BlockMap": lambda **k: BlockMap(pool_frames(), 4, **k),
+    "PrefixMissExplainer": lambda **k: PrefixMissExplainer(PAIRS, WORDS, CARD, **k),
+    "KVCalculator": lambda **k: KVCalculator(MODELS, GPUS, **k),
     "MarkdownRace": lambda **k: MarkdownRace(MARKDOWN, **k),
 }
 EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))

@@ -1,0 +1,192 @@
+"""Two requests: the first token and block that differ, why, and what the miss costs.
+
+The page compares any two prompts that are pasted in; *Run both* measures them on a real
+engine. Prices come from a dated card. It computes no tokens and no times itself: those
+are given as functions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import traitlets
+
+from labkit.config import reject_unknown
+from labkit.errors import ConfigError
+from labkit.figures.drawings import Table
+from labkit.figures.prices import PriceCard
+from labkit.widgets.base import LabWidget, Message
+from labkit.widgets.prefix_cause import Miss, Prompt, compare, table
+
+__all__ = ["Measure", "MissTimes", "PrefixMissExplainer", "Words"]
+
+REQUESTS = 1000  # that the price is told for
+MAX_CHARS = 20_000
+
+
+@dataclass(frozen=True, slots=True)
+class MissTimes:
+    """Prefill of the second prompt in three states of the cache; medians."""
+
+    cold_ms: float  # nothing is known
+    second_ms: float  # the first prompt is known
+    warm_ms: float  # the second itself is known
+    cached: int  # tokens that the middle run took from the cache
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """How prompts become tokens, and tokens something to read."""
+
+    encode: Callable[[str], Sequence[int]]
+    label: Callable[[int], str]
+
+
+Measure = Callable[[Sequence[int], Sequence[int]], MissTimes]
+
+
+class PrefixMissExplainer(
+    LabWidget, page="prefix_miss_explainer", parts=("prefix_strips",)
+):
+    """`PrefixMissExplainer(pairs, words, card, measure=probe.measure)`.
+
+    `pairs` has two rendered prompts by the name of the example. `miss` is the analysis
+    and `times` the last measurement, None before; `run()` measures.
+    """
+
+    names = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    name = traitlets.Unicode().tag(sync=True)
+    texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    status = traitlets.Unicode("idle").tag(sync=True)
+    can_run = traitlets.Bool(False).tag(sync=True)
+
+    def __init__(
+        self,
+        pairs: Mapping[str, tuple[str, str]],
+        words: Words,
+        card: PriceCard,
+        measure: Measure | None = None,
+        block_size: int = 16,
+        **unknown: object,
+    ) -> None:
+        if not pairs:
+            raise ConfigError("PrefixMissExplainer(pairs={}): give at least one")
+        self._pairs, self._words, self._card = dict(pairs), words, card
+        self._measure, self._block_size = measure, block_size
+        self.times: MissTimes | None = None
+        self._miss: Miss | None = None
+        name = next(iter(pairs))
+        super().__init__(
+            unknown,
+            names=list(pairs),
+            name=name,
+            texts=list(pairs[name]),
+            can_run=measure is not None,
+        )
+        self.observe(self._take, ["name"])
+        self.observe(self._compare, ["texts"])
+        self._compare()
+
+    @property
+    def miss(self) -> Miss:
+        """The analysis of the two prompts that are shown."""
+        assert self._miss is not None, "set by the constructor"
+        return self._miss
+
+    def show(self, name: str) -> Miss:
+        """Choose an example; its analysis."""
+        with self._lock:
+            self.name = name
+        return self.miss
+
+    def run(self) -> MissTimes:
+        """Measure the prompts that are shown."""
+        if self._measure is None:
+            raise ConfigError("this PrefixMissExplainer has no measure: give it one")
+        with self._lock:
+            self.status = "running"
+            try:
+                self.times = self._measure(self.miss.first.ids, self.miss.second.ids)
+            finally:
+                self.status = "idle"
+            self._draw()
+        return self.times
+
+    def record(self) -> Table:
+        """The tokens round the first difference, and what the miss costs."""
+        return table(self.miss, self._words.label, self._told())
+
+    def handle(self, op: str, message: Message) -> None:
+        """`run`: measure both."""
+        if op != "run":
+            return super().handle(op, message)
+        self.run()
+        return None
+
+    @traitlets.validate("name")
+    def _is_name(self, proposal: Any) -> str:
+        reject_unknown([proposal["value"]], self._pairs, "PrefixMissExplainer.name")
+        return str(proposal["value"])
+
+    @traitlets.validate("texts")
+    def _are_texts(self, proposal: Any) -> list[str]:
+        texts = [str(text)[:MAX_CHARS] for text in proposal["value"]]
+        if len(texts) != 2:
+            raise ConfigError(f"texts has {len(texts)} prompts: give two")
+        return texts
+
+    def _take(self, _: object) -> None:
+        self.texts = list(self._pairs[self.name])
+
+    def _compare(self, _: object = None) -> None:
+        encode = self._words.encode
+        first, second = (Prompt(t or " ", tuple(encode(t or " "))) for t in self.texts)
+        self._miss, self.times = compare(first, second, self._block_size), None
+        self._draw()
+
+    def _told(self) -> str:
+        """Money by the card, then milliseconds if there are any."""
+        card, missed = self._card, self.miss.missed
+        money = (
+            f"{card.model} (card of {card.date}) would charge "
+            f"${card.lost(missed) * REQUESTS:,.2f} more for {REQUESTS:,} such requests."
+        )
+        if self.times is None:
+            return money
+        t = self.times
+        return (
+            f"{money} Measured here: prefill {t.second_ms:,.1f} ms, against "
+            f"{t.cold_ms:,.1f} ms with an empty cache and {t.warm_ms:,.1f} ms with all "
+            f"of it known; {t.cached} tokens came from the cache."
+        )
+
+    def _draw(self) -> None:
+        miss, size = self.miss, self._block_size
+        blocks = [
+            [place < miss.hit // size for place in range(-(-len(p.ids) // size))]
+            for p in (miss.first, miss.second)
+        ]
+        self.result = {
+            **asdict(self.record()),
+            "blocks": blocks,
+            "parts_in": miss.shared // size,
+            "facts": self._facts(),
+            "is_measured": self.times is not None,
+        }
+
+    def _facts(self) -> list[list[str]]:
+        miss, times = self.miss, self.times
+        told = f"{times.second_ms:,.1f} ms" if times else "run both"
+        lost = f"{times.second_ms - times.warm_ms:,.1f} ms" if times else "run both"
+        money = self._card.lost(miss.missed) * REQUESTS
+        return [
+            ["shared tokens", f"{miss.shared:,}"],
+            ["hit", f"{miss.hit:,} of {len(miss.second.ids):,}"],
+            ["hit rate", f"{miss.hit_rate:.1%}"],
+            ["prefill", told],
+            ["time lost", lost],
+            [f"lost a {REQUESTS:,} requests", f"${money:,.2f}"],
+        ]

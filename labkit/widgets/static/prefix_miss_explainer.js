@@ -1,0 +1,63 @@
+// Two prompts side by side, their first difference, its cause and cost. Joined with lab.js.
+function render({ model, el }) {
+  const undo = lab.cleaner();
+  const root = lab.root(el, 'prefix-miss', 'Why a prompt misses the cache');
+  const { node: output, say } = lab.speaker(undo);
+  const title = lab.el('h4');
+  const body = lab.el('div');
+  const facts = lab.el('dl', { className: 'lab-facts' });
+  const choice = lab.field('Example', undo, {
+    options: model.get('names').map((name) => [name, name]), value: model.get('name'),
+    act: (value) => { model.set('name', value); model.save_changes(); },
+  });
+  const button = lab.button('Run both', undo, () => model.send({ op: 'run' }));
+  button.classList.add('lab-main');
+  button.dataset.layer = 'cache';
+  button.hidden = !model.get('can_run');
+  const boxes = ['First request', 'Second request'].map((name, i) => promptBox(name, undo, (text) => {
+    const texts = [...model.get('texts')];
+    texts[i] = text;
+    model.set('texts', texts);
+    model.save_changes();
+  }));
+  root.append(title, lab.el('div', { className: 'lab-controls' }, choice.node, button),
+    lab.el('div', { className: 'lab-prompts' }, ...boxes.map((box) => box.node)), body, facts, output);
+
+  function draw() {
+    const result = model.get('result');
+    title.textContent = result.title;
+    body.replaceChildren(blockStrips(result), tokenTable(result));
+    facts.replaceChildren(...result.facts.map(([name, value]) => lab.el('div', {},
+      lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }))));
+    say(result.alt);
+  }
+  function write() {
+    choice.write(model.get('name'));
+    model.get('texts').forEach((text, i) => boxes[i].write(text));
+  }
+  undo.model(model, 'change:result', draw);
+  undo.model(model, 'change:name change:texts', write);
+  undo.model(model, 'change:status', () => {
+    const isBusy = model.get('status') === 'running';
+    button.disabled = isBusy;
+    button.textContent = isBusy ? 'Running …' : 'Run both';
+  });
+  write();
+  draw();
+  return () => undo.run();
+}
+
+// A text box that tells what is in it once typing has paused; never while a word is composed.
+function promptBox(name, undo, act) {
+  const input = lab.quiet(lab.el('textarea', { rows: 6, spellcheck: false }), undo);
+  let timer = 0;
+  const later = () => { clearTimeout(timer); timer = setTimeout(() => act(input.value), 300); };
+  undo.add(() => clearTimeout(timer));
+  undo.on(input, 'input', (event) => { if (!event.isComposing) later(); });
+  undo.on(input, 'compositionend', later);
+  const write = (text) => { if (input.value !== text && document.activeElement !== input) input.value = text; };
+  const node = lab.el('label', { className: 'lab-prompt' }, lab.el('span', { className: 'lab-label', textContent: name }), input);
+  return { node, write };
+}
+
+export default { render };

@@ -1,0 +1,81 @@
+"""Frames of a real pool as cells, letters and sentences."""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from xml.etree import ElementTree
+
+import pytest
+
+from labkit.figures.blocks import SIGNS, BlockGrid, block_grid, chain_of, owners_of
+from labkit.figures.stills import svg
+from labkit.records import BlockEventKind, BlockView, PoolFrame
+from tests.support.pools import SIZE, pool_frames
+
+FRAMES = pool_frames()
+OWNERS = owners_of(FRAMES)
+
+
+def grid(step: int) -> BlockGrid:
+    return block_grid(FRAMES[step], OWNERS, SIZE)
+
+
+def test_owners_keep_their_letter_through_all_steps() -> None:
+    letters = [owner.letter for owner in OWNERS.values()]
+    assert list(OWNERS) == ["req-0", "req-1", "fork", "big"]
+    assert letters == ["A", "B", "C", "D"]
+
+
+def test_neighbouring_owners_differ_in_colour_and_in_pattern() -> None:
+    for one, other in pairwise(OWNERS.values()):
+        assert one.layer is not other.layer
+        assert one.pattern != other.pattern
+
+
+def test_shared_prefix_has_both_letters_and_two_holders() -> None:
+    shared = grid(1).cells[0]
+    assert (shared.label, shared.ref_count, shared.signs) == ("A+B", 2, "↺")
+    assert grid(1).cells[3].label == "B"
+
+
+def test_copy_on_write_is_an_arrow_and_a_sentence() -> None:
+    assert grid(3).copies == ((2, 4),)
+    assert "Block 4 copied on write from block 2 for C." in grid(3).events
+
+
+def test_kept_blocks_are_told_from_free_ones() -> None:
+    states = [cell.state for cell in grid(4).cells]
+    assert (states.count("kept"), states.count("free")) == (2, 6)
+    assert grid(4).title.startswith("Step 4: 0 of 8 blocks held, 2 kept")
+
+
+def test_evicted_block_says_so_in_a_sign_and_in_words() -> None:
+    assert "✕" in grid(5).cells[0].signs
+    assert any("evicted" in words for words in grid(5).events)
+
+
+def test_every_event_has_a_sign_of_its_own() -> None:
+    assert set(SIGNS) == set(BlockEventKind)
+    assert len({sign for sign, _ in SIGNS.values()}) == len(SIGNS)
+
+
+def test_hash_chain_goes_back_to_the_first_block_and_on_to_the_next() -> None:
+    last = FRAMES[5]
+    order = [3, 4, 2, 5, 6, 7, 1, 0]  # as the request took them
+    before, after = chain_of(last, order[3])
+    assert before == tuple(order[2::-1])
+    assert after == (order[4],)
+
+
+def test_chain_that_bites_its_tail_ends() -> None:
+    views = (
+        BlockView(0, 1, ("a",), 4, hash="x", parent="y"),
+        BlockView(1, 1, ("a",), 4, hash="y", parent="x"),
+    )
+    assert chain_of(PoolFrame(0, views), 0) == ((1,), (1,))
+
+
+@pytest.mark.parametrize("step", range(len(FRAMES)))
+def test_still_shows_every_block_once(step) -> None:
+    texts = [n.text for n in ElementTree.fromstring(svg(grid(step))).iter()]
+    assert [t for t in texts if t in list("01234567")] == list("01234567")

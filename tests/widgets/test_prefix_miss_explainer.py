@@ -1,0 +1,106 @@
+"""Where prompts part, why, and what it costs."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.errors import ConfigError
+from labkit.widgets import PrefixMissExplainer
+from labkit.widgets.prefix_cause import Cause, Miss, Prompt, compare
+from tests.support.pools import CARD, PAIRS, POLICY, WORDS, measured
+
+
+def miss(first: str, second: str, block_size: int = 4) -> Miss:
+    return compare(_prompt(first), _prompt(second), block_size)
+
+
+def _prompt(text: str) -> Prompt:
+    return Prompt(text, tuple(text.encode()))
+
+
+CHATML = "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>"
+CASES = [
+    ("abcd efgh", "abcd efgh", Cause.SAME),
+    ("abcd", "abcd efgh", Cause.LONGER),
+    ("<s> Hi", "<<s> Hi", Cause.DOUBLED),
+    ("now 2026-11-22T06:47:01Z", "now 2026-11-22T06:47:02Z", Cause.TIME),
+    ("It is 9:15 pm here", "It is 9:16 pm here", Cause.TIME),
+    ("at 1763794021 go", "at 1763794099 go", Cause.TIME),
+    ('t [{"n": "a"}, {"n": "b"}] x', 't [{"n": "b"}, {"n": "a"}] x', Cause.TOOLS),
+    ('{"n": "a"}\n{"n": "b"}\n', '{"n": "b"}\n{"n": "a"}\n', Cause.TOOLS),
+    ('k {"a": 1, "b": [2]} x', 'k {"b": [2], "a": 1} x', Cause.KEYS),
+    (CHATML, "[INST] <<SYS>>Be kind.<</SYS>> Hi [/INST]", Cause.TEMPLATE),
+    ("a  b c", "a b c", Cause.BLANKS),
+    ("the red house", "the blue house", Cause.WORDS),
+    ("b\na\n", "a\nb\n", Cause.WORDS),
+]
+
+
+@pytest.mark.parametrize(("first", "second", "cause"), CASES)
+def test_cause_is_named(first, second, cause) -> None:
+    assert miss(first, second).cause is cause
+    if cause is not Cause.LONGER:
+        assert miss(second, first).cause is cause
+
+
+def test_hit_is_whole_blocks_and_never_the_last_token() -> None:
+    found = miss("12345678", "12345678")
+    assert (found.shared, found.hit, found.possible) == (8, 4, 4)
+    found = miss("123456789", "1234567xy")
+    assert (found.shared, found.hit, found.possible, found.missed) == (7, 4, 8, 4)
+
+
+def test_the_book_s_numbers_of_a_timestamp() -> None:
+    first, second = range(531), (*range(531), *range(900, 914))
+    found = compare(Prompt("a", (*first, 7)), Prompt("b", second), 16)
+    assert (found.shared, found.hit) == (531, 528)
+
+
+def test_picture_shows_both_tokens_of_the_difference() -> None:
+    drawing = PrefixMissExplainer(PAIRS, WORDS, CARD).record()
+    differing = next(row for row in drawing.rows if row[-1] == "≠")
+    assert differing[:4] == ("10", "0", "1", "2")
+    assert drawing.title.startswith("Timestamp: token 10 differs, in block 0")
+
+
+def test_price_lost_is_the_card_s() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
+    missed = len(PAIRS["timestamp"][1]) // 16 * 16
+    assert widget.miss.missed == missed
+    want = f"${CARD.lost(missed) * 1000:,.2f} more for 1,000 such requests"
+    assert want in widget.summary()
+
+
+def test_run_measures_the_prompts_that_are_shown() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
+    widget.handle("run", {})
+    assert widget.times == measured((), ())
+    assert "Measured here: prefill 60.0 ms, against 80.0 ms" in widget.summary()
+    assert ["time lost", "55.0 ms"] in widget.result["facts"]
+    assert widget.status == "idle"
+
+
+def test_edited_prompt_is_compared_anew_and_loses_its_times() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
+    widget.run()
+    widget.set_state({"texts": [POLICY, POLICY]})
+    assert widget.miss.cause is Cause.SAME
+    assert widget.times is None
+
+
+def test_example_is_chosen_by_name() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
+    assert widget.show("tools").cause is Cause.TOOLS
+    assert widget.texts == list(PAIRS["tools"])
+
+
+def test_what_cannot_be_done_is_refused() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
+    with pytest.raises(ConfigError, match="did you mean tools"):
+        widget.show("tool")
+    with pytest.raises(ConfigError, match="no measure"):
+        widget.run()
+    with pytest.raises(ConfigError, match="give two"):
+        widget.texts = ["one"]
+    with pytest.raises(ConfigError, match="give at least one"):
+        PrefixMissExplainer({}, WORDS, CARD)
