@@ -12,10 +12,19 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from labkit.errors import ConfigError
-from labkit.records import ScheduledSlice, StepReport
+from labkit.records import BlockEventKind, ScheduledSlice, StepReport
 
-__all__ = ["Arrival", "CostPoint", "ReplayResult", "StepCosts", "mean_context"]
+__all__ = [
+    "Arrival",
+    "CostPoint",
+    "ReplayResult",
+    "StepCosts",
+    "arrivals_of",
+    "mean_context",
+]
 
+FILLS = (BlockEventKind.TAKE, BlockEventKind.COPY)
+FINDS = (BlockEventKind.HIT, BlockEventKind.SHARE)
 Knots = list[tuple[float, float]]  # of a line made of straight pieces, rising in x
 
 
@@ -128,3 +137,54 @@ class ReplayResult:
         """Seconds between each request's tokens."""
         times = self.token_times()
         return {n: [b - a for a, b in pairwise(each)] for n, each in times.items()}
+
+
+@dataclass(slots=True)
+class _Seen:
+    """What step reports said of one request so far."""
+
+    time_s: float
+    prompt_tokens: int = 0
+    output_tokens: int = 0
+    prefix: str | None = None  # whose blocks it found
+    prefix_tokens: int = 0
+
+    def find(self, owner: str | None) -> None:
+        if not self.prompt_tokens:  # later it finds what it had itself
+            self.prefix = owner
+
+    def schedule(self, part: ScheduledSlice) -> None:
+        if not self.prompt_tokens and self.prefix:
+            self.prefix_tokens = part.start
+        if not self.output_tokens:  # later parts compute answers, or all anew
+            self.prompt_tokens = part.start + part.num_tokens
+
+    def arrival(self, request: str) -> Arrival:
+        numbers = self.prompt_tokens, max(1, self.output_tokens)
+        shared = (self.prefix, self.prefix_tokens) if self.prefix_tokens else ()
+        return Arrival(request, self.time_s, *numbers, *shared)
+
+
+def arrivals_of(reports: Iterable[StepReport]) -> tuple[Arrival, ...]:
+    """The arrivals behind a run, as far as its reports tell.
+
+    A request counts from the start of the first step that knew it. What it found in
+    the cache is its prefix, if block events were recorded. One that was never computed
+    is left out; one that was cut off ends where it was cut.
+    """
+    seen: dict[str, _Seen] = {}
+    takers: dict[int, str | None] = {}  # block: for whom it was last filled
+    for report in reports:
+        parts = {part.request: part for part in report.scheduled}
+        for name in (*report.running, *parts, *report.waiting):
+            seen.setdefault(name, _Seen(report.started_s))
+        for event in report.block_events:
+            if event.kind in FILLS:
+                takers[event.block] = event.request
+            elif event.kind in FINDS and event.request:
+                seen[event.request].find(takers.get(event.block))
+        for name, part in parts.items():
+            seen[name].schedule(part)
+        for name in (e.request for e in report.emitted if e.token_id is not None):
+            seen[name].output_tokens += 1
+    return tuple(x.arrival(name) for name, x in seen.items() if x.prompt_tokens)

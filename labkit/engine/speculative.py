@@ -15,18 +15,23 @@ from typing import Protocol
 from labkit.engine.plan import Plan
 from labkit.sequence import Sequence
 
-__all__ = ["DraftStats", "Drafter", "NgramDrafter", "Speculator"]
+__all__ = ["TOKEN_COST", "DraftStats", "Drafter", "NgramDrafter", "Speculator"]
 
 SIZES = (4, 3, 2)  # tokens of an n-gram that is looked up, longest first
-TOKEN_COST = 0.12  # of a step, for each token drafted, while a pass is memory-bound
+TOKEN_COST = 0.12  # of a step, to judge one more token while a pass is memory-bound
 FREE_TOKENS = 12  # of a pass; beyond them a token more costs its full share
-FIRST_TRUST, LARGEST_TRUST = 0.5, 0.99
+LARGEST_TRUST = 0.99
 LEARNING = 0.25  # how far one verdict moves the trust
 RECOVERY = 0.005  # how far a step without drafts moves it back
 
 
 class Drafter(Protocol):
     """Guesses the next tokens of a sequence."""
+
+    @property
+    def cost(self) -> float:
+        """What a guess and its judgement take, as a share of a plain step."""
+        ...
 
     def propose(self, sequence: Sequence, most: int) -> tuple[int, ...]:
         """At most `most` guesses; a drafter that computes gives stand-ins here."""
@@ -72,6 +77,8 @@ class _Text:
 
 class NgramDrafter:
     """Prompt lookup: the text's newest n-gram goes on as it did before."""
+
+    cost = TOKEN_COST
 
     def __init__(self) -> None:
         self._texts: dict[str, _Text] = {}
@@ -126,6 +133,7 @@ class Speculator:
     def __init__(self, drafter: Drafter, max_drafts: int) -> None:
         self._drafter = drafter
         self._max_drafts = max_drafts
+        self._first_trust = (1 + drafter.cost) / 2
         self._trust: dict[str, float] = {}
         self._verifies = self._drafted = self._accepted = 0
 
@@ -134,10 +142,10 @@ class Speculator:
     ) -> tuple[int, ...]:
         """Drafts for `sequence`, no more than `room`, one of `num_running` to go on."""
         most = min(room, self._max_drafts, FREE_TOKENS // max(1, num_running) - 1)
-        trust = self._trust.setdefault(sequence.request, FIRST_TRUST)
-        worth = int(math.log(TOKEN_COST) / math.log(trust))
+        trust = self._trust.setdefault(sequence.request, self._first_trust)
+        worth = int(math.log(self._drafter.cost) / math.log(trust))
         if worth < 1:
-            self._trust[sequence.request] += RECOVERY * (FIRST_TRUST - trust)
+            self._trust[sequence.request] += RECOVERY * (self._first_trust - trust)
         if min(most, worth) < 1:
             return ()
         return self._drafter.propose(sequence, min(most, worth))

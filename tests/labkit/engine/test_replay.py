@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from labkit.config import EngineConfig
 from labkit.engine.replay import replay
 from labkit.errors import ConfigError, NeverFits
 from labkit.sequence import FinishReason
-from labkit.workload import Arrival, CostPoint, ReplayResult, StepCosts
+from labkit.workload import Arrival, CostPoint, ReplayResult, StepCosts, arrivals_of
 from tests.support.engines import drain, knobs, tiny_engine
 
 # a tenth of a second a step, and a hundredth for every token in it
@@ -84,3 +85,15 @@ def test_prefix_that_names_a_later_request_is_refused() -> None:
 def test_equal_arrivals_give_equal_reports() -> None:
     crowd = [Arrival(f"r{i}", i / 9, 5 + i % 7 * 9, 3 + i % 5) for i in range(40)]
     assert run(*crowd) == run(*crowd)
+
+
+def test_arrivals_come_back_from_the_reports_of_their_replay() -> None:
+    crowd = [Arrival(f"r{i}", i / 9, 5 + i % 7 * 9, 3 + i % 5) for i in range(40)]
+    result = run(*crowd)
+    found = arrivals_of(result.reports)
+    assert [replace(a, time_s=0) for a in found] == [
+        replace(a, time_s=0) for a in crowd
+    ]
+    delays = [b.time_s - a.time_s for a, b in zip(crowd, found, strict=True)]
+    longest = max(report.ended_s - report.started_s for report in result.reports)
+    assert all(0 <= delay <= longest for delay in delays)
