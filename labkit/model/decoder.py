@@ -20,6 +20,7 @@ from labkit.model.attention import Slab, attend_slots, plan_attention
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import Rotary, inverse_frequencies, rms_norm, rotary, swiglu
+from labkit.model.packed import MAX_TOKENS, PackedDecoder
 from labkit.model.parameters import LayerWeights, ModelWeights, Projection
 
 __all__ = ["Decoder"]
@@ -36,11 +37,20 @@ class _Step:
 
 
 class Decoder:
-    """A Llama-family decoder over weights that it never changes."""
+    """A Llama-family decoder over weights that it never changes.
 
-    def __init__(self, config: ModelConfig, weights: ModelWeights) -> None:
+    Where it has a `packed` twin, passes of few tokens go there.
+    """
+
+    def __init__(
+        self,
+        config: ModelConfig,
+        weights: ModelWeights,
+        packed: PackedDecoder | None = None,
+    ) -> None:
         self.config = config
         self.weights = weights
+        self.packed = packed
         self._frequencies = inverse_frequencies(config, self.device)  # [d/2]
 
     @property
@@ -65,14 +75,28 @@ class Decoder:
         """
         inputs.check()
         turn = Rotary.at(inputs.positions, self._frequencies)
-        step = _Step(inputs.write_slots, turn, plan_attention(inputs), kv)
+        depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
-        for index, layer in enumerate(self.weights.layers[:num_layers]):
-            x = x + self._attention(index, layer, x, step)
-            x = x + self._feed_forward(layer, x)
+        if self.packed is not None and inputs.num_tokens <= MAX_TOKENS:
+            x = self.packed.run(x, inputs, turn, kv, depth)
+        else:
+            x = self._layers(x, inputs, turn, kv, depth)
         scored = x[inputs.logit_indices]  # [scored tokens, width]
         normed = rms_norm(scored, self.weights.final_norm, self.config.norm_eps)
+        if self.packed is not None and len(normed) <= MAX_TOKENS:
+            return self.packed.head(normed)
         return linear(normed, self.weights.head).float()
+
+    def _layers(
+        self, x: Tensor, inputs: ForwardInputs, turn: Rotary, kv: KVStore, depth: int
+    ) -> Tensor:
+        group = self.config.num_heads // self.config.num_kv_heads
+        slabs = plan_attention(inputs, group, x.dtype)
+        step = _Step(inputs.write_slots, turn, slabs, kv)
+        for index, layer in enumerate(self.weights.layers[:depth]):
+            x += self._attention(index, layer, x, step)
+            x += self._feed_forward(layer, x)
+        return x
 
     def _attention(
         self, index: int, layer: LayerWeights, x: Tensor, step: _Step

@@ -20,7 +20,7 @@ from labkit.errors import WeightsError
 
 __all__ = ["PARSED_VERSION", "parsed_path", "replacing", "require_room", "sha256_of"]
 
-PARSED_VERSION = 1  # of the parsed form of a GGUF, see parsed.py
+PARSED_VERSION = 2  # of the parsed form of a GGUF, see parsed.py
 
 STALE_AFTER_S = 24 * 3600  # a partial file untouched for a day has no writer left
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import gguf
 import numpy as np
@@ -23,6 +24,7 @@ from labkit.model.layers import inverse_frequencies
 __all__ = ["GGUFFile", "gguf_name"]
 
 Array = npt.NDArray[np.float32]
+PACKED_KINDS = ("Q4_1", "Q8_0")  # what native/layer.c reads
 
 TOP_NAMES = {
     "model.embed_tokens.weight": "token_embd.weight",
@@ -75,11 +77,23 @@ class GGUFFile:
 
     def tensor(self, name: str) -> Array:
         """The tensor Hugging Face calls `name`; a matrix is [out, in]."""
-        values = self._stored(gguf_name(name))
+        values: Array = self._turned(name, self._stored(gguf_name(name)))
+        return values
+
+    def blocks(self, name: str) -> npt.NDArray[np.uint8] | None:
+        """Raw blocks of 32 of a matrix: [out, bytes a row]; None for other kinds."""
+        stored = self._tensors.get(gguf_name(name))
+        if stored is None or stored.tensor_type.name not in PACKED_KINDS:
+            return None
+        rows: npt.NDArray[np.uint8] = self._turned(name, stored.data)
+        return np.ascontiguousarray(rows)
+
+    def _turned(self, name: str, rows: Any) -> Any:
+        """`rows` as the house has them: query and key rows in another order."""
         is_turned = ".q_proj." in name or ".k_proj." in name
         if self.config.family == "llama" and is_turned:
-            return _half_and_half(values, self.config.head_dim)
-        return values
+            return _half_and_half(rows, self.config.head_dim)
+        return rows
 
     def _stored(self, name: str) -> Array:
         if name not in self._tensors:
@@ -115,7 +129,7 @@ def _llama3(factor: float) -> RopeScaling:
     )
 
 
-def _half_and_half(values: Array, head_dim: int) -> Array:
+def _half_and_half(values: Any, head_dim: int) -> Any:
     """Undo the converter's row order: within a head, [d/2, 2] becomes [2, d/2]."""
     pairs = values.reshape(-1, head_dim // 2, 2, *values.shape[1:])
     return np.ascontiguousarray(pairs.swapaxes(1, 2)).reshape(values.shape)

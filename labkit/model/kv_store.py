@@ -55,6 +55,10 @@ class KVStore:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
 
+    def addresses(self, layer: int) -> tuple[int, int]:
+        """Where a layer's keys and values begin in memory, for the kernels."""
+        return self._keys[layer].data_ptr(), self._values[layer].data_ptr()
+
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Copy every layer's keys and values from slots `sources` to `targets`."""
         self._keys[:, targets] = self._keys[:, sources]

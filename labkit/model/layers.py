@@ -24,8 +24,10 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     Zhang and Sennrich 2019, arXiv 1910.07467.
     """
     wide = x.float()
-    scale = torch.rsqrt(wide.pow(2).mean(-1, keepdim=True) + eps)
-    return (wide * scale).to(x.dtype) * weight
+    squares = torch.linalg.vector_norm(wide, dim=-1, keepdim=True).square_()
+    scale = squares.div_(x.shape[-1]).add_(eps).rsqrt_()
+    normed: Tensor = (wide * scale).to(x.dtype).mul_(weight)
+    return normed
 
 
 def swiglu(x: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
@@ -34,7 +36,8 @@ def swiglu(x: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
     `gate` and `up` are [ffn_width, width], `down` is [width, ffn_width].
     Shazeer 2020, arXiv 2002.05202.
     """
-    return linear(silu(linear(x, gate)) * linear(x, up), down)
+    gated = silu(linear(x, gate), inplace=True).mul_(linear(x, up))
+    return linear(gated, down)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,8 +62,8 @@ def rotary(x: Tensor, turn: Rotary) -> Tensor:
     """
     first, second = x.float().chunk(2, dim=-1)
     turned = (
-        first * turn.cos - second * turn.sin,
-        second * turn.cos + first * turn.sin,
+        (first * turn.cos).addcmul_(second, turn.sin, value=-1),
+        (second * turn.cos).addcmul_(first, turn.sin),
     )
     return torch.cat(turned, dim=-1).to(x.dtype)
 

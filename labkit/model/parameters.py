@@ -15,7 +15,14 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 
-__all__ = ["FAMILIES", "LayerWeights", "ModelWeights", "Projection", "tensor_shapes"]
+__all__ = [
+    "FAMILIES",
+    "LayerWeights",
+    "ModelWeights",
+    "Projection",
+    "packed_name",
+    "tensor_shapes",
+]
 
 FAMILIES = ("llama", "qwen2", "qwen3")  # model families that the decoder computes
 
@@ -97,6 +104,11 @@ def tensor_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:
             shapes[f"model.layers.{index}.{name}"] = shape
     shapes["model.norm.weight"] = (config.width,)
     return shapes if config.is_tied else {**shapes, "lm_head.weight": vocab}
+
+
+def packed_name(name: str) -> str:
+    """Under which name the file's own quantised blocks of matrix `name` are kept."""
+    return f"packed.{name}"
 
 
 def _layer_shapes(config: ModelConfig) -> dict[str, tuple[int, ...]]:

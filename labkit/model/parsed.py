@@ -1,8 +1,9 @@
 """A parsed GGUF, kept as one safetensors file so that the next start takes a second.
 
 Reading a vocabulary and dequantising 4-bit blocks takes about ten seconds; mapping
-float32 takes none. The file is named after the GGUF's SHA-256 and this format's
-version, so it can never be stale; config and tokenizer travel in its metadata.
+float32 takes none. The blocks themselves are kept beside it. The file is named after
+the GGUF's SHA-256 and this format's version, so it can never be stale; config and
+tokenizer travel in its metadata.
 """
 
 from __future__ import annotations
@@ -14,13 +15,15 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from labkit.config import ModelConfig, RopeScaling
 from labkit.model.files import parsed_path, replacing, require_room
 from labkit.model.gguf_file import GGUFFile
-from labkit.model.parameters import tensor_shapes
+from labkit.model.parameters import packed_name, tensor_shapes
 from labkit.records import TokenizerSpec
 
 __all__ = ["ModelParts", "open_parsed"]
@@ -33,7 +36,7 @@ class ModelParts:
     config: ModelConfig
     tokenizer: TokenizerSpec
     name: str
-    tensors: Mapping[str, Tensor]  # float32, mapped to a file
+    tensors: Mapping[str, Tensor]  # mapped to a file: float32, and blocks (uint8)
 
 
 def open_parsed(source: Path, cache: Path) -> ModelParts:
@@ -80,17 +83,26 @@ def _write(place: Path, source: GGUFFile) -> None:
     header as JSON, then raw little-endian values at the offsets it names.
     """
     shapes = tensor_shapes(source.config)
-    header = _header(source, shapes)
+    found = {name: source.blocks(name) for name in shapes}
+    blocks = {name: rows for name, rows in found.items() if rows is not None}
+    header = _header(source, shapes, blocks)
     num_bytes = 4 * sum(math.prod(shape) for shape in shapes.values())
+    num_bytes += sum(rows.nbytes for rows in blocks.values())
     require_room(place.parent, 8 + len(header) + num_bytes)
     with replacing(place) as file:
         file.write(len(header).to_bytes(8, "little"))
         file.write(header)
         for name in shapes:
             file.write(source.tensor(name).astype("<f4", copy=False).data)
+        for rows in blocks.values():
+            file.write(rows.data)
 
 
-def _header(source: GGUFFile, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
+def _header(
+    source: GGUFFile,
+    shapes: Mapping[str, tuple[int, ...]],
+    blocks: Mapping[str, npt.NDArray[np.uint8]],
+) -> bytes:
     about = {
         "config": asdict(source.config),
         "tokenizer": asdict(source.tokenizer),
@@ -98,10 +110,11 @@ def _header(source: GGUFFile, shapes: Mapping[str, tuple[int, ...]]) -> bytes:
     }
     entries: dict[str, Any] = {"__metadata__": {"labkit": json.dumps(about)}}
     start = 0
-    for name, shape in shapes.items():
-        end = start + 4 * math.prod(shape)
-        span = [start, end]
-        entries[name] = {"dtype": "F32", "shape": shape, "data_offsets": span}
+    kinds = [(name, "F32", shape, 4) for name, shape in shapes.items()]
+    kinds += [(packed_name(name), "U8", b.shape, 1) for name, b in blocks.items()]
+    for name, dtype, shape, num_bytes in kinds:
+        end = start + num_bytes * math.prod(shape)
+        entries[name] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
         start = end
     text = json.dumps(entries, ensure_ascii=False).encode()
     return text + b" " * (-len(text) % 8)  # values begin on a multiple of 8

@@ -20,6 +20,7 @@ from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
 from labkit.model.hf_directory import read_config, read_tensors, read_tokenizer
 from labkit.model.loaded import LoadedModel
+from labkit.model.packed import PackedDecoder
 from labkit.model.parameters import ModelWeights, tensor_shapes
 from labkit.model.parsed import ModelParts, open_parsed
 
@@ -32,18 +33,25 @@ def load_model(
     device: str = "auto",
     dtype: torch.dtype | None = None,
     cache: Path | None = None,
+    quantise: bool = True,
 ) -> LoadedModel:
     """The model at `path`, a GGUF file or a Hugging Face directory, on `device`.
 
     `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
     into the folder `cache` (the user's cache folder by default) and mapped from there.
+    With `quantise`, float32 passes of few tokens on the CPU read the file's own 4-bit
+    blocks, where it has any and there is a C compiler; the widened ones are float32.
     `WeightsError` where the files are missing, damaged or of another family.
     """
     target = pick_device(device)
-    parts = _parts(Path(path), cache or user_cache_path("labkit"))
+    folder = cache or user_cache_path("labkit")
+    parts = _parts(Path(path), folder)
     number = dtype or default_dtype(target)
     weights = _place(parts.config, parts.tensors, target, number)
-    decoder = Decoder(parts.config, weights)
+    packed = None
+    if quantise and target.type == "cpu" and number == torch.float32:
+        packed = PackedDecoder.open(parts.config, parts.tensors, folder)
+    decoder = Decoder(parts.config, weights, packed)
     return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name)
 
 

@@ -1,0 +1,1 @@
+"""The kernels in C, compiled once on the machine that runs them."""

@@ -1,0 +1,283 @@
+/* One decoder layer over 4-bit weights, for the few tokens of a decode step.
+
+   Reads GGUF's own blocks of 32 weights (Q4_1, Q8_0) where they lie and widens them in
+   registers; all arithmetic is float32, so a result differs from the plain path by the
+   order of its sums only, and a token's result does not depend on the tokens beside it.
+   Queries, keys and values go through slots: PagedAttention (arXiv 2309.06180). */
+
+#include <math.h>
+#include <stdint.h>
+#include <string.h>
+#ifdef __AVX2__
+#include <immintrin.h>
+#endif
+
+enum { BLOCK = 32, LANES = 8, TILE = 8 };
+typedef float f8 __attribute__((vector_size(32)));
+typedef struct { uint16_t scale, lowest; uint8_t q[16]; } Q4_1; /* w = q*scale + lowest */
+typedef struct { uint16_t scale; int8_t q[32]; } Q8_0;          /* w = q*scale */
+
+typedef struct { const void *blocks; int32_t out, in, is_q8; } Matrix; /* [out, in] */
+typedef struct {
+  const float *attention_norm, *ffn_norm; /* [width] */
+  Matrix query, key, value, output, gate, up, down;
+} Layer;
+typedef struct {
+  int32_t width, ffn_width, num_heads, num_kv_heads, head_dim, num_threads;
+  float norm_eps;
+} Shape;
+typedef struct {
+  int32_t num_tokens, context;  /* context: width of a row of read_slots */
+  const int64_t *rows;          /* [tokens] row of read_slots that a token may see */
+  const int64_t *positions;     /* [tokens] it sees slots 0 to its position */
+  const int64_t *write_slots;   /* [tokens] */
+  const int64_t *read_slots;    /* [rows, context] */
+  const float *cos, *sin;       /* [tokens, head_dim / 2] */
+} Pass;
+typedef struct { float *normed, *queries, *mixed, *gated, *up, *scores; } Scratch;
+
+/* ---- eight weights as floats ---- */
+
+static inline f8 load(const float *p) { f8 v; memcpy(&v, p, sizeof v); return v; }
+
+#ifdef __AVX2__
+static inline float half(uint16_t h) { return _cvtsh_ss(h); }
+static inline __m256i bytes(const uint8_t *q) {
+  return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)q));
+}
+static inline f8 low(const uint8_t *q) {
+  return (f8)_mm256_cvtepi32_ps(_mm256_and_si256(bytes(q), _mm256_set1_epi32(15)));
+}
+static inline f8 high(const uint8_t *q) {
+  return (f8)_mm256_cvtepi32_ps(_mm256_srli_epi32(bytes(q), 4));
+}
+static inline f8 whole(const int8_t *q) {
+  return (f8)_mm256_cvtepi32_ps(
+      _mm256_cvtepi8_epi32(_mm_loadl_epi64((const __m128i *)q)));
+}
+#else
+static inline float half(uint16_t h) {
+  _Float16 v; memcpy(&v, &h, sizeof v); return (float)v;
+}
+#define WIDEN(expression) \
+  f8 v; for (int i = 0; i < LANES; i++) v[i] = (float)(expression); return v
+static inline f8 low(const uint8_t *q) { WIDEN(q[i] & 15); }
+static inline f8 high(const uint8_t *q) { WIDEN(q[i] >> 4); }
+static inline f8 whole(const int8_t *q) { WIDEN(q[i]); }
+#endif
+
+static inline float sum(f8 v) {
+  return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+/* The 32 weights of block `g` of a row. A Q4_1 byte holds weights i and i + 16. */
+static inline void widen(const Matrix *m, const void *row, int g, f8 w[4]) {
+  if (m->is_q8) {
+    const Q8_0 *b = (const Q8_0 *)row + g;
+    f8 scale = (f8){0} + half(b->scale);
+    for (int i = 0; i < 4; i++) w[i] = whole(b->q + LANES * i) * scale;
+  } else {
+    const Q4_1 *b = (const Q4_1 *)row + g;
+    f8 scale = (f8){0} + half(b->scale), lowest = (f8){0} + half(b->lowest);
+    w[0] = low(b->q) * scale + lowest;
+    w[1] = low(b->q + LANES) * scale + lowest;
+    w[2] = high(b->q) * scale + lowest;
+    w[3] = high(b->q + LANES) * scale + lowest;
+  }
+}
+
+/* ---- matrix times a few tokens ---- */
+
+/* y[t * stride] = row . x[t] for n tokens, n known when compiled; x is [n, in]. */
+static inline __attribute__((always_inline)) void dot(
+    int n, const Matrix *m, int is_q8, const void *row, const float *x, float *y, int stride) {
+  Matrix kind = {0, 0, 0, is_q8};
+  f8 total[TILE] = {0}, w[4];
+  for (int g = 0; g < m->in / BLOCK; g++) {
+    widen(&kind, row, g, w);
+    for (int t = 0; t < n; t++) {
+      const float *p = x + t * m->in + BLOCK * g;
+      f8 a = w[0] * load(p) + w[1] * load(p + LANES);
+      f8 b = w[2] * load(p + 2 * LANES) + w[3] * load(p + 3 * LANES);
+      total[t] += a + b;
+    }
+  }
+  for (int t = 0; t < n; t++) y[t * stride] = sum(total[t]);
+}
+
+#define CASE(n) case n: dot(n, m, is_q8, row, x, y, stride); break;
+static inline __attribute__((always_inline)) void dot_tile(
+    int n, const Matrix *m, int is_q8, const void *row, const float *x, float *y, int stride) {
+  switch (n) { CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6) CASE(7) CASE(8) }
+}
+
+/* Rows `from` to `to` - 1 of y [n, out] = x [n, in] times m transposed. */
+static void rows_of(const Matrix *m, int n, const float *x, float *y, int from, int to) {
+  size_t row_bytes = (size_t)(m->in / BLOCK) * (m->is_q8 ? sizeof(Q8_0) : sizeof(Q4_1));
+  for (int t = 0; t < n; t += TILE) {
+    int tile = n - t < TILE ? n - t : TILE;
+    for (int o = from; o < to; o++) {
+      const void *row = (const char *)m->blocks + o * row_bytes;
+      const float *at = x + (size_t)t * m->in;
+      float *to_y = y + (size_t)t * m->out + o;
+      if (m->is_q8) dot_tile(tile, m, 1, row, at, to_y, m->out);
+      else dot_tile(tile, m, 0, row, at, to_y, m->out);
+    }
+  }
+}
+
+/* ---- the parts of a layer; each is shared out among the threads of its caller ---- */
+
+#define SHARE(total) \
+  int from = (int)((int64_t)(total) * thread / threads); \
+  int to = (int)((int64_t)(total) * (thread + 1) / threads)
+#define WAIT _Pragma("omp barrier")
+
+static void rms_norm(int width, float eps, const float *x, const float *weight, float *y) {
+  float squares = 0;
+  for (int i = 0; i < width; i++) squares += x[i] * x[i];
+  float scale = 1 / sqrtf(squares / width + eps);
+  for (int i = 0; i < width; i++) y[i] = x[i] * scale * weight[i];
+}
+
+static void matmul(const Matrix *m, int n, const float *x, float *y, int thread, int threads) {
+  SHARE(m->out);
+  rows_of(m, n, x, y, from, to);
+}
+
+/* Turn each pair (x[i], x[i + d/2]) by its angle. */
+static void rotate(int half_dim, const float *cos, const float *sin, float *x) {
+  for (int i = 0; i < half_dim; i++) {
+    float first = x[i], second = x[i + half_dim];
+    x[i] = first * cos[i] - second * sin[i];
+    x[i + half_dim] = second * cos[i] + first * sin[i];
+  }
+}
+
+/* softmax(q . keys / sqrt(d)) . values over the slots 0 to `last`; mixed is [d]. */
+static void attend(int d, int row_size, const float *q, const float *keys,
+                   const float *values, const int64_t *slots, int last, float *scores,
+                   float *mixed) {
+  float best = -INFINITY, total = 0, scale = 1 / sqrtf((float)d);
+  for (int c = 0; c <= last; c++) {
+    const float *k = keys + slots[c] * row_size;
+    f8 s = {0};
+    for (int i = 0; i < d; i += LANES) s += load(q + i) * load(k + i);
+    scores[c] = sum(s) * scale;
+  }
+  for (int c = 0; c <= last; c++) best = scores[c] > best ? scores[c] : best;
+  for (int c = 0; c <= last; c++) scores[c] = expf(scores[c] - best);
+  for (int c = 0; c <= last; c++) total += scores[c];
+  for (int i = 0; i < d; i += LANES) {
+    f8 sums = {0};
+    for (int c = 0; c <= last; c++)
+      sums += scores[c] * load(values + slots[c] * row_size + i);
+    sums /= total;
+    memcpy(mixed + i, &sums, sizeof sums);
+  }
+}
+
+static void attention(const Shape *s, const Pass *p, const Scratch *w, const float *keys,
+                      const float *values, int thread, int threads) {
+  int d = s->head_dim, group = s->num_heads / s->num_kv_heads;
+  SHARE(p->num_tokens * s->num_heads);
+  for (int i = from; i < to; i++) {
+    int t = i / s->num_heads, kv_head = i % s->num_heads / group;
+    attend(d, s->num_kv_heads * d, w->queries + (size_t)i * d, keys + kv_head * d,
+           values + kv_head * d, p->read_slots + p->rows[t] * p->context,
+           (int)p->positions[t], w->scores + (size_t)thread * p->context,
+           w->mixed + (size_t)i * d);
+  }
+}
+
+/* Queries, keys and values of all tokens; keys and values go to their slots. */
+static void project(const Shape *s, const Layer *l, const Pass *p, const Scratch *w,
+                    float *keys, float *values, int thread, int threads) {
+  int d = s->head_dim, n = p->num_tokens, kv = s->num_kv_heads;
+  float *k = w->gated, *v = w->up; /* not in use yet: [tokens, kv_heads * d] */
+  matmul(&l->query, n, w->normed, w->queries, thread, threads);
+  matmul(&l->key, n, w->normed, k, thread, threads);
+  matmul(&l->value, n, w->normed, v, thread, threads);
+  WAIT
+  SHARE(n * (s->num_heads + kv));
+  for (int i = from; i < to; i++) {
+    int t = i / (s->num_heads + kv), head = i % (s->num_heads + kv);
+    const float *cos = p->cos + t * d / 2, *sin = p->sin + t * d / 2;
+    if (head < s->num_heads) {
+      rotate(d / 2, cos, sin, w->queries + ((size_t)t * s->num_heads + head) * d);
+    } else {
+      int source = (t * kv + head - s->num_heads) * d;
+      size_t target = ((size_t)p->write_slots[t] * kv + head - s->num_heads) * d;
+      rotate(d / 2, cos, sin, k + source);
+      memcpy(keys + target, k + source, d * sizeof(float));
+      memcpy(values + target, v + source, d * sizeof(float));
+    }
+  }
+}
+
+/* x += m . y for all tokens. */
+static void add_product(const Matrix *m, int n, const float *y, float *x, float *room,
+                        int thread, int threads) {
+  SHARE(m->out);
+  rows_of(m, n, y, room, from, to);
+  for (int t = 0; t < n; t++)
+    for (int o = from; o < to; o++) x[t * m->out + o] += room[t * m->out + o];
+}
+
+static void gated(const Layer *l, int n, const Scratch *w, int thread, int threads) {
+  int ffn = l->gate.out;
+  SHARE(ffn);
+  rows_of(&l->gate, n, w->normed, w->gated, from, to);
+  rows_of(&l->up, n, w->normed, w->up, from, to);
+  for (int t = 0; t < n; t++)
+    for (int o = t * ffn + from; o < t * ffn + to; o++)
+      w->gated[o] = w->gated[o] / (1 + expf(-w->gated[o])) * w->up[o];
+}
+
+static void normalise(const Shape *s, int n, const float *x, const float *weight, float *y,
+                      int thread, int threads) {
+  SHARE(n);
+  for (int t = from; t < to; t++)
+    rms_norm(s->width, s->norm_eps, x + t * s->width, weight, y + t * s->width);
+}
+
+/* ---- what Python calls ---- */
+
+#ifdef _OPENMP
+#include <omp.h>
+#define TEAM int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+#else
+#define TEAM int thread = 0, threads = 1;
+#endif
+
+/* x [tokens, width] after the layer; keys and values are the layer's [slots, heads, d]. */
+void run_layer(const Shape *s, const Layer *l, const Pass *p, const Scratch *w, float *x,
+               float *keys, float *values) {
+  int n = p->num_tokens;
+  #pragma omp parallel num_threads(s->num_threads)
+  {
+    TEAM
+    normalise(s, n, x, l->attention_norm, w->normed, thread, threads);
+    WAIT
+    project(s, l, p, w, keys, values, thread, threads);
+    WAIT
+    attention(s, p, w, keys, values, thread, threads);
+    WAIT
+    add_product(&l->output, n, w->mixed, x, w->normed, thread, threads);
+    WAIT
+    normalise(s, n, x, l->ffn_norm, w->normed, thread, threads);
+    WAIT
+    gated(l, n, w, thread, threads);
+    WAIT
+    add_product(&l->down, n, w->gated, x, w->normed, thread, threads);
+  }
+}
+
+/* y [n, out] = x [n, in] times m transposed. */
+void multiply(const Shape *s, const Matrix *m, int32_t n, const float *x, float *y) {
+  #pragma omp parallel num_threads(s->num_threads)
+  {
+    TEAM
+    matmul(m, n, x, y, thread, threads);
+  }
+}
