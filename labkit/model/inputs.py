@@ -42,7 +42,7 @@ class ForwardInputs:
         counts = self.num_logits or (1,) * len(self.query_lens)
         ends = accumulate(self.query_lens)
         places = [p for e, n in zip(ends, counts, strict=True) for p in range(e - n, e)]
-        return torch.tensor(places, device=self.token_ids.device)
+        return torch.tensor(places, dtype=torch.int64, device=self.token_ids.device)
 
     def check(self) -> None:
         """Assert that the shapes agree with each other; costs no tensor work."""
