@@ -1,0 +1,145 @@
+"""How long one pass through the model takes, and how fast the machine could be.
+
+A pass is timed by its shape alone: so many sequences, so many new tokens each, so much
+context. Shapes are timed in turn, round after round, so that a machine that slows down
+slows all of them. The key/value store holds noise, since untouched memory reads faster
+than memory in use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from labkit.clock import Clock
+from labkit.config import ModelConfig
+from labkit.errors import ConfigError
+from labkit.figures.roofs import Roofs
+from labkit.model.inputs import ForwardInputs
+from labkit.model.kv_store import KVStore
+from labkit.model.loaded import LoadedModel
+from labkit.model.parameters import packed_name
+
+__all__ = ["PassShape", "Stopwatch", "linear_params", "measure_roofs", "weight_bytes"]
+
+COPIED = 1 << 25  # float32 values, 128 MiB: more than any cache holds
+SIDE = 1024  # of the square matrices multiplied
+TRIES = 5
+
+
+@dataclass(frozen=True, slots=True)
+class PassShape:
+    """What one pass computes."""
+
+    rows: int = 1  # sequences
+    new: int = 1  # tokens computed of each
+    context: int = 128  # tokens that each one's last token sees
+    scored: int = 1  # last tokens of each that become logits
+
+    @property
+    def num_slots(self) -> int:
+        """Places in the key/value store that it needs."""
+        return self.rows * self.context
+
+
+class Stopwatch:
+    """`Stopwatch(lab.model, clock).seconds([PassShape(new=4), PassShape(new=1)])`."""
+
+    def __init__(self, model: LoadedModel, clock: Clock, num_slots: int = 8192) -> None:
+        self._decoder = model.decoder
+        self._clock = clock
+        self._kv = _noise(model, num_slots)
+
+    def seconds(self, shapes: Sequence[PassShape], rounds: int = 5) -> list[float]:
+        """Median seconds of each shape over `rounds`; one more round warms up."""
+        inputs = [self._inputs(shape) for shape in shapes]
+        kept: list[list[float]] = [[] for _ in shapes]
+        for _ in range(rounds + 1):
+            for times, each in zip(kept, inputs, strict=True):
+                started_s = self._clock.now()
+                self._run(each)
+                times.append(self._clock.now() - started_s)
+        return [median(times[1:]) for times in kept]
+
+    def _run(self, inputs: ForwardInputs) -> float:
+        logits = self._decoder.forward(inputs, self._kv)
+        return float(logits[0, 0])  # waits for the device
+
+    def _inputs(self, shape: PassShape) -> ForwardInputs:
+        """Every row computes the same tokens, in slots of its own."""
+        rows, new, seen = shape.rows, shape.new, shape.context
+        if shape.num_slots > self._kv.num_slots or not 0 < new <= seen:
+            room = self._kv.num_slots
+            raise ConfigError(f"{shape} does not fit {room} slots: make it smaller")
+        device = self._decoder.device
+        slots = torch.arange(rows * seen, device=device).view(rows, seen)
+        places = torch.arange(seen - new, seen, device=device)
+        size = self._decoder.config.vocab_size
+        return ForwardInputs(
+            token_ids=((places * 97 + 5) % size).repeat(rows),
+            positions=places.repeat(rows),
+            write_slots=slots[:, seen - new :].flatten(),
+            read_slots=slots,
+            query_lens=(new,) * rows,
+            context_lens=(seen,) * rows,
+            num_logits=(shape.scored,) * rows,
+        )
+
+
+def measure_roofs(model: LoadedModel, clock: Clock) -> Roofs:
+    """The best of a few copies and of a few matrix products, where the model is.
+
+    A copied byte counts twice, since it is read and written.
+    """
+    device, dtype = model.decoder.device, model.decoder.dtype
+    source = torch.ones(COPIED, device=device)
+    target = torch.empty_like(source)
+    left = torch.ones(SIDE, SIDE, device=device, dtype=dtype)
+
+    def best(action: Callable[[], Tensor]) -> float:
+        found = []
+        for _ in range(TRIES):
+            started_s = clock.now()
+            float(action().view(-1)[0])  # waits for the device
+            found.append(clock.now() - started_s)
+        return min(found)
+
+    return Roofs(
+        bytes_per_s=2 * source.nbytes / best(lambda: target.copy_(source)),
+        flop_per_s=2 * SIDE**3 / best(lambda: left @ left),
+    )
+
+
+def weight_bytes(model: LoadedModel) -> int:
+    """Bytes of the matrices that a pass of one token reads, the head among them."""
+    packed, config = model.decoder.packed, model.config
+    if packed is not None:
+        blocks = packed.tensors.items()
+        return sum(t.nbytes for name, t in blocks if name.startswith(packed_name("")))
+    num_weights = linear_params(config) + config.vocab_size * config.width
+    return num_weights * model.decoder.dtype.itemsize
+
+
+def linear_params(config: ModelConfig) -> int:
+    """Weights of all layers' matrices; embedding, head and norms are not among them."""
+    heads = config.num_heads * config.head_dim
+    keys = config.num_kv_heads * config.head_dim
+    attention = 2 * config.width * (heads + keys)
+    return config.num_layers * (attention + 3 * config.width * config.ffn_width)
+
+
+def _noise(model: LoadedModel, num_slots: int) -> KVStore:
+    """A store in which every slot holds something."""
+    decoder, config = model.decoder, model.config
+    store = KVStore(config, num_slots, dtype=decoder.dtype, device=decoder.device)
+    source = torch.Generator(device=decoder.device).manual_seed(0)
+    shape = (num_slots, config.num_kv_heads, config.head_dim)
+    slots = torch.arange(num_slots, device=decoder.device)
+    values = torch.randn(shape, generator=source, device=decoder.device)
+    for layer in range(config.num_layers):
+        store.write(layer, slots, values.to(decoder.dtype), values.to(decoder.dtype))
+    return store

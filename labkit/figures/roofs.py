@@ -1,0 +1,135 @@
+"""Time against tokens a pass, under the two roofs of a machine: the plot of the book.
+
+A pass reads every weight once, however many tokens it computes, and multiplies for each
+of them; whichever takes longer is the bound (Williams, Waterman and Patterson 2009).
+The figure draws what was measured and both bounds, and nothing in between.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from labkit.figures.drawings import Lines, Series
+from labkit.records import Layer
+
+__all__ = ["Roofs", "batch_lines", "knee", "pass_lines", "share_lines"]
+
+Points = Mapping[int, float]  # milliseconds by tokens
+
+
+@dataclass(frozen=True, slots=True)
+class Roofs:
+    """What a machine can reach."""
+
+    bytes_per_s: float  # of a copy
+    flop_per_s: float  # of a matrix product
+
+    @property
+    def ridge(self) -> float:
+        """FLOP for each byte at which both take as long."""
+        return self.flop_per_s / self.bytes_per_s
+
+    def read_ms(self, num_bytes: float) -> float:
+        """The least that reading `num_bytes` takes."""
+        return 1000 * num_bytes / self.bytes_per_s
+
+    def multiply_ms(self, num_flop: float) -> float:
+        """The least that `num_flop` operations take."""
+        return 1000 * num_flop / self.flop_per_s
+
+
+def knee(times_ms: Points, factor: float = 2.0) -> int:
+    """The most tokens that cost at most `factor` times what the fewest cost."""
+    least = times_ms[min(times_ms)]
+    return max(n for n, ms in times_ms.items() if ms <= factor * least)
+
+
+def pass_lines(
+    recorded: Points,
+    live: Points,
+    roofs: Roofs,
+    *,
+    weight_bytes: float,
+    flop_per_token: float,
+) -> Lines:
+    """Measured passes, recorded and just now, with the bounds of `roofs`."""
+    sizes = tuple(float(n) for n in sorted(recorded))
+    read = roofs.read_ms(weight_bytes)
+    multiply = tuple(roofs.multiply_ms(flop_per_token * n) for n in sizes)
+    shown = [(x, y) for x, y in zip(sizes, multiply, strict=True) if y > read / 30]
+    at = knee(recorded)
+    series = [
+        Series("read the weights", sizes, (read,) * len(sizes), Layer.CACHE, "dash"),
+        Series("multiply", *_columns(shown), Layer.NETWORK, "dash"),
+        _series("recorded", recorded, Layer.COMPUTE, "line+dots"),
+        _series("just now", live, Layer.SAMPLING, "dots"),
+    ]
+    ends = f"{recorded[min(recorded)]:,.1f} ms for one token, "
+    ends += f"{recorded[max(recorded)]:,.0f} ms for {max(recorded)}"
+    return Lines(
+        title=f"Up to {at} tokens a pass cost less than two passes of one",
+        alt=f"Recorded: {ends}. Bounds: reading takes {read:,.1f} ms, multiplying "
+        f"{roofs.multiply_ms(flop_per_token):,.3f} ms a token.",
+        x_title="tokens in one pass",
+        y_title="milliseconds a pass",
+        series=tuple(series),
+        x_scale="log2",
+        y_scale="log10",
+    )
+
+
+def batch_lines(times_ms: Points) -> Lines:
+    """Tokens a second of a batch, all together and for each user."""
+    sizes = sorted(times_ms)
+    total = {n: 1000 * n / times_ms[n] for n in sizes}
+    each = {n: 1000 / times_ms[n] for n in sizes}
+    first, last = sizes[0], sizes[-1]
+    return Lines(
+        title=f"{last} users together get {total[last] / total[first]:,.1f} times the "
+        f"tokens of {first}, each {each[first] / each[last]:,.1f} times fewer",
+        alt=f"All together: {total[first]:,.0f} tokens/s for {first}, "
+        f"{total[last]:,.0f} for {last}. Each: {each[first]:,.0f} and "
+        f"{each[last]:,.1f} tokens/s.",
+        x_title="sequences that decode together",
+        y_title="tokens a second",
+        series=(
+            _series("all together", total, Layer.COMPUTE, "line+dots"),
+            _series("each user", each, Layer.CLIENT, "line+dots"),
+        ),
+        x_scale="log2",
+        y_scale="log10",
+    )
+
+
+def share_lines(shares: Mapping[int, Points]) -> Lines:
+    """Per cent of a pass that the context costs, by context, a line a batch size."""
+    hues = (Layer.CACHE, Layer.COMPUTE, Layer.SAMPLING)
+    lines = sorted(shares.items())
+    ends = "; ".join(
+        f"{rows} sequences: {line[max(line)]:.0f} % at {max(line):,} tokens"
+        for rows, line in lines
+    )
+    top = max(share[max(share)] for share in shares.values())
+    return Lines(
+        title=f"Reading the context grows to {top:.0f} % of a pass",
+        alt=f"Share of the time that the context adds. {ends}.",
+        x_title="tokens of context of each sequence",
+        y_title="% of the pass",
+        series=tuple(
+            _series(f"batch of {rows}", line, hue, "line+dots")
+            for (rows, line), hue in zip(lines, hues, strict=False)
+        ),
+        x_scale="log2",
+    )
+
+
+def _series(name: str, points: Points, layer: Layer, style: str) -> Series:
+    pairs = [(float(n), points[n]) for n in sorted(points)]
+    return Series(name, *_columns(pairs), layer, style)  # type: ignore[arg-type]  # a style
+
+
+def _columns(
+    pairs: Sequence[tuple[float, float]],
+) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    return tuple(x for x, _ in pairs), tuple(y for _, y in pairs)
