@@ -1,0 +1,161 @@
+"""BlockMap, PrefixMissExplainer and KVCalculator in JupyterLab, by keyboard."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import Locator, expect
+
+from tests.support.browser import NotebookPage
+
+pytestmark = pytest.mark.browser
+
+HEAD = (
+    "from labkit.widgets import BlockMap, KVCalculator, PrefixMissExplainer\n"
+    "from tests.support.pools import *\n"
+    "def norms(view):\n"
+    "    return [[1.0 + slot, 2.0] for slot in range(view.num_filled)]\n"
+)
+MAP = "pool = BlockMap(pool_frames(), 4, spell=lambda i: f't{i}', norms=norms)\npool"
+LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
+THEMES = ("JupyterLab Light", "JupyterLab Dark")
+
+
+def block(pool: Locator, number: int) -> Locator:
+    return pool.get_by_role("option").nth(number)
+
+
+def test_slider_scrubs_back_through_the_steps(notebook) -> None:
+    book = notebook(HEAD, MAP)
+    pool = book.widget("block-map")
+    expect(pool.locator("h4")).to_contain_text("Step 5: 8 of 8 blocks held")
+    slider = pool.get_by_role("slider")
+    slider.focus()
+    book.page.keyboard.press("Home")
+    expect(pool.locator("h4")).to_contain_text("Step 0: 3 of 8 blocks held")
+    book.page.keyboard.press("ArrowRight")
+    expect(block(pool, 0)).to_have_accessible_name(re.compile("held by A and B"))
+    expect(pool.locator(".lab-chip")).to_have_count(2)
+    book.check()
+
+
+def test_copy_on_write_is_an_arrow(notebook) -> None:
+    book = notebook(HEAD, MAP, "pool.frame = 3")
+    pool = book.widget("block-map")
+    expect(pool.locator(".lab-copy path")).to_have_count(1)
+    expect(pool.locator(".lab-events")).to_contain_text("copied on write from block 2")
+    book.check()
+
+
+def test_enter_on_a_block_shows_tokens_norms_and_chain(notebook) -> None:
+    book = notebook(HEAD, MAP, "pool.frame = 0")
+    pool = book.widget("block-map")
+    block(pool, 0).focus()
+    book.page.keyboard.press("ArrowRight")
+    expect(pool.locator("output")).to_contain_text("Block 1: held by A")
+    book.page.keyboard.press("Enter")
+    expect(block(pool, 1)).to_have_attribute("aria-selected", "true")
+    expect(pool.locator(".lab-tokens span")).to_have_text(["t4", "t5", "t6", "t7"])
+    expect(pool.locator(".lab-heat i")).to_have_count(8)
+    expect(pool.locator(".lab-chain path")).to_have_count(1)
+    expect(pool.get_by_role("img")).to_have_accessible_name(re.compile("Key norms"))
+    book.page.keyboard.press("Enter")
+    expect(pool.locator(".lab-detail")).to_be_hidden()
+    book.check()
+
+
+def test_keys_on_blocks_are_not_taken_by_jupyterlab(notebook) -> None:
+    book = notebook(HEAD, MAP)
+    block(book.widget("block-map"), 2).focus()
+    before = book.page.locator(".jp-Cell").count()
+    for key in ("b", "a", "x", "d", "d", " "):
+        book.page.keyboard.press(key)
+    assert book.page.locator(".jp-Cell").count() == before
+    book.check()
+
+
+def test_button_steps_a_live_pool(notebook) -> None:
+    code = (
+        "rest = pool_frames()[:0:-1]\n"
+        "BlockMap(pool_frames()[:1], 4, step=lambda: rest.pop() if rest else None)"
+    )
+    book = notebook(HEAD, code)
+    pool = book.widget("block-map")
+    for step in (1, 2):
+        pool.get_by_role("button", name="Run one engine step").press("Enter")
+        expect(pool.locator("h4")).to_contain_text(f"Step {step}:")
+    book.check()
+
+
+def test_second_view_follows_and_survives_the_first(notebook) -> None:
+    book = notebook(HEAD, MAP, "pool")
+    views = book.page.locator(".lab-block-map")
+    expect(views).to_have_count(2)
+    block(views.first, 3).press("Enter")
+    expect(block(views.last, 3)).to_have_attribute("aria-selected", "true")
+    book.cut_last_cell()
+    expect(views).to_have_count(1)
+    views.first.get_by_role("slider").press("Home")
+    expect(views.first.locator("h4")).to_contain_text("Step 0:")
+    book.check()
+
+
+def test_example_is_chosen_and_measured_by_keyboard(notebook) -> None:
+    book = notebook(HEAD, "PrefixMissExplainer(PAIRS, WORDS, CARD, measured)")
+    view = book.widget("prefix-miss")
+    expect(view.locator("h4")).to_contain_text("Timestamp: token 10 differs")
+    view.get_by_label("Example").focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(view.locator("h4")).to_contain_text("Tool order: token 8 differs")
+    view.get_by_role("button", name="Run both").press("Enter")
+    expect(view.locator("output")).to_contain_text("Measured here: prefill 60.0 ms")
+    expect(view.locator(".lab-first-miss").first).to_be_visible()
+    book.check()
+
+
+def test_pasted_prompt_is_compared(notebook) -> None:
+    book = notebook(HEAD, "PrefixMissExplainer(PAIRS, WORDS, CARD)")
+    view = book.widget("prefix-miss")
+    first = view.get_by_label("First request").input_value()
+    view.get_by_label("Second request").fill(first)
+    expect(view.locator("h4")).to_contain_text("No difference")
+    assert view.get_by_role("button", name="Run both").count() == 0
+    book.check()
+
+
+def test_sliders_and_selects_change_the_sums(notebook) -> None:
+    book = notebook(HEAD, "sums = KVCalculator(MODELS, GPUS)\nsums")
+    view = book.widget("kv")
+    expect(view.locator("h4")).to_contain_text(
+        "0.19 GB of cache for a sequence of 8,192"
+    )
+    view.get_by_label("Context, tokens").press("End")
+    expect(view.locator("h4")).to_contain_text("1,048,576 tokens")
+    view.get_by_label("Sequences at once").press("ArrowRight")
+    expect(view.locator("h4")).to_contain_text("2 sequences")
+    view.get_by_label("Model").focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(view.locator("output")).to_contain_text("the weights alone do not fit")
+    expect(view.locator(".lab-over").first).to_contain_text("does not fit")
+    book.add_cell_and_run("print(sums.load['context'], sums.model)")
+    book.wait_idle()
+    assert "1048576 latent" in book.outputs()
+    book.check()
+
+
+@pytest.mark.parametrize("theme", THEMES)
+def test_text_of_every_widget_is_readable_in_both_themes(notebook, theme) -> None:
+    cells = ("PrefixMissExplainer(PAIRS, WORDS, CARD)", "KVCalculator(MODELS, GPUS)")
+    book: NotebookPage = notebook(HEAD, MAP, *cells)
+    book.theme(theme)
+    for name in ("block-map", "prefix-miss", "kv"):
+        look = book.widget(name).evaluate(LOOK)
+        dark, light = sorted(map(_brightness, look))
+        assert light - dark > 120, (name, theme, look)
+    book.check()
+
+
+def _brightness(colour: str) -> float:
+    parts = [float(v) for v in re.findall(r"[\d.]+", colour)[:3]]
+    return sum(parts) / 3
