@@ -38,14 +38,17 @@ NORMS = {"attention_norm": "input_layernorm", "ffn_norm": "post_attention_layern
 
 
 class PackedDecoder:
-    """The layers and the head of a Llama-family model, from packed weights."""
+    """The layers and the head of a Llama-family model, from packed weights.
+
+    One pass at a time: the room for what a layer computes on the way is shared.
+    """
 
     def __init__(
         self, config: ModelConfig, tensors: Mapping[str, Tensor], kernels: Kernels
     ) -> None:
         self._config = config
         self._kernels = kernels
-        self._tensors = tensors  # what the pointers below point to
+        self.tensors = tensors  # what the pointers below point to
         self._layers = [self._layer(i) for i in range(config.num_layers)]
         head = "model.embed_tokens" if config.is_tied else "lm_head"
         self._head = self._matrix(head)
@@ -67,14 +70,14 @@ class PackedDecoder:
         self, x: Tensor, inputs: ForwardInputs, turn: Rotary, kv: KVStore, depth: int
     ) -> Tensor:
         """x, float32 [tokens, width], after the first `depth` layers, in place."""
-        rows = _rows(inputs)
+        rows, read_slots = _rows(inputs), inputs.read_slots.contiguous()
         step = Pass(
             inputs.num_tokens,
-            inputs.read_slots.shape[1],
+            read_slots.shape[1],
             rows.data_ptr(),
             inputs.positions.data_ptr(),
             inputs.write_slots.data_ptr(),
-            inputs.read_slots.data_ptr(),
+            read_slots.data_ptr(),
             turn.cos.data_ptr(),
             turn.sin.data_ptr(),
         )
@@ -90,14 +93,14 @@ class PackedDecoder:
         prefix = f"model.layers.{index}."
         parts: dict[str, int | Matrix] = {}
         for field, name in NORMS.items():
-            parts[field] = self._tensors[f"{prefix}{name}.weight"].data_ptr()
+            parts[field] = self.tensors[f"{prefix}{name}.weight"].data_ptr()
         for field, name in MATRICES.items():
             parts[field] = self._matrix(prefix + name)
         return Layer(**parts)
 
     def _matrix(self, name: str) -> Matrix:
-        out, width = self._tensors[f"{name}.weight"].shape
-        blocks = self._tensors[packed_name(f"{name}.weight")]
+        out, width = self.tensors[f"{name}.weight"].shape
+        blocks = self.tensors[packed_name(f"{name}.weight")]
         is_q8 = ROW_BYTES[blocks.shape[1] * 32 // width]
         return Matrix(blocks.data_ptr(), out, width, is_q8)
 
@@ -124,7 +127,7 @@ def _scratch(config: ModelConfig, num_threads: int) -> tuple[Scratch, list[Tenso
         MAX_TOKENS * heads,  # mixed
         MAX_TOKENS * config.ffn_width,  # gated
         MAX_TOKENS * config.ffn_width,  # up
-        num_threads * config.max_context,  # scores
+        num_threads * (config.max_context + 8),  # scores
     ]
     buffers = [torch.empty(size) for size in sizes]
     return Scratch(*(buffer.data_ptr() for buffer in buffers)), buffers

@@ -33,8 +33,12 @@ def write_gguf(
     fields: Mapping[str, Any] | None = None,
     extra: Mapping[str, np.ndarray] | None = None,
     arch: str | None = None,
+    is_packed: bool = False,
 ) -> None:
-    """Write float32 `tensors` (Hugging Face names), as rows for side-by-side pairs."""
+    """Write `tensors` (Hugging Face names), as rows for side-by-side pairs.
+
+    They are float32; if `is_packed`, embedding and head are Q8_0, other matrices Q4_1.
+    """
     writer = gguf.GGUFWriter(path, arch or config.family)
     _add_shape(writer, config)
     _add_tokenizer(writer, config.vocab_size)
@@ -44,13 +48,25 @@ def write_gguf(
     names = gguf.get_tensor_name_map(ARCHS[config.family], config.num_layers)
     for name, tensor in tensors.items():
         stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
-        writer.add_tensor(stored, _turned(config, name, tensor.numpy()))
+        values = _turned(config, name, tensor.numpy())
+        if is_packed and values.ndim == 2:
+            kind = _kind(name)
+            packed = gguf.quants.quantize(values, kind)
+            writer.add_tensor(stored, packed, raw_dtype=kind)
+        else:
+            writer.add_tensor(stored, values)
     for name, array in (extra or {}).items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
     writer.close()
+
+
+def _kind(name: str) -> gguf.GGMLQuantizationType:
+    is_head = "embed_tokens" in name or "lm_head" in name
+    kinds = gguf.GGMLQuantizationType
+    return kinds.Q8_0 if is_head else kinds.Q4_1
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: ModelConfig) -> None:

@@ -6,6 +6,8 @@ tokenizer of 256 bytes, a few merges and SmolLM2's control tokens.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import torch
 from torch import Tensor
 
@@ -19,6 +21,7 @@ __all__ = [
     "CHAT_TEMPLATE",
     "NUM_BYTE_TOKENS",
     "byte_tokenizer_spec",
+    "packable_config",
     "random_tensors",
     "tiny_config",
     "tiny_model",
@@ -81,6 +84,11 @@ def tiny_config(vocab_size: int = 288, num_layers: int = 2) -> ModelConfig:
         max_context=1024,
         is_tied=True,
     )
+
+
+def packable_config() -> ModelConfig:
+    """A shape whose rows are whole blocks of 32: what quantised weights need."""
+    return replace(tiny_config(), width=64, head_dim=16, ffn_width=96)
 
 
 def random_tensors(config: ModelConfig, seed: int) -> dict[str, Tensor]:

@@ -14,6 +14,7 @@
 
 enum { BLOCK = 32, LANES = 8, TILE = 8 };
 typedef float f8 __attribute__((vector_size(32)));
+typedef int32_t i8 __attribute__((vector_size(32)));
 typedef struct { uint16_t scale, lowest; uint8_t q[16]; } Q4_1; /* w = q*scale + lowest */
 typedef struct { uint16_t scale; int8_t q[32]; } Q8_0;          /* w = q*scale */
 
@@ -68,6 +69,26 @@ static inline f8 whole(const int8_t *q) { WIDEN(q[i]); }
 
 static inline float sum(f8 v) {
   return ((v[0] + v[4]) + (v[2] + v[6])) + ((v[1] + v[5]) + (v[3] + v[7]));
+}
+
+static inline void store(float *p, f8 v) { memcpy(p, &v, sizeof v); }
+
+/* e^x to float32's precision: 2^n * e^r with |r| <= ln(2)/2 and a polynomial for e^r
+   (Cephes' expf), for x held within -87 and 88: its ends are 0 and infinity enough. */
+static inline f8 exp8(f8 x) {
+  f8 least = (f8){0} - 87.0f, most = (f8){0} + 88.0f;
+  f8 round = (f8){0} + 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+  i8 is_less = x < least, is_more = x > most;
+  x = (f8)(((i8)x & ~(is_less | is_more)) | ((i8)least & is_less) | ((i8)most & is_more));
+  f8 n = (x * 1.44269504f + round) - round;
+  f8 r = x - n * 0.693359375f + n * 2.12194440e-4f;
+  f8 p = r * 1.9875691500e-4f + 1.3981999507e-3f;
+  p = p * r + 8.3334519073e-3f;
+  p = p * r + 4.1665795894e-2f;
+  p = p * r + 1.6666665459e-1f;
+  p = p * r + 5.0000001201e-1f;
+  p = p * r * r + r + 1.0f;
+  return p * (f8)((__builtin_convertvector(n, i8) + 127) << 23);
 }
 
 /* The 32 weights of block `g` of a row. A Q4_1 byte holds weights i and i + 16. */
@@ -134,9 +155,9 @@ static void rows_of(const Matrix *m, int n, const float *x, float *y, int from, 
 #define WAIT _Pragma("omp barrier")
 
 static void rms_norm(int width, float eps, const float *x, const float *weight, float *y) {
-  float squares = 0;
-  for (int i = 0; i < width; i++) squares += x[i] * x[i];
-  float scale = 1 / sqrtf(squares / width + eps);
+  f8 squares = {0};
+  for (int i = 0; i < width; i += LANES) squares += load(x + i) * load(x + i);
+  float scale = 1 / sqrtf(sum(squares) / width + eps);
   for (int i = 0; i < width; i++) y[i] = x[i] * scale * weight[i];
 }
 
@@ -154,11 +175,13 @@ static void rotate(int half_dim, const float *cos, const float *sin, float *x) {
   }
 }
 
-/* softmax(q . keys / sqrt(d)) . values over the slots 0 to `last`; mixed is [d]. */
+/* softmax(q . keys / sqrt(d)) . values over the slots 0 to `last`; mixed is [d].
+   `scores` has room for the slots and for what fills their last eight. */
 static void attend(int d, int row_size, const float *q, const float *keys,
                    const float *values, const int64_t *slots, int last, float *scores,
                    float *mixed) {
-  float best = -INFINITY, total = 0, scale = 1 / sqrtf((float)d);
+  float best = -INFINITY, scale = 1 / sqrtf((float)d);
+  f8 total = {0};
   for (int c = 0; c <= last; c++) {
     const float *k = keys + slots[c] * row_size;
     f8 s = {0};
@@ -166,14 +189,17 @@ static void attend(int d, int row_size, const float *q, const float *keys,
     scores[c] = sum(s) * scale;
   }
   for (int c = 0; c <= last; c++) best = scores[c] > best ? scores[c] : best;
-  for (int c = 0; c <= last; c++) scores[c] = expf(scores[c] - best);
-  for (int c = 0; c <= last; c++) total += scores[c];
+  for (int c = last + 1; c % LANES; c++) scores[c] = -INFINITY;
+  for (int c = 0; c <= last; c += LANES) {
+    f8 shares = exp8(load(scores + c) - best);
+    store(scores + c, shares);
+    total += shares;
+  }
   for (int i = 0; i < d; i += LANES) {
     f8 sums = {0};
     for (int c = 0; c <= last; c++)
       sums += scores[c] * load(values + slots[c] * row_size + i);
-    sums /= total;
-    memcpy(mixed + i, &sums, sizeof sums);
+    store(mixed + i, sums / sum(total));
   }
 }
 
@@ -185,7 +211,7 @@ static void attention(const Shape *s, const Pass *p, const Scratch *w, const flo
     int t = i / s->num_heads, kv_head = i % s->num_heads / group;
     attend(d, s->num_kv_heads * d, w->queries + (size_t)i * d, keys + kv_head * d,
            values + kv_head * d, p->read_slots + p->rows[t] * p->context,
-           (int)p->positions[t], w->scores + (size_t)thread * p->context,
+           (int)p->positions[t], w->scores + (size_t)thread * (p->context + LANES),
            w->mixed + (size_t)i * d);
   }
 }
@@ -226,12 +252,15 @@ static void add_product(const Matrix *m, int n, const float *y, float *x, float 
 
 static void gated(const Layer *l, int n, const Scratch *w, int thread, int threads) {
   int ffn = l->gate.out;
-  SHARE(ffn);
+  SHARE(ffn / LANES);
+  from *= LANES, to *= LANES;
   rows_of(&l->gate, n, w->normed, w->gated, from, to);
   rows_of(&l->up, n, w->normed, w->up, from, to);
   for (int t = 0; t < n; t++)
-    for (int o = t * ffn + from; o < t * ffn + to; o++)
-      w->gated[o] = w->gated[o] / (1 + expf(-w->gated[o])) * w->up[o];
+    for (int o = t * ffn + from; o < t * ffn + to; o += LANES) {
+      f8 gate = load(w->gated + o);
+      store(w->gated + o, gate / (1 + exp8(-gate)) * load(w->up + o));
+    }
 }
 
 static void normalise(const Shape *s, int n, const float *x, const float *weight, float *y,

@@ -16,20 +16,22 @@ import subprocess
 import tempfile
 from pathlib import Path
 
-__all__ = ["open_library"]
+__all__ = ["FLAGS", "open_library"]
 
 SOURCE = Path(__file__).with_name("layer.c")
 COMPILERS = ("cc", "gcc", "clang")
-FLAGS = ("-O3", "-march=native", "-ffast-math", "-shared", "-fPIC")
+FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC")
 TRIES = (("-fopenmp",), ())  # Apple's clang has no OpenMP: one thread, then
 TIMEOUT_S = 120.0
 
 
-def open_library(cache: Path) -> ctypes.CDLL | None:
+def open_library(cache: Path, flags: tuple[str, ...] = FLAGS) -> ctypes.CDLL | None:
     """The compiled kernels, from `cache` or made now (about 3 s); None without them."""
     compiler = next(filter(None, map(shutil.which, COMPILERS)), None)
-    place = cache / f"layer-{_fingerprint()}.so"
-    if not place.is_file() and (compiler is None or not _compile(compiler, place)):
+    place = cache / f"layer-{_fingerprint(flags)}.so"
+    if not place.is_file() and (
+        compiler is None or not _compile(compiler, flags, place)
+    ):
         return None
     try:
         return ctypes.CDLL(str(place))
@@ -38,9 +40,9 @@ def open_library(cache: Path) -> ctypes.CDLL | None:
         return None
 
 
-def _fingerprint() -> str:
+def _fingerprint(flags: tuple[str, ...]) -> str:
     """Changes with the source, the flags and what the processor can do."""
-    parts = [SOURCE.read_bytes(), " ".join(FLAGS).encode(), _processor().encode()]
+    parts = [SOURCE.read_bytes(), " ".join(flags).encode(), _processor().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 
@@ -54,13 +56,13 @@ def _processor() -> str:
     return f"{platform.machine()} {flags}"
 
 
-def _compile(compiler: str, place: Path) -> bool:
+def _compile(compiler: str, flags: tuple[str, ...], place: Path) -> bool:
     """Compile beside `place` and move it there, so that nobody opens half a file."""
     place.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=place.parent) as folder:
         made = Path(folder) / place.name
         for extra in TRIES:
-            command = [compiler, *FLAGS, *extra, str(SOURCE), "-o", str(made), "-lm"]
+            command = [compiler, *flags, *extra, str(SOURCE), "-o", str(made), "-lm"]
             if _succeeds(command):
                 made.replace(place)
                 return True

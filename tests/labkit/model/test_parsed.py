@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
+import gguf
 import pytest
 import torch
 from safetensors.torch import load_file
 
 from labkit.errors import WeightsError
 from labkit.model.files import parsed_path
+from labkit.model.parameters import packed_name
 from labkit.model.parsed import open_parsed
 from tests.support.gguf_writer import write_gguf
-from tests.support.tiny import byte_tokenizer_spec, random_tensors, tiny_config
+from tests.support.tiny import (
+    byte_tokenizer_spec,
+    packable_config,
+    random_tensors,
+    tiny_config,
+)
 
 
 @pytest.fixture
@@ -38,6 +45,16 @@ def test_the_kept_file_is_a_plain_safetensors_file_of_the_same_values(source, tm
     wanted = random_tensors(tiny_config(), 3)
     assert kept.keys() == wanted.keys()
     assert all(torch.equal(kept[name], wanted[name]) for name in wanted)
+
+
+def test_quantised_blocks_are_kept_beside_their_widened_values(tmp_path):
+    config = packable_config()
+    write_gguf(tmp_path / "p.gguf", config, random_tensors(config, 3), is_packed=True)
+    kept = open_parsed(tmp_path / "p.gguf", tmp_path).tensors
+    name = "model.layers.1.self_attn.q_proj.weight"
+    blocks = kept[packed_name(name)].numpy()
+    widened = gguf.dequantize(blocks, gguf.GGMLQuantizationType.Q4_1)
+    assert torch.equal(torch.from_numpy(widened), kept[name])
 
 
 @pytest.mark.parametrize("keep", [0, 5, 5000])

@@ -1,0 +1,64 @@
+"""The kernels are compiled once, found again, and done without where they must be."""
+
+from __future__ import annotations
+
+import logging
+
+import pytest
+
+from labkit.model.native import library
+from labkit.model.native.library import open_library
+
+
+def made(cache) -> list[str]:
+    return sorted(path.name for path in cache.iterdir())
+
+
+def test_the_second_opening_compiles_nothing(tmp_path):
+    assert open_library(tmp_path) is not None
+    (name,) = made(tmp_path)
+    before = (tmp_path / name).stat().st_mtime_ns
+    assert open_library(tmp_path) is not None
+    assert (tmp_path / name).stat().st_mtime_ns == before
+
+
+def test_other_flags_make_another_library(tmp_path):
+    open_library(tmp_path)
+    open_library(tmp_path, ("-O1", "-shared", "-fPIC"))
+    assert len(made(tmp_path)) == 2
+
+
+def test_without_a_compiler_there_are_no_kernels(tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", "")
+    assert open_library(tmp_path) is None
+
+
+def test_a_compiler_that_fails_leaves_nothing_and_says_so(tmp_path, caplog):
+    with caplog.at_level(logging.WARNING):
+        assert open_library(tmp_path, ("-O3", "-no-such-flag")) is None
+    assert made(tmp_path) == []
+    assert "no-such-flag" in caplog.text
+
+
+def test_a_damaged_library_is_not_opened(tmp_path, caplog):
+    open_library(tmp_path / "whole")
+    (name,) = made(tmp_path / "whole")
+    (tmp_path / name).write_bytes(b"not a library")
+    assert open_library(tmp_path) is None
+    assert "cannot be opened" in caplog.text
+
+
+def test_no_processor_file_is_no_obstacle(monkeypatch):
+    monkeypatch.setattr(library.Path, "read_text", _refuse)
+    assert library._processor()
+
+
+def _refuse(*_args: object) -> str:
+    raise FileNotFoundError("no /proc here")
+
+
+@pytest.mark.parametrize("name", ["run_layer", "multiply"])
+def test_the_library_has_what_python_calls(tmp_path, name):
+    opened = open_library(tmp_path)
+    assert opened is not None
+    assert hasattr(opened, name)
