@@ -1,0 +1,1 @@
+"""The benchmark: this engine, transformers and llama.cpp on one machine, in turn."""

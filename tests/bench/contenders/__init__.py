@@ -1,0 +1,1 @@
+"""Who is measured: small classes with the same verbs, each in a process of its own."""

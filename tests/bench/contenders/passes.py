@@ -1,0 +1,128 @@
+"""Forward passes by hand, for what an engine does not show: where the cache lies.
+
+A contiguous store keeps a sequence's tokens one after another, and gives them as a view
+where the paged one gathers a copy.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.profiler import ProfilerActivity, profile
+
+from labkit.engine.engine import Engine
+from labkit.model.decoder import Decoder
+from labkit.model.inputs import ForwardInputs
+from labkit.model.kv_store import KVStore
+from labkit.sequence import SamplingParams
+
+__all__ = [
+    "ContiguousStore",
+    "decode_seconds",
+    "paged_slots",
+    "profile_step",
+    "token_by_token",
+]
+
+BLOCK = 16  # tokens, the engine's default
+STEPS = 16  # timed together
+CHUNK = 512  # tokens of a prompt computed at once
+
+
+class ContiguousStore(KVStore):
+    """One sequence's keys and values, in order, never copied to be read."""
+
+    def read(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
+        """Views of the first tokens: `slots` must be 0, 1, 2, ..."""
+        end = slots.shape[-1]
+        return self._keys[layer][None, :end], self._values[layer][None, :end]
+
+
+def paged_slots(num_tokens: int) -> list[int]:
+    """Slots of a sequence whose blocks lie in no order."""
+    num_blocks = -(-num_tokens // BLOCK)
+    source = torch.Generator().manual_seed(0)
+    blocks = torch.randperm(num_blocks, generator=source).tolist()
+    return [b * BLOCK + i for b in blocks for i in range(BLOCK)][:num_tokens]
+
+
+def one_row(
+    ids: Sequence[int], start: int, slots: Sequence[int], device: torch.device
+) -> ForwardInputs:
+    """The tokens `ids` at positions from `start` on, of one sequence."""
+    end = start + len(ids)
+    return ForwardInputs(
+        token_ids=torch.tensor(ids, device=device),
+        positions=torch.arange(start, end, device=device),
+        write_slots=torch.tensor(slots[start:end], device=device),
+        read_slots=torch.tensor([slots[:end]], device=device),
+        query_lens=(len(ids),),
+        context_lens=(end,),
+    )
+
+
+def decode_seconds(decoder: Decoder, context: int, *, is_paged: bool) -> float:
+    """Seconds of a decode step that sees `context` tokens."""
+    slots = paged_slots(context) if is_paged else list(range(context))
+    kind = KVStore if is_paged else ContiguousStore
+    num_slots = -(-context // BLOCK) * BLOCK
+    kv = kind(decoder.config, num_slots, dtype=decoder.dtype, device=decoder.device)
+    ids = [(7 * i + 3) % decoder.config.vocab_size for i in range(context)]
+    for start in range(0, context - 1, CHUNK):
+        part = ids[start : min(start + CHUNK, context - 1)]
+        decoder.forward(one_row(part, start, slots, decoder.device), kv)
+    last = one_row(ids[-1:], context - 1, slots, decoder.device)
+    decoder.forward(last, kv)
+    started = time.perf_counter()
+    for _ in range(STEPS):
+        decoder.forward(last, kv)
+    return (time.perf_counter() - started) / STEPS
+
+
+def token_by_token(
+    decoder: Decoder, windows: Sequence[Sequence[int]]
+) -> np.ndarray[Any, np.dtype[np.float32]]:
+    """float32 logits [windows, tokens, vocab], one token a pass."""
+    length, device = len(windows[0]), decoder.device
+    slots = list(range(length))
+    found = np.empty((len(windows), length, decoder.config.vocab_size), np.float32)
+    kv = KVStore(decoder.config, length, dtype=decoder.dtype, device=device)
+    for index, window in enumerate(windows):
+        for place, token in enumerate(window):
+            logits = decoder.forward(one_row([token], place, slots, device), kv)
+            found[index, place] = logits[0].cpu().numpy()
+    return found
+
+
+def profile_step(engine: Engine, prompt: Sequence[int]) -> str:
+    """Where a decode step's time goes, the mean of some steps after `prompt`."""
+    params = SamplingParams(max_tokens=3 * STEPS, temperature=0, ignore_eos=True)
+    request = engine.add(prompt, params)
+    for _ in range(STEPS):
+        engine.step()
+    with profile(activities=[ProfilerActivity.CPU]) as seen:
+        started = time.perf_counter()
+        for _ in range(STEPS):
+            engine.step()
+        wall_s = time.perf_counter() - started
+    engine.abort(request)
+    engine.step()
+    rows = sorted(seen.key_averages(), key=lambda r: -r.self_cpu_time_total)[:20]
+    lines = [f"{'operation':<44} {'calls a step':>12} {'µs a step':>10} {'share':>6}"]
+    for row in rows:
+        cost_us = row.self_cpu_time_total / STEPS
+        share = cost_us * STEPS / (wall_s * 1e6)
+        calls = row.count / STEPS
+        lines.append(
+            f"{row.key[:44]:<44} {calls:>12.1f} {cost_us:>10.0f} {share:>6.1%}"
+        )
+    known_us = sum(row.self_cpu_time_total for row in seen.key_averages()) / STEPS
+    rest_us = wall_s * 1e6 / STEPS - known_us
+    lines.append(f"{'outside torch (Python, kernels of our own)':<57} {rest_us:>10.0f}")
+    lines.append(f"{'a step, profiler included':<57} {wall_s * 1e6 / STEPS:>10.0f}")
+    return "\n".join(lines)
