@@ -106,6 +106,11 @@ class Sequence:
     num_computed: int = 0  # tokens whose keys and values are in the cache
     state: SequenceState = SequenceState.WAITING
     finish: FinishReason | None = None
+    salt: str | None = None  # only sequences with the same one share cached blocks
+    num_cached: int = 0  # prompt tokens that were found computed when it first ran
+    num_preemptions: int = 0  # times it lost its blocks and had to start again
+    parent: Sequence | None = None  # while it waits: whose blocks it wants to share
+    num_shared: int = 0  # leading tokens that it has in common with `parent`
 
     @property
     def num_tokens(self) -> int:
@@ -119,8 +124,8 @@ class Sequence:
 
     @property
     def is_prefilling(self) -> bool:
-        """True until the whole prompt has been computed."""
-        return self.num_computed < len(self.prompt_ids)
+        """True while more than the newest token of the output is to be computed."""
+        return self.num_computed < max(len(self.prompt_ids), self.num_tokens - 1)
 
     @property
     def is_finished(self) -> bool:

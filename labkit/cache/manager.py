@@ -57,11 +57,12 @@ class CacheManager:
         *,
         salt: str | None = None,
         use_cache: bool = True,
+        spare: int = 0,
     ) -> int | None:
         """Hold what is known of `ids` and blocks for `num_tokens` positions in all.
 
-        Gives the tokens found, or None where too few blocks are free. Known blocks are
-        held before new ones are taken, so that none of them is evicted for these.
+        Gives the tokens found, or None where fewer than `spare` blocks would stay free.
+        Known blocks are held before new ones are taken: none is evicted for these.
         """
         assert request not in self._tables, f"{request} holds blocks already"
         is_asked = use_cache and self._is_caching
@@ -69,7 +70,7 @@ class CacheManager:
         table = BlockTable(self._block_size, hits, salt)
         num_new = max(0, table.num_blocks_for(num_tokens) - len(hits))
         num_idle = sum(not self._pool.ref_count(block) for block in hits)
-        if num_new > self.num_free - num_idle:
+        if num_new + spare > self.num_free - num_idle:
             return None
         self._pool.hold(hits)
         self._note(BlockEventKind.HIT, hits, request)

@@ -28,6 +28,7 @@ def forward_inputs(plan: Plan, block_size: int, device: torch.device) -> Forward
         read_slots=_read_slots(plan, block_size).to(device),
         query_lens=tuple(row.part.num_tokens for row in rows),
         context_lens=tuple(row.context_len for row in rows),
+        num_logits=tuple(row.num_logits for row in rows),
     )
 
 

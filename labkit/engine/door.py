@@ -10,7 +10,7 @@ from collections.abc import Sequence as ListLike
 from labkit.errors import InputError, NeverFits
 from labkit.sequence import SamplingParams
 
-__all__ = ["refuse_misfits"]
+__all__ = ["refuse_crowds", "refuse_misfits", "refuse_unknown"]
 
 
 def refuse_misfits(
@@ -30,11 +30,12 @@ def refuse_misfits(
             f"room for {max_context}: shorten the prompt to {max_context - 1} or less",
             param="messages",
         )
-    _refuse_unknown(prompt_ids, vocab_size, "messages")
-    _refuse_unknown([token for token, _ in params.logit_bias], vocab_size, "logit_bias")
+    refuse_unknown(prompt_ids, vocab_size, "messages")
+    refuse_unknown([token for token, _ in params.logit_bias], vocab_size, "logit_bias")
 
 
-def _refuse_unknown(ids: ListLike[int], vocab_size: int, param: str) -> None:
+def refuse_unknown(ids: ListLike[int], vocab_size: int, param: str) -> None:
+    """Raise `InputError` for the first token id that the model does not have."""
     for token_id in ids:
         if not 0 <= token_id < vocab_size:
             raise InputError(
@@ -42,3 +43,13 @@ def _refuse_unknown(ids: ListLike[int], vocab_size: int, param: str) -> None:
                 f"use 0 to {vocab_size - 1}",
                 param=param,
             )
+
+
+def refuse_crowds(n: int, max_waiting: int) -> None:
+    """Raise `NeverFits` for more answers at once than run and wait together."""
+    if not 1 <= n <= max_waiting + 1:
+        raise NeverFits(
+            f"n={n}: one can run at once and {max_waiting} can wait: "
+            f"ask for 1 to {max_waiting + 1}",
+            param="n",
+        )

@@ -8,31 +8,34 @@ is either open or ended, and only open ones hold blocks, whatever went wrong in 
 from __future__ import annotations
 
 import logging
-import secrets
 from collections import deque
 from collections.abc import Callable, Iterator
 from collections.abc import Sequence as ListLike
 from dataclasses import replace
 from functools import cached_property
-from itertools import count
-
-from torch import Tensor
 
 from labkit.clock import Clock
 from labkit.config import EngineConfig
+from labkit.engine.branch import choice, forked
 from labkit.engine.chat import chat_template
-from labkit.engine.door import refuse_misfits
-from labkit.engine.metrics import Pace
-from labkit.engine.outlet import Outlet
-from labkit.engine.plan import Plan
+from labkit.engine.chooser import Chooser, Scored
+from labkit.engine.desk import Desk
+from labkit.engine.door import refuse_crowds, refuse_unknown
+from labkit.engine.logbook import Logbook, Observer
+from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.runner import Runner
 from labkit.engine.scheduler import Scheduler
-from labkit.errors import InputError
 from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
-from labkit.records import EngineCounts, StageView, StepReport, TokenEvent
-from labkit.sampling.pipeline import Sampled, SamplingRows, Watch, sample
-from labkit.sequence import FinishReason, SamplingParams, Sequence
+from labkit.records import (
+    BlockView,
+    CacheStats,
+    EngineCounts,
+    StepReport,
+    TokenEvent,
+)
+from labkit.sampling.pipeline import Watch
+from labkit.sequence import FinishReason, SamplingParams
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
 
@@ -54,22 +57,20 @@ class Engine:
         fresh_seed: Callable[[], int] | None = None,
     ) -> None:
         self.config = config.resolve(model.config)
-        self._max_context = self.config.max_context or model.config.max_context
         self.model_name = model.name
         self.tokenizer = Tokenizer.from_spec(model.tokenizer)
         self.device = model.decoder.device
         self._model = model
         self._vocab_size = model.config.vocab_size
         self._clock = clock
-        self._fresh_seed = fresh_seed or _fresh_seed
         self._scheduler = Scheduler(self.config)
         self._runner = Runner(model.decoder, self.config)
-        self._pace = Pace()
-        self._open: dict[str, Outlet] = {}  # requests that have not ended
-        self._farewells: list[TokenEvent] = []  # last events of aborted requests
+        self._desk = Desk(
+            self._scheduler, self.tokenizer, self._vocab_size, clock, fresh_seed
+        )
+        self._chooser = Chooser(self._desk.open, self._vocab_size, self.device)
+        self._logbook = Logbook(self._scheduler)
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
-        self._names = (f"req-{number}" for number in count())
-        self._num_steps = 0
 
     @property
     def model(self) -> LoadedModel:
@@ -89,7 +90,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """True while a `step()` has something to compute or to report."""
-        return bool(self._open or self._farewells)
+        return bool(self._desk.open or self._desk.unsaid)
 
     def counts(self) -> EngineCounts:
         """How full the engine is now."""
@@ -98,8 +99,26 @@ class Engine:
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
         self._scheduler.check()
-        queued = {sequence.request for sequence in self._scheduler.sequences()}
-        assert queued == self._open.keys(), f"open {self._open.keys()}, queued {queued}"
+        self._desk.check()
+
+    def cache_stats(self) -> CacheStats:
+        """What the prefix cache was asked for and gave, since the engine began."""
+        return self._scheduler.cache.stats()
+
+    def block_views(self) -> tuple[BlockView, ...]:
+        """Every block of the pool: who holds it, what is in it, its hash chain."""
+        running = self._scheduler.running
+        return self._scheduler.cache.views(
+            {s.request: s.ids_between(0, s.num_computed) for s in running}
+        )
+
+    def reset_cache(self) -> bool:
+        """Forget all cached prefixes; False, and nothing changes, while one runs."""
+        return self._scheduler.cache.reset()
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Show every step's report to `observer`; call the result to stop it."""
+        return self._logbook.observe(observer)
 
     def add(
         self,
@@ -108,33 +127,70 @@ class Engine:
         *,
         request: str | None = None,
         watch: Watch | None = None,
+        salt: str | None = None,
     ) -> str:
         """Queue a request and return its id.
 
-        `watch` is shown each of its sampling stages; it must not call the engine.
+        `watch` is shown each of its sampling stages; it must not call the engine. Only
+        requests with the same `salt` share cached blocks, or take time off each other.
         Refuses with `InputError`, `NeverFits` or `QueueFull`, then changes nothing.
         """
-        name = request or next(n for n in self._names if n not in self._open)
-        if name in self._open or any(name == last.request for last in self._farewells):
-            raise InputError(f"request id {name!r} is in use: choose another")
-        refuse_misfits(prompt_ids, params, self._vocab_size, self._max_context)
-        if params.seed is None:
-            params = replace(params, seed=self._fresh_seed())
-        sequence = Sequence(name, tuple(prompt_ids), params, self._clock.now())
-        if not self._scheduler.has_room(sequence):
-            raise self._pace.refusal(self._scheduler, self._max_context)
-        self._scheduler.add(sequence)
-        self._open[name] = Outlet(sequence, self.tokenizer, self._max_context, watch)
-        return name
+        sequence = self._desk.sequence(prompt_ids, params, request)
+        sequence.salt = salt
+        self._desk.require_room(sequence)
+        self._desk.enlist(sequence, watch)
+        return sequence.request
+
+    def add_choices(
+        self, prompt_ids: ListLike[int], params: SamplingParams, n: int
+    ) -> list[str]:
+        """Queue `n` answers to one prompt, which is computed and kept once."""
+        refuse_crowds(n, self.config.max_waiting)
+        first = self._desk.sequence(prompt_ids, params, None)
+        self._desk.require_room(first, n)
+        self._desk.enlist(first)
+        for number in range(1, n):
+            self._desk.enlist(choice(first, self._desk.name(), number))
+        return list(self._desk.open)[-n:]
+
+    def fork(
+        self,
+        request: str,
+        *,
+        token_id: int | None = None,
+        at: int | None = None,
+        params: SamplingParams | None = None,
+        name: str | None = None,
+        watch: Watch | None = None,
+    ) -> str:
+        """Go on from output position `at` of a request, sharing its blocks till there.
+
+        `token_id` is put there and is the fork's first event; without it one is drawn,
+        with fresh noise unless `params` say otherwise. The request may be one of the
+        last to have ended: what the cache still holds of it is not computed again.
+        """
+        parent = self._desk.known(request)
+        if params is None:
+            fresh = parent.params.seed if token_id is not None else None
+            params = replace(parent.params, seed=fresh)
+        if token_id is not None:
+            refuse_unknown([token_id], self._vocab_size, "token_id")
+        now_s, params = self._clock.now(), self._desk.seeded(params)
+        sequence = forked(parent, self._desk.name(name), at, params, now_s)
+        self._desk.require_room(sequence)
+        self._desk.enlist(sequence, watch)
+        if token_id is not None:
+            self._desk.force(sequence.request, token_id, self._logbook.num_steps)
+        return sequence.request
 
     def abort(self, request: str) -> bool:
         """End an open request and free its blocks now; False if there is none.
 
         Its last event comes with the next step.
         """
-        if request not in self._open:
+        if request not in self._desk.open:
             return False
-        self._farewells.append(self._cut(request, FinishReason.ABORT))
+        self._desk.unsaid.append(self._cut(request, FinishReason.ABORT))
         return True
 
     def stream(
@@ -163,7 +219,7 @@ class Engine:
                 self.step()
         finally:
             del self._boxes[name]
-            if name in self._open:
+            if name in self._desk.open:
                 self._cut(name, FinishReason.ABORT)
 
     def step(self) -> StepReport:
@@ -174,58 +230,48 @@ class Engine:
         """
         stamps = [self._clock.now()]
         plan = self._scheduler.plan()
-        emitted, self._farewells = self._farewells, []
+        emitted, self._desk.unsaid = self._desk.unsaid, []
         error = None
         try:
             if plan.rows:
                 self._act(plan, emitted, stamps)
         except Exception as failure:
-            logging.getLogger(__name__).exception("step %d failed", self._num_steps)
+            number = self._logbook.num_steps
+            logging.getLogger(__name__).exception("step %d failed", number)
             error = f"{type(failure).__name__}: {failure}"
-            open_rows = [row for row in plan.rows if row.request in self._open]
-            emitted += [self._cut(r.request, FinishReason.ERROR) for r in open_rows]
+            hit = [row.request for row in plan.rows if row.request in self._desk.open]
+            emitted += [self._cut(request, FinishReason.ERROR) for request in hit]
         return self._report(plan, emitted, stamps, error)
 
     def _act(self, plan: Plan, emitted: list[TokenEvent], stamps: list[float]) -> None:
         """Carry out `plan`: run, sample, settle; stamp the moments in between."""
-        logits = self._runner.run(plan)  # [sampled rows, vocab]
+        logits = self._runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self._clock.now())
-        sampled = self._sample(plan, logits)
+        chosen = self._chooser.choose(plan, logits)
         stamps.append(self._clock.now())
         for row in plan.unfinished:
             self._scheduler.advance(row)
-        chosen = zip(sampled.token_ids, sampled.logprobs, sampled.tops, strict=True)
-        for row, (token_id, logprob, top) in zip(plan.sampled, chosen, strict=True):
-            sequence = self._scheduler.advance(row, token_id)
-            event = self._open[row.request].emit(self._num_steps, stamps[-1])
-            emitted.append(replace(event, logprob=logprob, top=top))
+        for row, tokens in zip(plan.sampled, chosen, strict=True):
+            emitted += self._settle(row, tokens, stamps[-1])
+
+    def _settle(
+        self, row: PlannedRow, chosen: list[Scored], time_s: float
+    ) -> list[TokenEvent]:
+        """Give a row its new tokens, up to the one that ends it; their events."""
+        outlet, events, token_ids = self._desk.open[row.request], list[TokenEvent](), []
+        for token_id, logprob, top in chosen:
+            event = outlet.emit(token_id, self._logbook.num_steps, time_s)
+            events.append(replace(event, logprob=logprob, top=top))
+            token_ids.append(token_id)
             if event.finish is not None:
-                self._close(sequence, event.finish)
-
-    def _sample(self, plan: Plan, logits: Tensor) -> Sampled:
-        """One token for every row of `plan.sampled`, shown to whoever watches."""
-        if not plan.sampled:
-            return Sampled([], [], [])
-        outlets = [self._open[row.request] for row in plan.sampled]
-        watched = {o.sequence.request for o in outlets if o.watch is not None}
-        sequences = [outlet.sequence for outlet in outlets]
-        rows = SamplingRows.build(sequences, self._vocab_size, self.device, watched)
-        return sample(logits, rows, self._show)
-
-    def _show(self, request: str, view: StageView) -> None:
-        watch = self._open[request].watch
-        assert watch is not None, f"{request} is shown but nobody watches it"
-        watch(request, view)
+                break
+        sequence = self._scheduler.advance(row, *token_ids)
+        if events[-1].finish is not None:
+            self._desk.close(sequence, events[-1].finish)
+        return events
 
     def _cut(self, request: str, reason: FinishReason) -> TokenEvent:
-        """End an open request before its time and free its blocks."""
-        outlet = self._open[request]
-        self._close(outlet.sequence, reason)
-        return outlet.farewell(reason, self._num_steps, self._clock.now())
-
-    def _close(self, sequence: Sequence, reason: FinishReason) -> None:
-        self._scheduler.finish(sequence, reason)
-        del self._open[sequence.request]
+        return self._desk.cut(request, reason, self._logbook.num_steps)
 
     def _report(
         self,
@@ -238,25 +284,9 @@ class Engine:
         ended_s = self._clock.now()
         started_s, computed_s, sampled_s = (*stamps, ended_s, ended_s)[:3]
         if plan.rows:
-            self._pace.add(ended_s - started_s)
+            self._desk.pace.add(ended_s - started_s)
         for event in emitted:
             if event.request in self._boxes:
                 self._boxes[event.request].append(event)
-        self._num_steps += 1
-        return StepReport(
-            index=self._num_steps - 1,
-            scheduled=tuple(row.part for row in plan.rows),
-            blocks=self._scheduler.blocks(),
-            num_running=len(self._scheduler.running),
-            num_waiting=self._scheduler.num_waiting,
-            emitted=tuple(emitted),
-            started_s=started_s,
-            computed_s=computed_s,
-            sampled_s=sampled_s,
-            ended_s=ended_s,
-            error=error,
-        )
-
-
-def _fresh_seed() -> int:
-    return secrets.randbits(63)
+        moments = (started_s, computed_s, sampled_s, ended_s)
+        return self._logbook.write(plan, emitted, moments, error)

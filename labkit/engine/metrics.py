@@ -26,13 +26,13 @@ class Pace:
         before = step_s if self.mean_step_s is None else self.mean_step_s
         self.mean_step_s = before + SHARE * (step_s - before)
 
-    def refusal(self, scheduler: Scheduler, max_context: int) -> QueueFull:
+    def refusal(self, scheduler: Scheduler) -> QueueFull:
         """The error for a full queue: when the first running sequence will be done.
 
         An estimate, held within 1 and 60 s: each is taken to use up its max_tokens.
         """
-        running = scheduler.running
-        steps = [worst_case_tokens(s, max_context) - s.num_tokens for s in running]
+        running, limit = scheduler.running, scheduler.max_context
+        steps = [worst_case_tokens(s, limit) - s.num_tokens for s in running]
         wait_s = min(steps, default=0) * (self.mean_step_s or 0.0)
         wait_s = min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
         return QueueFull(

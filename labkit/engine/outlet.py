@@ -18,7 +18,10 @@ __all__ = ["Outlet"]
 
 
 class Outlet:
-    """A sequence on its way out, and the observer of its sampling, if it has one."""
+    """A sequence on its way out, and the observer of its sampling, if it has one.
+
+    Output tokens that the sequence has already are taken as said.
+    """
 
     def __init__(
         self,
@@ -34,17 +37,20 @@ class Outlet:
         self._max_context = max_context  # tokens
         self._characters = StreamDetokenizer(tokenizer.token_bytes)
         self._stops = StopMatcher(sequence.params.stop)
+        self._num_out = len(sequence.output_ids)
+        for token_id in sequence.output_ids:
+            self._stops.feed(self._characters.feed(token_id))
 
-    def emit(self, step: int, time_s: float) -> TokenEvent:
-        """The event of the sequence's newest token, with the text that it sets free."""
-        token_id = self.sequence.output_ids[-1]
+    def emit(self, token_id: int, step: int, time_s: float) -> TokenEvent:
+        """The event of the sequence's next token, with the text that it sets free."""
+        self._num_out += 1
         is_end = token_id in self._end_ids  # no text of the answer, and not counted
         text = "" if is_end else self._stops.feed(self._characters.feed(token_id))
         finish = FinishReason.STOP if is_end else self._finish()
         return TokenEvent(
             request=self.sequence.request,
             step=step,
-            index=len(self.sequence.output_ids) - 1,
+            index=self._num_out - 1,
             token_id=token_id,
             text=text + self._flush() if finish else text,
             time_s=time_s,
@@ -57,7 +63,7 @@ class Outlet:
         return TokenEvent(
             request=self.sequence.request,
             step=step,
-            index=len(self.sequence.output_ids),
+            index=self._num_out,
             token_id=None,
             text=self._flush(),
             time_s=time_s,
@@ -70,8 +76,8 @@ class Outlet:
         sequence = self.sequence
         if self._stops.matched is not None:
             return FinishReason.STOP
-        is_used_up = len(sequence.output_ids) >= sequence.params.max_tokens
-        if is_used_up or sequence.num_tokens >= self._max_context:
+        is_used_up = self._num_out >= sequence.params.max_tokens
+        if is_used_up or len(sequence.prompt_ids) + self._num_out >= self._max_context:
             return FinishReason.LENGTH
         return None
 

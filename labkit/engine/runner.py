@@ -6,6 +6,8 @@ plan, and running the same plan again writes the same values to the same slots.
 
 from __future__ import annotations
 
+from collections.abc import Sequence as ListLike
+
 import torch
 from torch import Tensor
 
@@ -33,9 +35,18 @@ class Runner:
         )
 
     def run(self, plan: Plan) -> Tensor:
-        """Compute the plan; float32 logits [sampled rows, vocab] of `plan.sampled`."""
+        """Copy blocks, then compute; float32 logits [scored tokens, vocab].
+
+        A sampled row's are consecutive, one for its newest token and for each draft.
+        """
+        if plan.copies:
+            sources, targets = self._slots(plan.copies)
+            self.kv.copy(sources, targets)
         inputs = forward_inputs(plan, self._block_size, self.device)
-        logits = self._decoder.forward(inputs, self.kv)  # [rows, vocab]
-        kept = [place for place, row in enumerate(plan.rows) if row.is_sampled]
-        chosen = torch.tensor(kept, dtype=torch.int64, device=self.device)
-        return logits if len(kept) == len(plan.rows) else logits[chosen]
+        return self._decoder.forward(inputs, self.kv)
+
+    def _slots(self, blocks: ListLike[ListLike[int]]) -> Tensor:
+        """Slots of (source, own) pairs of blocks: int64 [2, slots]."""
+        first = torch.tensor(blocks, device=self.device).T.unsqueeze(-1)
+        size = self._block_size
+        return (first * size + torch.arange(size, device=self.device)).flatten(1)

@@ -1,41 +1,66 @@
-"""Who computes what in the next step: two queues, a pool of blocks, one `Plan` a step.
+"""Who computes what in the next step: two queues, the cache's books, one `Plan` a step.
 
-First come, first served. A sequence is admitted once blocks for all that it may ever
-need are free (`worst_case_tokens`), so none runs out half-way and none is thrown out.
-The invariant is that blocks are held by running sequences only, each block by one.
+First come, first served. A sequence is admitted once its known tokens have blocks and
+every running one has a block to spare; it then grows block by block. When none is left
+the newest one is thrown out and starts again later, so the oldest always gets on and
+nobody starves. The invariants are that only running sequences hold blocks, and that
+whoever runs came before whoever waits.
 """
 
 from __future__ import annotations
 
 from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
 
-from labkit.cache.block_pool import BlockPool
-from labkit.cache.block_table import BlockTable
+from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
+from labkit.engine.policy import policy_named
 from labkit.records import BlockCounts, EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
-__all__ = ["Scheduler", "worst_case_tokens"]
+__all__ = ["Propose", "Scheduler", "worst_case_tokens"]
+
+Propose = Callable[[Sequence, int], tuple[int, ...]]  # at most so many draft tokens
+Copies = tuple[tuple[int, int], ...]
 
 
 def worst_case_tokens(sequence: Sequence, max_context: int) -> int:
-    """Tokens to reserve at admission: prompt and max_tokens, within the context."""
+    """Tokens it can come to: prompt and max_tokens, within the context."""
     wish = len(sequence.prompt_ids) + sequence.params.max_tokens
     return min(wish, max_context)
 
 
-class Scheduler:
-    """Holds the queues; `plan()` admits, the other verbs report what came of it."""
+@dataclass(slots=True)
+class _Draft:
+    """A plan while it is being made."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    budget: int  # tokens left
+    num_unserved: int  # running sequences that have had no turn yet
+    rows: dict[str, PlannedRow] = field(default_factory=dict)
+    admitted: list[str] = field(default_factory=list)
+    preempted: list[str] = field(default_factory=list)
+
+
+class Scheduler:
+    """Holds the queues; `plan()` admits, the other verbs report what came of it.
+
+    `propose` guesses a sequence's next tokens; its blocks for them are held by then.
+    """
+
+    def __init__(self, config: EngineConfig, propose: Propose | None = None) -> None:
         assert config.max_context is not None, "resolve() the EngineConfig first"
+        self.cache = CacheManager(
+            config.num_blocks, config.block_size, is_caching=config.prefix_caching
+        )
         self._config = config
-        self._max_context = config.max_context
-        self._pool = BlockPool(config.num_blocks)
-        self._tables: dict[str, BlockTable] = {}  # of running sequences
+        self.max_context = config.max_context
+        self._policy = policy_named(config.policy)
+        self._propose = propose
         self._waiting: deque[Sequence] = deque()
-        self._running: dict[str, Sequence] = {}  # in order of admission
+        self._running: dict[str, Sequence] = {}  # in order of arrival
+        self._too_few = -1  # free blocks with which the queue's head was not admitted
 
     @property
     def num_waiting(self) -> int:
@@ -47,86 +72,97 @@ class Scheduler:
         """Sequences that hold blocks, longest-running first."""
         return tuple(self._running.values())
 
+    @property
+    def waiting(self) -> tuple[Sequence, ...]:
+        """Sequences in the queue, first in line first."""
+        return tuple(self._waiting)
+
     def sequences(self) -> tuple[Sequence, ...]:
         """All sequences that have not ended: the running ones, then the queue."""
-        return (*self._running.values(), *self._waiting)
+        return (*self.running, *self.waiting)
 
     def blocks(self) -> BlockCounts:
         """The pool by what its blocks are doing."""
-        return self._pool.counts()
+        return self.cache.counts()
 
     def counts(self) -> EngineCounts:
-        """How full pool and queues are now."""
-        blocks = self.blocks()
+        """How full pool and queues are now; blocks kept for reuse count as free."""
         return EngineCounts(
-            free_blocks=blocks.free,
-            total_blocks=blocks.total,
+            free_blocks=self.cache.num_free,
+            total_blocks=self._config.num_blocks,
             num_running=len(self._running),
             num_waiting=self.num_waiting,
             max_waiting=self._config.max_waiting,
         )
 
-    def has_room(self, sequence: Sequence) -> bool:
-        """True if the queue takes one more, or if `sequence` need not queue at all."""
-        if self.num_waiting < self._config.max_waiting:
-            return True
-        return not self._waiting and self._fits(sequence)
+    def has_room(self, sequence: Sequence, num: int = 1) -> bool:
+        """True if the queue takes `num` like it; one that can run need not queue."""
+        num_places = self._config.max_waiting - self.num_waiting
+        if not self._waiting and self._has_seat:
+            needed = -(-sequence.num_tokens // self._config.block_size)
+            num_places += needed + len(self._running) <= self.cache.num_free
+        return num <= num_places
 
     def add(self, sequence: Sequence) -> None:
         """Queue `sequence` behind all others."""
         self._waiting.append(sequence)
 
     def plan(self) -> Plan:
-        """Decide the next step: decodes first, then prompts, then new arrivals.
+        """Decide the next step, in the policy's order; who is new gets blocks here.
 
-        A prompt that exceeds what is left of the token budget is computed in parts.
-        The admitted sequences take their blocks here.
+        What exceeds the token budget is computed in parts, over several steps.
         """
-        budget = self._config.max_step_tokens
-        rows: list[PlannedRow] = []
-        for sequence in sorted(self.running, key=lambda s: s.is_prefilling):
-            if budget > 0:
-                rows.append(self._row(sequence, budget))
-                budget -= rows[-1].part.num_tokens
-        admitted = []
-        while budget > 0 and self._waiting and self._fits(self._waiting[0]):
-            sequence = self._admit(self._waiting.popleft())
-            admitted.append(sequence.request)
-            rows.append(self._row(sequence, budget))
-            budget -= rows[-1].part.num_tokens
+        draft = _Draft(self._config.max_step_tokens, len(self._running))
+        before, after = self._policy.turns(self.running)
+        for sequence in before:
+            self._serve(sequence, draft)
+        self._admit(draft)
+        for sequence in after:
+            self._serve(sequence, draft)
         return Plan(
-            tuple(rows),
-            tuple(admitted),
+            tuple(draft.rows.values()),
+            tuple(draft.admitted),
             self._config.max_step_tokens,
             self.num_waiting,
             self.blocks(),
+            tuple(draft.preempted),
         )
 
-    def advance(self, row: PlannedRow, token_id: int | None = None) -> Sequence:
-        """Note that `row` was computed and, if it was sampled, which token it got."""
-        assert row.is_sampled == (token_id is not None), f"{row} got {token_id}"
-        sequence = self._running[row.request]
-        sequence.num_computed += row.part.num_tokens
-        if token_id is not None:
-            sequence.output_ids.append(token_id)
+    def advance(self, row: PlannedRow, *token_ids: int) -> Sequence:
+        """Note that `row` was computed and, if it was sampled, which tokens it got.
+
+        That is one, and before it as many of its drafts as were right.
+        """
+        assert row.is_sampled == bool(token_ids), f"{row} got {token_ids}"
+        sequence, size = self._running[row.request], self._config.block_size
+        num_full = sequence.num_computed // size
+        num_wrong = len(row.draft_ids) - max(0, len(token_ids) - 1)
+        sequence.num_computed += row.part.num_tokens - num_wrong
+        sequence.output_ids += token_ids
+        if sequence.num_computed // size > num_full:
+            ids = sequence.ids_between(0, sequence.num_computed)
+            self.cache.commit(sequence.request, ids, sequence.num_computed)
+        if num_wrong:
+            self.cache.shrink(sequence.request, sequence.num_tokens)
         return sequence
 
     def finish(self, sequence: Sequence, reason: FinishReason) -> None:
         """End `sequence`, wherever it is, and free its blocks at once."""
         if self._running.pop(sequence.request, None):
-            self._pool.release(self._tables.pop(sequence.request).blocks)
+            self.cache.free(sequence.request)
         else:
             self._waiting.remove(sequence)
         sequence.end(reason)
 
     def check(self) -> None:
-        """Assert the invariant that the module's opening states."""
-        self._pool.check()
-        assert self._tables.keys() == self._running.keys(), "tables without a sequence"
-        held = [block for table in self._tables.values() for block in table.blocks]
+        """Assert the invariants that the module's opening states."""
+        self.cache.check()
+        tables = [self.cache.table(name).blocks for name in self._running]
+        held = {block for table in tables for block in table}
         assert len(held) == self.blocks().held, "blocks are held by no sequence"
-        assert all(self._pool.ref_count(block) == 1 for block in held), "shared block"
         assert len(self._running) <= self._num_seats, "more sequences than seats"
+        arrivals = [sequence.arrival_s for sequence in self.sequences()]
+        assert arrivals == sorted(arrivals), "somebody was overtaken"
         for sequence in self.sequences():
             sequence.check()
             assert not sequence.is_finished, f"{sequence.request} ended but is queued"
@@ -136,32 +172,114 @@ class Scheduler:
         """At least one token a step for everyone who runs, so that none starves."""
         return min(self._config.max_running, self._config.max_step_tokens)
 
-    def _fits(self, sequence: Sequence) -> bool:
-        has_seat = len(self._running) < self._num_seats
-        return has_seat and self._num_blocks(sequence) <= self._pool.num_free
+    @property
+    def _has_seat(self) -> bool:
+        return len(self._running) < self._num_seats
 
-    def _num_blocks(self, sequence: Sequence) -> int:
-        tokens = worst_case_tokens(sequence, self._max_context)
-        return BlockTable(self._config.block_size).num_blocks_for(tokens)
+    def _admit(self, draft: _Draft) -> None:
+        """Let in who waits, in order, while tokens, seats and blocks are left."""
+        while self._waiting and self._has_seat and draft.budget:
+            sequence = self._waiting[0]
+            if (draft.preempted and self._running) or not self._enter(sequence):
+                break
+            self._waiting.popleft()
+            self._running[sequence.request] = sequence
+            sequence.state, sequence.parent = SequenceState.RUNNING, None
+            if not sequence.num_preemptions:
+                sequence.num_cached = sequence.num_computed
+            draft.admitted.append(sequence.request)
+            draft.num_unserved += 1
+            self._serve(sequence, draft)
 
-    def _admit(self, sequence: Sequence) -> Sequence:
-        blocks = self._pool.take(self._num_blocks(sequence))
-        self._tables[sequence.request] = BlockTable(self._config.block_size, blocks)
-        self._running[sequence.request] = sequence
-        sequence.state = SequenceState.RUNNING
-        return sequence
+    def _enter(self, sequence: Sequence) -> bool:
+        """Hold what is computed already of `sequence`, and blocks for all it knows."""
+        parent = sequence.parent
+        if parent and self._running.get(parent.request) is parent:
+            return self._share(sequence, parent)
+        if self._running and self.cache.num_free <= self._too_few:
+            return False  # nobody has left since it was last looked at
+        cached = self.cache.admit(
+            sequence.request,
+            sequence.ids_between(0, sequence.num_tokens),
+            sequence.num_tokens,
+            salt=sequence.salt,
+            spare=len(self._running),
+        )
+        self._too_few = self.cache.num_free if cached is None else -1
+        sequence.num_computed = cached or 0
+        return cached is not None
 
-    def _row(self, sequence: Sequence, budget: int) -> PlannedRow:
-        num_tokens = min(sequence.num_uncomputed, budget)
+    def _share(self, sequence: Sequence, parent: Sequence) -> bool:
+        """Hold the blocks of a running parent, once it has computed what is shared."""
+        if parent.is_prefilling or self.cache.num_free <= len(self._running):
+            return False
+        sequence.num_computed = min(parent.num_computed, sequence.num_shared)
+        self.cache.fork(parent.request, sequence.request, sequence.num_computed)
+        return True
+
+    def _serve(self, sequence: Sequence, draft: _Draft) -> None:
+        """Give `sequence` its part of the step, if need be at the newest one's cost."""
+        draft.num_unserved -= 1
+        if sequence.state is not SequenceState.RUNNING or not draft.budget:
+            return
         start = sequence.num_computed
-        end = start + num_tokens
-        table = self._tables[sequence.request]
+        end = start + min(sequence.num_uncomputed, draft.budget)
+        while (copies := self._own(sequence, start, end)) is None:
+            newest = next(reversed(self._running.values()))
+            self._throw_out(newest, draft)
+            if newest is sequence:
+                return
+        guesses = self._guesses(sequence, end, draft)
+        row = self._row(sequence, end, guesses, copies)
+        if sequence.request in draft.admitted:
+            row = replace(row, num_cached=start)
+        draft.rows[sequence.request] = row
+        draft.budget -= end - start + len(guesses)
+
+    def _own(self, sequence: Sequence, start: int, end: int) -> Copies | None:
+        """Blocks for positions up to `end`, its own from `start`; None: too few."""
+        if not self.cache.grow(sequence.request, end):
+            return None
+        return self.cache.writable(sequence.request, start, end)
+
+    def _throw_out(self, sequence: Sequence, draft: _Draft) -> None:
+        """Preempt by recompute: it keeps its tokens, loses its blocks, queues first."""
+        self.cache.free(sequence.request)
+        del self._running[sequence.request]
+        sequence.state, sequence.num_computed = SequenceState.WAITING, 0
+        sequence.num_preemptions += 1
+        self._waiting.appendleft(sequence)
+        draft.preempted.append(sequence.request)
+        row = draft.rows.pop(sequence.request, None)
+        draft.budget += row.part.num_tokens if row else 0
+
+    def _guesses(self, sequence: Sequence, end: int, draft: _Draft) -> tuple[int, ...]:
+        """Draft tokens, where tokens and blocks are left over; nobody pays for them."""
+        if self._propose is None or end < sequence.num_tokens or sequence.is_prefilling:
+            return ()
+        last = worst_case_tokens(sequence, self.max_context) - 1  # needs no guess
+        room = draft.budget - 1 - draft.num_unserved
+        most = min(self._config.max_drafts, last - end, room)
+        if most < 1 or self._own(sequence, end, end + most) != ():
+            return ()
+        guesses = self._propose(sequence, most)
+        assert len(guesses) <= most, f"{len(guesses)} drafts, {most} were asked for"
+        self.cache.shrink(sequence.request, end + len(guesses))
+        return guesses
+
+    def _row(
+        self, sequence: Sequence, end: int, guesses: tuple[int, ...], copies: Copies
+    ) -> PlannedRow:
+        start, table = sequence.num_computed, self.cache.table(sequence.request)
+        stop = end + len(guesses)
         return PlannedRow(
             part=ScheduledSlice(
-                sequence.request, start, num_tokens, sequence.is_prefilling
+                sequence.request, start, stop - start, sequence.is_prefilling
             ),
-            token_ids=tuple(sequence.ids_between(start, end)),
-            write_slots=tuple(table.slots(start, end)),
-            blocks=tuple(table.blocks[: table.num_blocks_for(end)]),
+            token_ids=(*sequence.ids_between(start, end), *guesses),
+            write_slots=tuple(table.slots(start, stop)),
+            blocks=tuple(table.blocks[: table.num_blocks_for(stop)]),
             is_sampled=end == sequence.num_tokens,
+            draft_ids=guesses,
+            copies=copies,
         )

@@ -32,11 +32,11 @@ def test_wait_is_the_first_end_within_bounds(
     scheduler.plan()
     if step_s is not None:
         pace.add(step_s)
-    assert pace.refusal(scheduler, 1000).retry_after_s == wait_s
+    assert pace.refusal(scheduler).retry_after_s == wait_s
 
 
 def test_refusal_gives_the_numbers() -> None:
     scheduler = Scheduler(CONFIG)
     scheduler.add(sequence([1]))
     words = "1 requests wait already, 0 run: try again in 1 s"
-    assert str(Pace().refusal(scheduler, 1000)) == words
+    assert str(Pace().refusal(scheduler)) == words

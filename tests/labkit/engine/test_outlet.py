@@ -27,8 +27,7 @@ def events(ids: list[int], max_context: int = 100, **knobs: Any) -> list[TokenEv
     known = sequence([1, 1], **knobs)
     outlet, found = Outlet(known, TOKENIZER, max_context), []
     for token_id in ids:
-        known.output_ids.append(token_id)
-        found.append(outlet.emit(step=0, time_s=0.0))
+        found.append(outlet.emit(token_id, step=0, time_s=0.0))
         if found[-1].finish is not None:
             break
     return found
@@ -78,8 +77,16 @@ def test_farewell_has_no_token_and_all_held_text() -> None:
     known = sequence([1], stop=("abc",))
     outlet = Outlet(known, TOKENIZER, 100)
     for token_id in byte_ids("xab"):
-        known.output_ids.append(token_id)
-        outlet.emit(step=0, time_s=0.0)
+        outlet.emit(token_id, step=0, time_s=0.0)
     last = outlet.farewell(FinishReason.ABORT, step=7, time_s=1.5)
     assert (last.token_id, last.text, last.index, last.step) == (None, "ab", 3, 7)
     assert not last.is_counted
+
+
+def test_text_of_tokens_that_are_there_already_is_not_said_again() -> None:
+    known = sequence([1], stop=("cde",))
+    known.output_ids = byte_ids("abc")
+    outlet = Outlet(known, TOKENIZER, 100)
+    first, second = (outlet.emit(i, step=0, time_s=0.0) for i in byte_ids("dx"))
+    assert (first.index, first.text) == (3, "")  # "cd" may become the stop string
+    assert (second.index, second.text) == (4, "cdx")

@@ -23,7 +23,7 @@ def arrive(scheduler: Scheduler, name: str, prompt: range) -> Sequence:
 
 def advance(scheduler: Scheduler, plan: Plan) -> None:
     for row in plan.rows:
-        scheduler.advance(row, 17 if row.is_sampled else None)
+        scheduler.advance(row, *[17] * row.is_sampled)
 
 
 def test_every_sampled_row_equals_the_reference_in_mixed_steps() -> None:

@@ -18,14 +18,15 @@ def scheduler_of(**config: Any) -> Scheduler:
 
 
 def request(name: str, num_prompt: int, max_tokens: int = 4) -> Sequence:
-    params = SamplingParams(max_tokens=max_tokens, seed=0)
-    return Sequence(name, tuple(range(num_prompt)), params, 0.0)
+    """No two names begin alike, so that nothing is found in the cache."""
+    params, first = SamplingParams(max_tokens=max_tokens, seed=0), ord(name[0]) * 100
+    return Sequence(name, tuple(range(first, first + num_prompt)), params, 0.0)
 
 
 def act(scheduler: Scheduler, plan: Plan) -> None:
     """Pretend that the plan was run and gave token 9 to everyone."""
     for row in plan.rows:
-        scheduler.advance(row, 9 if row.is_sampled else None)
+        scheduler.advance(row, *[9] * row.is_sampled)
     scheduler.check()
 
 
@@ -64,22 +65,31 @@ def test_decodes_come_first_then_prompts_then_new_arrivals() -> None:
 
 def test_head_of_the_queue_is_never_overtaken() -> None:
     scheduler = scheduler_of()
-    scheduler.add(request("a", 4, max_tokens=20))  # 6 of 8 blocks
-    scheduler.add(request("big", 8, max_tokens=8))  # 4 blocks
+    scheduler.add(request("a", 20))  # 5 of 8 blocks, and one to spare
+    scheduler.add(request("big", 11))  # 3 blocks
     scheduler.add(request("small", 1, max_tokens=1))  # 1 block would fit
+    act(scheduler, scheduler.plan())
+    act(scheduler, scheduler.plan())
     plan = scheduler.plan()
-    assert (plan.admitted, plan.num_waiting) == (("a",), 2)
+    assert (work(plan), plan.num_waiting) == ([("a", 16, 4)], 2)
     act(scheduler, plan)
     scheduler.finish(scheduler.running[0], FinishReason.ABORT)
     assert scheduler.plan().admitted == ("big",)
 
 
-def test_admission_reserves_the_worst_case_within_the_context() -> None:
+def test_worst_case_is_prompt_and_max_tokens_within_the_context() -> None:
     assert worst_case_tokens(request("a", 5, max_tokens=7), max_context=32) == 12
     assert worst_case_tokens(request("a", 5, max_tokens=900), max_context=32) == 32
-    scheduler = scheduler_of()
-    scheduler.add(request("a", 5, max_tokens=7))
-    assert scheduler.plan().blocks.held == 3
+
+
+def test_blocks_are_taken_for_the_prompt_and_then_one_by_one() -> None:
+    scheduler, held = scheduler_of(), []
+    scheduler.add(request("a", 7, max_tokens=20))
+    for _ in range(7):
+        plan = scheduler.plan()
+        act(scheduler, plan)
+        held.append(plan.blocks.held)
+    assert held == [2, 2, 3, 3, 3, 3, 4]
 
 
 def test_seats_never_outnumber_the_tokens_of_a_step() -> None:
@@ -127,9 +137,9 @@ def test_printed_plan_explains_the_step() -> None:
     scheduler.add(request("essay", 12))
     scheduler.add(request("late", 12))
     assert str(scheduler.plan()) == (
-        "8 of 8 tokens, 2 sequences (1 new), 1 waiting, 2 of 8 blocks free\n"
+        "8 of 8 tokens, 2 sequences (1 new), 1 waiting, 4 of 8 blocks free (0 cached)\n"
         "  chat         decode   3..3         sample   blocks 0\n"
-        "  essay        prefill  0..6         goes on  blocks 2 3"
+        "  essay        prefill  0..6         goes on  blocks 1 2"
     )
 
 
@@ -141,13 +151,13 @@ def test_token_for_a_row_that_is_not_sampled_is_a_sentence() -> None:
     scheduler = scheduler_of()
     scheduler.add(request("a", 20))
     row = scheduler.plan().rows[0]
-    with pytest.raises(AssertionError, match=r"goes on .* got 5"):
+    with pytest.raises(AssertionError, match=r"goes on .* got \(5,\)"):
         scheduler.advance(row, 5)
 
 
 def test_check_finds_blocks_that_nobody_holds() -> None:
     scheduler = scheduler_of()
-    scheduler._pool.take(1)
+    scheduler.cache.admit("ghost", [1], 1)
     with pytest.raises(AssertionError, match="blocks are held by no sequence"):
         scheduler.check()
 

@@ -1,0 +1,128 @@
+"""Where requests come in and leave: who is open, who has ended, what was left to say.
+
+It builds, queues and ends sequences, and computes nothing. A refusal changes nothing.
+The invariant is that a request is open if and only if the scheduler has its sequence.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections import OrderedDict
+from collections.abc import Callable
+from collections.abc import Sequence as ListLike
+from dataclasses import replace
+from itertools import count
+
+from labkit.clock import Clock
+from labkit.engine.door import refuse_misfits
+from labkit.engine.metrics import Pace
+from labkit.engine.outlet import Outlet
+from labkit.engine.scheduler import Scheduler
+from labkit.errors import InputError
+from labkit.records import TokenEvent
+from labkit.sampling.pipeline import Watch
+from labkit.sequence import FinishReason, SamplingParams, Sequence
+from labkit.text.tokenizer import Tokenizer
+
+__all__ = ["Desk"]
+
+NUM_REMEMBERED = 64  # ended requests that may still be forked
+
+
+class Desk:
+    """One engine's requests, by id."""
+
+    def __init__(
+        self,
+        scheduler: Scheduler,
+        tokenizer: Tokenizer,
+        vocab_size: int,
+        clock: Clock,
+        fresh_seed: Callable[[], int] | None,
+    ) -> None:
+        self.open: dict[str, Outlet] = {}
+        self.unsaid: list[TokenEvent] = []  # events for the next step to hand out
+        self.pace = Pace()
+        self._scheduler = scheduler
+        self._tokenizer = tokenizer
+        self._vocab_size = vocab_size
+        self._clock = clock
+        self._fresh_seed = fresh_seed or (lambda: secrets.randbits(63))
+        self._ended: OrderedDict[str, Sequence] = OrderedDict()  # the newest few
+        self._names = (f"req-{number}" for number in count())
+
+    def name(self, wish: str | None = None) -> str:
+        """An id that no request has: `wish`, or one made up."""
+        taken = self.open.keys() | {event.request for event in self.unsaid}
+        if wish in taken:
+            raise InputError(f"request id {wish!r} is in use: choose another")
+        return wish or next(name for name in self._names if name not in taken)
+
+    def sequence(
+        self, prompt_ids: ListLike[int], params: SamplingParams, request: str | None
+    ) -> Sequence:
+        """A new sequence, if such a one can ever be served."""
+        name = self.name(request)
+        limit = self._scheduler.max_context
+        refuse_misfits(prompt_ids, params, self._vocab_size, limit)
+        prompt = tuple(prompt_ids)
+        return Sequence(name, prompt, self.seeded(params), self._clock.now())
+
+    def seeded(self, params: SamplingParams) -> SamplingParams:
+        """The same knobs with a seed."""
+        if params.seed is not None:
+            return params
+        return replace(params, seed=self._fresh_seed())
+
+    def require_room(self, sequence: Sequence, num: int = 1) -> None:
+        """Raise `QueueFull` where `num` such sequences cannot be queued now."""
+        if not self._scheduler.has_room(sequence, num):
+            raise self.pace.refusal(self._scheduler)
+
+    def enlist(self, sequence: Sequence, watch: Watch | None = None) -> None:
+        """Queue a sequence that there is room for."""
+        limit = self._scheduler.max_context
+        outlet = Outlet(sequence, self._tokenizer, limit, watch)
+        self.open[sequence.request] = outlet
+        self._scheduler.add(sequence)
+
+    def force(self, request: str, token_id: int, step: int) -> None:
+        """Make `token_id` the next token of a request that nothing has run of yet."""
+        outlet = self.open[request]
+        event = outlet.emit(token_id, step, self._clock.now())
+        self.unsaid.append(event)
+        outlet.sequence.output_ids.append(token_id)
+        if event.finish is not None:
+            self.close(outlet.sequence, event.finish)
+
+    def known(self, request: str) -> Sequence:
+        """An open sequence, or one of the last that ended."""
+        if request in self.open:
+            return self.open[request].sequence
+        if request in self._ended:
+            return self._ended[request]
+        raise InputError(
+            f"request {request!r} is not open and not one of the last "
+            f"{NUM_REMEMBERED} that ended: fork it earlier",
+            param="request",
+        )
+
+    def cut(self, request: str, reason: FinishReason, step: int) -> TokenEvent:
+        """End an open request before its time and free its blocks; its last event."""
+        outlet = self.open[request]
+        self.close(outlet.sequence, reason)
+        return outlet.farewell(reason, step, self._clock.now())
+
+    def close(self, sequence: Sequence, reason: FinishReason) -> None:
+        """A sequence has ended: free its blocks, remember it for a while."""
+        self._scheduler.finish(sequence, reason)
+        del self.open[sequence.request]
+        self._ended[sequence.request] = sequence
+        self._ended.move_to_end(sequence.request)
+        if len(self._ended) > NUM_REMEMBERED:
+            self._ended.popitem(last=False)
+
+    def check(self) -> None:
+        """Assert the invariant that the module's opening states."""
+        queued = {sequence.request for sequence in self._scheduler.sequences()}
+        assert queued == self.open.keys(), f"open {self.open.keys()}, queued {queued}"
