@@ -23,7 +23,7 @@ from labkit.sampling.stages import Stage
 from labkit.sequence import SamplingParams
 from labkit.sequence import Sequence as Row
 
-__all__ = ["COMPARED", "Bench", "total_variation"]
+__all__ = ["COMPARED", "Bench", "preset_orders", "total_variation"]
 
 COMPARED = ("vllm", "transformers", "llama_cpp", "sglang")
 NUM_TOP = 10
@@ -84,6 +84,18 @@ class Bench:
         params = SamplingParams(**{**given, **whole, "top_k": k})  # type: ignore[arg-type]  # checked by name above
         row = Row("bench", self._prompt_ids, params, 0.0, list(self._output_ids))
         return SamplingRows.build([row], len(self.logits), self.logits.device)
+
+
+def preset_orders(stages: Sequence[str]) -> dict[str, list[str]]:
+    """Orders of engines over `stages`; those that an engine lacks come last.
+
+    SGLang is left out: it has no order, it judges all filters on one distribution.
+    """
+    found = {}
+    for name in ("labkit", "vllm", "transformers", "llama_cpp"):
+        has = [stage.name for stage in ORDERS[name] if stage.name in stages]
+        found[name] = [*has, *(stage for stage in stages if stage not in has)]
+    return found
 
 
 def total_variation(p: Tensor, q: Tensor) -> float:

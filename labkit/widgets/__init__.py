@@ -10,6 +10,9 @@
 | `BlockMap(frames)` | the block pool by step: owners, counts, hash chains |
 | `PrefixMissExplainer(pairs, words, card)` | where two prompts part, and the cost |
 | `KVCalculator(models, gpus)` | what keys and values weigh |
+| `SamplingBench(source, label)` | sampling stages: knobs, order, what each one did |
+| `OrderCompare(source, label)` | one distribution in the orders of four engines |
+| `BranchTree(source, label)` | other candidates taken, on shared blocks |
 | `MarkdownRace(text)` | what three ways to render a stream cost |
 
 `labkit.widgets.figure.LiteFigure` is apart: it imports plotly, which takes its time.
@@ -17,9 +20,12 @@
 
 from labkit.widgets.base import LabWidget
 from labkit.widgets.block_map import BlockMap
+from labkit.widgets.branch_tree import BranchTree
 from labkit.widgets.kv_calculator import KVCalculator
 from labkit.widgets.markdown_race import MarkdownRace
+from labkit.widgets.order_compare import OrderCompare
 from labkit.widgets.prefix_miss_explainer import PrefixMissExplainer
+from labkit.widgets.sampling_bench import SamplingBench
 from labkit.widgets.scheduler_debugger import SchedulerDebugger
 from labkit.widgets.sse_inspector import SSEInspector
 from labkit.widgets.stream_view import StreamView
@@ -28,11 +34,14 @@ from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
 __all__ = [
     "BlockMap",
+    "BranchTree",
     "KVCalculator",
     "LabWidget",
     "MarkdownRace",
+    "OrderCompare",
     "PrefixMissExplainer",
     "SSEInspector",
+    "SamplingBench",
     "SchedulerDebugger",
     "StreamView",
     "TTFTWaterfall",

@@ -19,9 +19,12 @@ from labkit.records import Layer
 from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.widgets import (
     BlockMap,
+    BranchTree,
     KVCalculator,
     MarkdownRace,
+    OrderCompare,
     PrefixMissExplainer,
+    SamplingBench,
     SchedulerDebugger,
     SSEInspector,
     StreamView,
@@ -31,6 +34,7 @@ from labkit.widgets import (
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
 from labkit.widgets.markdown_count import count_race
+from tests.support.benches import FourOrders, Stages, TwoWays
 from tests.support.pools import CARD, GPUS, MODELS, PAIRS, WORDS, pool_frames
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
 from tests.support.schedules import ARRIVALS, Again
@@ -44,6 +48,9 @@ MAKERS = {
     "BlockMap": lambda **k: BlockMap(pool_frames(), 4, **k),
     "PrefixMissExplainer": lambda **k: PrefixMissExplainer(PAIRS, WORDS, CARD, **k),
     "KVCalculator": lambda **k: KVCalculator(MODELS, GPUS, **k),
+    "SamplingBench": lambda **k: SamplingBench(Stages(), **k),
+    "OrderCompare": lambda **k: OrderCompare(FourOrders(), **k),
+    "BranchTree": lambda **k: BranchTree(TwoWays(), **k),
     "MarkdownRace": lambda **k: MarkdownRace(MARKDOWN, **k),
 }
 EVERY = pytest.mark.parametrize("make", MAKERS.values(), ids=list(MAKERS))

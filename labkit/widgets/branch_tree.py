@@ -1,0 +1,176 @@
+"""A tree of answers: take a rejected candidate and go on from there on shared blocks.
+
+It takes a source with one method, `grow(parent, at, token_id)`, which gives a branch.
+It refuses a place or a candidate that a branch does not have. Branches are only added;
+the invariant is that each one's parent stands before it.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any, Protocol
+
+import traitlets
+
+from labkit.errors import ConfigError, LabError
+from labkit.figures.drawings import Table
+from labkit.records import Branch, BranchToken
+from labkit.widgets.base import LabWidget, Message
+
+__all__ = ["BranchSource", "BranchTree"]
+
+MAX_BRANCHES = 12
+
+
+class BranchSource(Protocol):
+    """Whatever writes the branches."""
+
+    def grow(self, parent: str | None, at: int, token_id: int | None) -> Branch:
+        """The first answer (no parent), or a fork of `parent` at output place `at`."""
+
+
+class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
+    """`BranchTree(Brancher(engine, ids), tokenizer.label)`.
+
+    Arrow keys go through the tokens of a branch; each shows what else could have stood
+    there, and a button goes on with it. `fork()` does the same, `branches` has them.
+    """
+
+    drawn: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    problem = traitlets.Unicode().tag(sync=True)
+
+    def __init__(
+        self,
+        source: BranchSource,
+        label: Callable[[int], str] = str,
+        **unknown: object,
+    ) -> None:
+        self._source = source
+        self._label = label
+        self.branches: list[Branch] = []
+        super().__init__(unknown)
+        self._add(source.grow(None, 0, None))
+
+    def fork(self, branch: str, at: int, token_id: int) -> Branch:
+        """Go on with candidate `token_id` in place of the token at place `at`."""
+        with self._lock:
+            parent = self._named(branch)
+            found = self._at(parent, at)
+            if token_id == found.token_id or token_id not in dict(found.top):
+                raise ConfigError(
+                    f"token {token_id} is no rejected candidate at place {at} of "
+                    f"{branch}; use one of {[i for i, _ in found.top[1:]]}"
+                )
+            if len(self.branches) >= MAX_BRANCHES:
+                raise ConfigError(
+                    f"{MAX_BRANCHES} branches are enough: start a new tree"
+                )
+            self._add(self._source.grow(branch, at, token_id))
+            return self.branches[-1]
+
+    def handle(self, op: str, message: Message) -> None:
+        """`fork` with branch, place and token id."""
+        if op != "fork":
+            return super().handle(op, message)
+        try:
+            self.problem = ""
+            self.fork(str(message["branch"]), int(message["at"]), int(message["id"]))
+        except LabError as error:
+            self.problem = str(error)
+        return None
+
+    def record(self) -> Table:
+        """A row a branch: where it left, what it says, what it stands on."""
+        rows = [
+            (
+                self._letter(branch),
+                self._left(branch),
+                _cut("".join(self._label(token.token_id) for token in branch.tokens)),
+                f"{branch.num_shared} of {len(branch.blocks)}",
+                str(branch.num_computed),
+            )
+            for branch in self.branches
+        ]
+        head = ("branch", "leaves", "its own text", "blocks shared", "tokens read")
+        return Table(self._title(), self._alt(), head, tuple(rows))
+
+    def _add(self, branch: Branch) -> None:
+        self.branches.append(branch)
+        self.drawn = [self._to_page(each) for each in self.branches]
+
+    def _named(self, name: str) -> Branch:
+        for branch in self.branches:
+            if branch.name == name:
+                return branch
+        known = ", ".join(branch.name for branch in self.branches)
+        raise ConfigError(f"no branch {name!r}; there are: {known}")
+
+    def _at(self, branch: Branch, at: int) -> BranchToken:
+        place = at - branch.start
+        if 0 <= place < len(branch.tokens):
+            return branch.tokens[place]
+        last = branch.start + len(branch.tokens) - 1
+        raise ConfigError(f"at={at}: {branch.name} has places {branch.start} to {last}")
+
+    def _letter(self, branch: Branch) -> str:
+        return chr(ord("A") + self.branches.index(branch))
+
+    def _left(self, branch: Branch) -> str:
+        if branch.parent is None:
+            return "the prompt"
+        return f"{self._letter(self._named(branch.parent))} at token {branch.start + 1}"
+
+    def _title(self) -> str:
+        if len(self.branches) == 1:
+            return "One answer; choose a token and take another candidate"
+        shared = sum(branch.num_shared for branch in self.branches)
+        every = sum(len(branch.blocks) for branch in self.branches)
+        return f"{len(self.branches)} branches share {shared} of their {every} blocks"
+
+    def _alt(self) -> str:
+        return "; ".join(
+            f"{self._letter(b)} leaves {self._left(b)}, stands on {len(b.blocks)} "
+            f"blocks, {b.num_shared} shared, and had {b.num_computed} tokens read"
+            for b in self.branches
+        )
+
+    def _to_page(self, branch: Branch) -> dict[str, Any]:
+        """Labels, probabilities and blocks, ready to show."""
+        parent = self._named(branch.parent) if branch.parent else None
+        return {
+            "name": branch.name,
+            "letter": self._letter(branch),
+            "left": self._left(branch),
+            "depth": 0 if parent is None else self._depth(branch),
+            "start": branch.start,
+            "tokens": [self._token(token) for token in branch.tokens],
+            "blocks": list(branch.blocks),
+            "num_shared": branch.num_shared,
+            "num_computed": branch.num_computed,
+            "title": self._title(),
+            "alt": self._alt(),
+        }
+
+    def _depth(self, branch: Branch) -> int:
+        return (
+            0 if branch.parent is None else 1 + self._depth(self._named(branch.parent))
+        )
+
+    def _token(self, token: BranchToken) -> dict[str, Any]:
+        top = [[i, self._label(i), _share(logprob)] for i, logprob in token.top]
+        text = self._label(token.token_id)
+        return {
+            "id": token.token_id,
+            "text": text,
+            "p": _share(token.logprob),
+            "top": top,
+        }
+
+
+def _share(logprob: float) -> float:
+    return round(math.exp(logprob), 6)
+
+
+def _cut(text: str, limit: int = 56) -> str:
+    return text if len(text) <= limit else f"{text[: limit - 1]}…"

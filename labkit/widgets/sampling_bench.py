@@ -1,0 +1,170 @@
+"""The sampling stages on a bench: turn a knob, move a stage, see what each one did.
+
+It takes a source with one method, `run(knobs, order)`, which gives a view a stage; the
+noise of the draw stays the same until you change the seed, so that any change is the
+knob's. It refuses knobs and stages that it does not have.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol
+
+import traitlets
+
+from labkit.config import reject_unknown
+from labkit.figures.drawings import Table
+from labkit.records import StageView
+from labkit.widgets.base import LabWidget
+
+__all__ = ["KNOBS", "STAGES", "SamplingBench", "StageSource"]
+
+KNOBS = {  # values that change nothing; a top_k of 0 keeps everything
+    "repetition_penalty": 1.0,
+    "frequency_penalty": 0.0,
+    "presence_penalty": 0.0,
+    "temperature": 1.0,
+    "top_k": 0,
+    "top_p": 1.0,
+    "min_p": 0.0,
+    "typical_p": 1.0,
+    "seed": 0,
+}
+STAGES = tuple(
+    name.removesuffix("_p") if name == "typical_p" else name for name in KNOBS
+)[:-1]
+
+
+class StageSource(Protocol):
+    """Whatever runs the stages."""
+
+    def run(
+        self, knobs: Mapping[str, float], order: Sequence[str]
+    ) -> Sequence[StageView]:
+        """First the model's distribution, then each stage of `order`, then the draw."""
+
+
+class SamplingBench(
+    LabWidget, page="sampling_bench", parts=("bench_stages", "bench_top")
+):
+    """`SamplingBench(Bench.at(engine, ids), tokenizer.label, temperature=0.8)`.
+
+    `order` is the stages' order, `views` what each of them did; sliders change the
+    knobs, and a stage is moved by dragging or with the arrow keys on its handle.
+    """
+
+    knobs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    order: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
+    neutral: traitlets.Dict[str, Any] = traitlets.Dict(KNOBS).tag(sync=True)
+    presets: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+
+    def __init__(
+        self,
+        source: StageSource,
+        label: Callable[[int], str] = str,
+        presets: Mapping[str, Sequence[str]] | None = None,
+        **knobs: float,
+    ) -> None:
+        self._source = source
+        self._label = label
+        self._num_runs = 0
+        self.views: tuple[StageView, ...] = ()
+        reject_unknown(knobs, KNOBS, "SamplingBench")
+        super().__init__(
+            {},
+            knobs={**KNOBS, **knobs},
+            order=list(STAGES),
+            presets={name: list(stages) for name, stages in (presets or {}).items()},
+        )
+        self.observe(self._run, ["knobs", "order"])
+        self._run()
+
+    @property
+    def picked(self) -> int:
+        """The token that the draw gives."""
+        return self.views[-1].top[0][0]
+
+    def turn(self, **knobs: float) -> Table:
+        """Turn knobs as the sliders do; the picture of what comes of it."""
+        with self._lock:
+            self.knobs = {**self.knobs, **knobs}
+        return self.record()
+
+    def record(self) -> Table:
+        """A row a stage: survivors, mass moved, entropy, the likeliest token."""
+        rows = [
+            (
+                view.name,
+                self._setting(view.name),
+                f"{view.kept:,}",
+                f"{view.moved:.4f}",
+                f"{view.entropy:.3f}",
+                self._label(view.top[0][0]),
+            )
+            for view in self.views
+        ]
+        head = ("stage", "knob", "survivors", "mass moved", "entropy, nats", "best")
+        return Table(self._title(), self._alt(), head, tuple(rows))
+
+    @traitlets.validate("knobs")
+    def _are_knobs(self, proposal: Any) -> dict[str, float]:
+        reject_unknown(proposal["value"], KNOBS, type(self).__name__)
+        return {**KNOBS, **proposal["value"]}
+
+    @traitlets.validate("order")
+    def _is_order(self, proposal: Any) -> list[str]:
+        order = list(proposal["value"])
+        reject_unknown(order, STAGES, f"{type(self).__name__}.order")
+        if len(set(order)) < len(STAGES):
+            raise traitlets.TraitError(f"order={order}: each of {STAGES} once")
+        return order
+
+    def _run(self, _: object = None) -> None:
+        self.views = tuple(self._source.run(dict(self.knobs), list(self.order)))
+        self._num_runs += 1
+        self.result = self._to_page()
+
+    def _setting(self, stage: str) -> str:
+        knob = "typical_p" if stage == "typical" else stage
+        value = self.knobs.get(knob)
+        is_off = value is None or value == KNOBS[knob]
+        return "\u2013" if is_off else f"{value:g}"
+
+    def _title(self) -> str:
+        kept = self.views[-2].kept
+        total = self.views[0].kept
+        return (
+            f"{kept:,} of {total:,} tokens survive; the draw picks "
+            f"{self._label(self.picked)!r}"
+        )
+
+    def _alt(self) -> str:
+        """The stages that did something, in words."""
+        told = [
+            f"{v.name} {self._setting(v.name)} leaves {v.kept:,}, moves {v.moved:.1%}"
+            for v in self.views[1:-1]
+            if v.moved > 0 or self._setting(v.name) != "\u2013"
+        ]
+        return f"In this order: {'; '.join(told) or 'no stage does anything'}."
+
+    def _to_page(self) -> dict[str, Any]:
+        """Numbers and labels, ready to show."""
+        model = dict(self.views[0].top)
+        final = list(self.views[-2].top)
+        if self.picked not in dict(final):
+            final.append((self.picked, None))  # type: ignore[arg-type]  # too small to be listed
+        return {
+            "tick": self._num_runs,
+            "title": self._title(),
+            "alt": self._alt(),
+            "picked": self._label(self.picked),
+            "total": self.views[0].kept,
+            "rows": [
+                [v.name, v.kept, round(v.moved, 6), round(v.entropy, 4)]
+                for v in self.views
+            ],
+            "top": [
+                [self._label(i), p, model.get(i), i == self.picked] for i, p in final
+            ],
+        }

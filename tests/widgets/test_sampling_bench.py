@@ -1,0 +1,75 @@
+"""SamplingBench and OrderCompare without a page: knobs, order, refusals, words."""
+
+from __future__ import annotations
+
+import pytest
+import traitlets
+
+from labkit.errors import ConfigError
+from labkit.widgets import OrderCompare, SamplingBench
+from labkit.widgets.sampling_bench import KNOBS, STAGES
+from tests.support.benches import FourOrders, Stages, word
+
+
+def test_bench_runs_the_stages_in_its_order_with_its_knobs() -> None:
+    source = Stages()
+    bench = SamplingBench(source, word, temperature=2.0)
+    assert source.calls == [({**KNOBS, "temperature": 2.0}, list(STAGES))]
+    assert [row[0] for row in bench.result["rows"]] == ["model", *STAGES, "draw"]
+    assert bench.views[4].name == "temperature"
+
+
+def test_each_change_is_one_run_and_one_result() -> None:
+    source = Stages()
+    bench = SamplingBench(source, word)
+    bench.turn(top_p=0.5)
+    bench.order = [*STAGES[1:], STAGES[0]]
+    assert [call[1][-1] for call in source.calls] == ["typical"] * 2 + [STAGES[0]]
+    assert bench.result["tick"] == len(source.calls) == 3
+
+
+def test_title_says_survivors_and_the_picked_token() -> None:
+    bench = SamplingBench(Stages(), word, seed=4)
+    assert bench.picked == 4
+    assert bench.record().title == "384 of 49,152 tokens survive; the draw picks '3'"
+    assert [row[3] for row in bench.result["top"]].count(True) == 1
+
+
+def test_a_token_picked_below_the_ten_is_listed_after_them() -> None:
+    bench = SamplingBench(Stages(), word, seed=11)
+    assert bench.result["top"][-1] == ["|", None, None, True]
+    assert len(bench.result["top"]) == 11
+
+
+def test_summary_names_the_stages_that_did_something() -> None:
+    bench = SamplingBench(Stages(), word, **{**KNOBS, "temperature": 0.7})
+    assert "temperature 0.7 leaves" in bench.summary()
+    assert "min_p" not in bench.summary()
+
+
+@pytest.mark.parametrize("order", [STAGES[1:], (*STAGES[1:], STAGES[1])])
+def test_an_order_has_every_stage_once(order) -> None:
+    bench = SamplingBench(Stages())
+    with pytest.raises(traitlets.TraitError, match="once"):
+        bench.order = list(order)
+
+
+def test_knobs_and_stages_that_are_not_there_are_refused_by_name() -> None:
+    bench = SamplingBench(Stages())
+    with pytest.raises(ConfigError, match=r"did you mean temperature\?"):
+        bench.turn(temprature=1.0)
+    with pytest.raises(ConfigError, match=r"did you mean top_k\?"):
+        SamplingBench(Stages(), top_kk=1)
+    with pytest.raises(ConfigError, match="no setting 'dry'"):
+        bench.order = ["dry"]
+    with pytest.raises(ConfigError, match=r"did you mean min_p\?"):
+        OrderCompare(FourOrders(), minp=0.1)
+
+
+def test_engines_that_agree_are_said_to_agree() -> None:
+    widget = OrderCompare(FourOrders(), word)
+    assert widget.record().title == "All engines give the same distribution"
+    widget.turn(temperature=2.0)
+    title = "vLLM and SGLang disagree about 50.0% of the mass"
+    assert widget.record().title == widget.result["title"] == title
+    assert [view["title"] for view in widget.result["views"]][2] == "llama.cpp"
