@@ -8,13 +8,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
+from labkit.book.replay import Measured
 from labkit.config import EngineConfig
 from labkit.engine import Engine
 from labkit.engine.replay import replay
 from labkit.records import StepReport
 from labkit.sequence import SamplingParams
-from labkit.workload import Arrival, StepCosts
+from labkit.workload import Arrival, CostPoint, StepCosts
 
 __all__ = [
     "LONG",
@@ -26,9 +28,11 @@ __all__ = [
     "run_stall",
     "run_task",
     "stall_arrivals",
+    "step_costs",
+    "stream_gaps_ms",
 ]
 
-WHOLE_CHUNK, SHORT_CHUNK = 1024, 64  # tokens a step
+WHOLE_CHUNK, SHORT_CHUNK = 1024, 128  # tokens a step
 LONG = 1000  # tokens of the prompt that falls in
 PROMPT, ANSWER = 32, 60  # tokens of each stream
 STREAMS = ("ann", "ben", "cho", "dov")
@@ -101,6 +105,19 @@ def run_stall(engine: Engine, long_tokens: int = LONG) -> dict[str, list[float]]
     for event in (e for r in reports for e in r.emitted):
         times[event.request].append(event.time_s - began_s)
     return times
+
+
+def stream_gaps_ms(times: Mapping[str, Sequence[float]]) -> list[float]:
+    """The four streams' gaps in what `run_stall` gave."""
+    lists = (times[name][1:] for name in STREAMS)  # the first is the arrival
+    return [1000 * (b - a) for tokens in lists for a, b in pairwise(tokens)]
+
+
+def step_costs(measured: Measured) -> StepCosts:
+    """The recorded table of what steps cost."""
+    points = tuple(CostPoint(*point) for point in measured["points"])
+    made = (str(measured.meta[key]) for key in ("model", "device", "date"))
+    return StepCosts(points, *made)
 
 
 def stall_arrivals(costs: StepCosts) -> tuple[Arrival, ...]:

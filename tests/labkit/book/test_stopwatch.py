@@ -1,0 +1,64 @@
+"""The stopwatch times real passes of the shape that was asked, in turn."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.book.stopwatch import (
+    PassShape,
+    Stopwatch,
+    linear_params,
+    measure_roofs,
+    weight_bytes,
+)
+from labkit.clock import FakeClock
+from labkit.errors import ConfigError
+from tests.support.tiny import tiny_model
+
+
+class Ticking(FakeClock):
+    """A clock that is a second later at each look."""
+
+    def now(self) -> float:
+        self.advance(1.0)
+        return super().now()
+
+
+def test_each_shape_gets_the_median_of_its_rounds() -> None:
+    watch = Stopwatch(tiny_model(), Ticking(), num_slots=64)
+    shapes = [PassShape(new=4, context=16), PassShape(rows=3, context=8, scored=1)]
+    assert watch.seconds(shapes, rounds=3) == pytest.approx([1.0, 1.0])
+
+
+def test_a_shape_that_does_not_fit_is_refused() -> None:
+    watch = Stopwatch(tiny_model(), Ticking(), num_slots=64)
+    for shape in (PassShape(rows=9, context=8), PassShape(new=9, context=8)):
+        with pytest.raises(ConfigError, match="does not fit 64 slots"):
+            watch.seconds([shape])
+
+
+def test_every_row_of_a_pass_has_slots_of_its_own() -> None:
+    watch = Stopwatch(tiny_model(), Ticking(), num_slots=64)
+    inputs = watch._inputs(PassShape(rows=3, new=2, context=8, scored=2))
+    inputs.check()
+    assert len(set(inputs.read_slots.flatten().tolist())) == 24
+    assert inputs.write_slots.tolist() == [6, 7, 14, 15, 22, 23]
+    assert len(inputs.logit_indices) == 6
+
+
+def test_roofs_count_read_and_written_bytes() -> None:
+    roofs = measure_roofs(tiny_model(), Ticking())
+    assert roofs.bytes_per_s == 2 * 4 * 2**25
+    assert roofs.flop_per_s == 2 * 1024**3
+    assert roofs.ridge == pytest.approx(8.0)
+
+
+def test_weights_are_all_matrices_and_the_head() -> None:
+    model = tiny_model()
+    config = model.config
+    layer = model.decoder.weights.layers[0]
+    own = [p.weight for p in (layer.query, layer.key, layer.value)]
+    matrices = [*own, layer.output, layer.gate, layer.up, layer.down]
+    assert linear_params(config) == 2 * sum(matrix.numel() for matrix in matrices)
+    head = config.vocab_size * config.width
+    assert weight_bytes(model) == 4 * (linear_params(config) + head)

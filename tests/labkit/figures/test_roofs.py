@@ -1,0 +1,50 @@
+"""The plot of the roofs says what was measured and where the knee is."""
+
+from __future__ import annotations
+
+import pytest
+
+from labkit.figures.roofs import Roofs, batch_lines, knee, pass_lines, share_lines
+from labkit.figures.stills import svg
+
+ROOFS = Roofs(bytes_per_s=20e9, flop_per_s=100e9)
+PASSES = {1: 6.0, 2: 6.5, 4: 8.0, 8: 12.0, 16: 20.0, 512: 500.0}
+
+
+def test_the_knee_is_the_most_tokens_for_the_price_of_two_passes() -> None:
+    assert knee(PASSES) == 8
+    assert knee(PASSES, factor=1.1) == 2
+    assert knee({1: 5.0, 2: 50.0}) == 1
+
+
+def test_bounds_are_bytes_over_bandwidth_and_operations_over_rate() -> None:
+    assert ROOFS.ridge == 5.0
+    assert ROOFS.read_ms(100e6) == pytest.approx(5.0)
+    assert ROOFS.multiply_ms(2e8) == pytest.approx(2.0)
+
+
+def test_pass_lines_show_both_bounds_the_recording_and_the_live_points() -> None:
+    lines = pass_lines(
+        PASSES, {1: 6.2, 8: 11.0}, ROOFS, weight_bytes=100e6, flop_per_token=2e8
+    )
+    assert lines.title == "Up to 8 tokens a pass cost less than two passes of one"
+    names = [series.name for series in lines.series]
+    assert names == ["read the weights", "multiply", "recorded", "just now"]
+    assert [series.style for series in lines.series[:2]] == ["dash", "dash"]
+    assert "6.0 ms for one token, 500 ms for 512" in lines.alt
+    assert "<svg" in svg(lines)
+
+
+def test_batch_lines_compare_all_together_with_each() -> None:
+    lines = batch_lines({1: 10.0, 8: 20.0})
+    assert lines.title == "8 users together get 4.0 times the tokens of 1, each " + (
+        "2.0 times fewer"
+    )
+    assert [series.y for series in lines.series] == [(100.0, 400.0), (100.0, 50.0)]
+
+
+def test_share_lines_have_a_line_for_each_batch() -> None:
+    lines = share_lines({1: {64: 1.0, 1024: 20.0}, 8: {64: 5.0, 1024: 60.0}})
+    assert lines.title == "Reading the context grows to 60 % of a pass"
+    assert [s.name for s in lines.series] == ["batch of 1", "batch of 8"]
+    assert "8 sequences: 60 % at 1,024 tokens" in lines.alt
