@@ -103,6 +103,7 @@ class CacheManager:
         them at once, before any new key is written. None where too few are free.
         """
         table = self._tables[request]
+        assert end <= table.capacity, f"{request} has no block for {end - 1}: grow it"
         places = range(start // self._block_size, table.num_blocks_for(end))
         shared = [i for i in places if not self._is_own(table.blocks[i])]
         if not shared:
@@ -199,6 +200,8 @@ class CacheManager:
         """Assert the invariants that can be seen from here."""
         self._pool.check()
         self._index.check()
+        idle = [b for b in self._pool.free_queue if b in self._index]
+        assert len(idle) == self.counts().cached, "a block is kept without a hash"
         held = Counter(b for table in self._tables.values() for b in table.blocks)
         for block in range(self.counts().total):
             holders = self._pool.ref_count(block)

@@ -28,8 +28,8 @@ def chained(
     parent: str | None, token_ids: ListLike[int], salt: str | None = None
 ) -> Hashed:
     """The hash of a block after `parent`; `salt` counts where there is no parent."""
-    root = "" if salt is None else salt.encode("utf-8", "surrogatepass").hex()
-    text = f"{parent or f'root:{root}'}/{' '.join(map(str, token_ids))}"
+    salted = "root" if salt is None else salt.encode("utf-8", "surrogatepass").hex()
+    text = f"{parent or f'salt {salted}'}/{' '.join(map(str, token_ids))}"
     key = blake2b(text.encode(), digest_size=16).hexdigest()
     return Hashed(key, parent, tuple(token_ids))
 
@@ -78,11 +78,6 @@ class PrefixIndex:
         if not twins:
             del self._blocks[hashed.key]
         return True
-
-    def clear(self) -> None:
-        """Forget all hashes."""
-        self._blocks.clear()
-        self._hashed.clear()
 
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
