@@ -25,15 +25,10 @@ from labkit.engine.logbook import Logbook, Observer
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.runner import Runner
 from labkit.engine.scheduler import Scheduler
+from labkit.engine.speculative import Drafter, DraftStats, NgramDrafter, Speculator
 from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
-from labkit.records import (
-    BlockView,
-    CacheStats,
-    EngineCounts,
-    StepReport,
-    TokenEvent,
-)
+from labkit.records import BlockView, CacheStats, EngineCounts, StepReport, TokenEvent
 from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, SamplingParams
 from labkit.text.template import ChatTemplate
@@ -46,7 +41,8 @@ class Engine:
     """A model, its cache and its queues.
 
     A request without a seed gets one from `fresh_seed`. An end-of-text token ends a
-    request without text and is not counted as usage.
+    request without text and is not counted as usage. With `max_drafts` it speculates:
+    by prompt lookup, or by what `drafter` makes of the runner.
     """
 
     def __init__(
@@ -55,6 +51,7 @@ class Engine:
         config: EngineConfig,
         clock: Clock,
         fresh_seed: Callable[[], int] | None = None,
+        drafter: Callable[[Runner], Drafter] | None = None,
     ) -> None:
         self.config = config.resolve(model.config)
         self.model_name = model.name
@@ -65,10 +62,13 @@ class Engine:
         self._clock = clock
         self._scheduler = Scheduler(self.config)
         self._runner = Runner(model.decoder, self.config)
+        drafts = drafter(self._runner) if drafter else NgramDrafter()
+        self._speculator = Speculator(drafts, self.config.max_drafts)
         self._desk = Desk(
             self._scheduler, self.tokenizer, self._vocab_size, clock, fresh_seed
         )
-        self._chooser = Chooser(self._desk.open, self._vocab_size, self.device)
+        self._chooser = Chooser(self._desk.open, self._vocab_size, self._speculator)
+        self._scheduler.propose = self._chooser.propose
         self._logbook = Logbook(self._scheduler)
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
 
@@ -104,6 +104,10 @@ class Engine:
     def cache_stats(self) -> CacheStats:
         """What the prefix cache was asked for and gave, since the engine began."""
         return self._scheduler.cache.stats()
+
+    def draft_stats(self) -> DraftStats:
+        """What was drafted since the engine began, and how much of it stood."""
+        return self._speculator.stats()
 
     def block_views(self) -> tuple[BlockView, ...]:
         """Every block of the pool: who holds it, what is in it, its hash chain."""
@@ -245,6 +249,7 @@ class Engine:
 
     def _act(self, plan: Plan, emitted: list[TokenEvent], stamps: list[float]) -> None:
         """Carry out `plan`: run, sample, settle; stamp the moments in between."""
+        plan = self._speculator.fill(plan)
         logits = self._runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self._clock.now())
         chosen = self._chooser.choose(plan, logits)
@@ -268,9 +273,11 @@ class Engine:
         sequence = self._scheduler.advance(row, *token_ids)
         if events[-1].finish is not None:
             self._desk.close(sequence, events[-1].finish)
+            self._speculator.forget(row.request)
         return events
 
     def _cut(self, request: str, reason: FinishReason) -> TokenEvent:
+        self._speculator.forget(request)
         return self._desk.cut(request, reason, self._logbook.num_steps)
 
     def _report(

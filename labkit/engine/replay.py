@@ -13,7 +13,8 @@ from dataclasses import replace
 
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
-from labkit.engine.plan import Plan, PlannedRow
+from labkit.engine.logbook import Logbook
+from labkit.engine.plan import PlannedRow
 from labkit.engine.scheduler import Scheduler
 from labkit.errors import ConfigError, NeverFits
 from labkit.records import StepReport, TokenEvent
@@ -52,12 +53,14 @@ class _Run:
     def __init__(
         self, arrivals: tuple[Arrival, ...], config: EngineConfig, costs: StepCosts
     ) -> None:
+        self.reports: list[StepReport] = []
+        self.refused: list[str] = []
         self._scheduler = Scheduler(config)
+        self._logbook = Logbook(self._scheduler)
+        self._logbook.observe(self.reports.append)
         self._costs = costs
         self._clock = FakeClock()
         self._texts = _Texts(arrivals)
-        self.reports: list[StepReport] = []
-        self.refused: list[str] = []
 
     def until(self, time_s: float) -> None:
         """Step while there is work and it is not yet `time_s`; then it is."""
@@ -84,7 +87,9 @@ class _Run:
         for row in plan.unfinished:
             self._scheduler.advance(row)
         emitted = [self._emit(row) for row in plan.sampled]
-        self.reports.append(self._report(plan, started_s, emitted))
+        now = self._clock.now()
+        stamps = (started_s, now, now, now)
+        self._logbook.write(plan, emitted, stamps, None)
 
     def _emit(self, row: PlannedRow) -> TokenEvent:
         """Give the row its next scripted token."""
@@ -102,26 +107,6 @@ class _Run:
             text="",
             time_s=self._clock.now(),
             finish=finish,
-        )
-
-    def _report(
-        self, plan: Plan, started_s: float, emitted: list[TokenEvent]
-    ) -> StepReport:
-        now, running = self._clock.now(), self._scheduler.running
-        queue = self._scheduler.sequences()[len(running) :]
-        return StepReport(
-            index=len(self.reports),
-            scheduled=tuple(row.part for row in plan.rows),
-            blocks=self._scheduler.blocks(),
-            num_running=len(running),
-            num_waiting=len(queue),
-            emitted=tuple(emitted),
-            started_s=started_s,
-            computed_s=now,
-            sampled_s=now,
-            ended_s=now,
-            running=tuple(sequence.request for sequence in running),
-            waiting=tuple(sequence.request for sequence in queue),
         )
 
 

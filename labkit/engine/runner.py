@@ -26,6 +26,7 @@ class Runner:
     def __init__(self, decoder: Decoder, config: EngineConfig) -> None:
         self._decoder = decoder
         self._block_size = config.block_size
+        self.num_layers = decoder.config.num_layers
         self.device = decoder.device
         self.kv = KVStore(
             decoder.config,
@@ -34,16 +35,17 @@ class Runner:
             device=decoder.device,
         )
 
-    def run(self, plan: Plan) -> Tensor:
+    def run(self, plan: Plan, num_layers: int | None = None) -> Tensor:
         """Copy blocks, then compute; float32 logits [scored tokens, vocab].
 
         A sampled row's are consecutive, one for its newest token and for each draft.
+        With `num_layers` the pass leaves early.
         """
         if plan.copies:
             sources, targets = self._slots(plan.copies)
             self.kv.copy(sources, targets)
         inputs = forward_inputs(plan, self._block_size, self.device)
-        return self._decoder.forward(inputs, self.kv)
+        return self._decoder.forward(inputs, self.kv, num_layers=num_layers)
 
     def _slots(self, blocks: ListLike[ListLike[int]]) -> Tensor:
         """Slots of (source, own) pairs of blocks: int64 [2, slots]."""

@@ -22,7 +22,7 @@ from labkit.sequence import FinishReason, Sequence, SequenceState
 
 __all__ = ["Propose", "Scheduler", "worst_case_tokens"]
 
-Propose = Callable[[Sequence, int], tuple[int, ...]]  # at most so many draft tokens
+Propose = Callable[[Sequence, int, int], tuple[int, ...]]  # at most, number running
 Copies = tuple[tuple[int, int], ...]
 
 
@@ -44,12 +44,9 @@ class _Draft:
 
 
 class Scheduler:
-    """Holds the queues; `plan()` admits, the other verbs report what came of it.
+    """Holds the queues; `plan()` admits, the other verbs report what came of it."""
 
-    `propose` guesses a sequence's next tokens; its blocks for them are held by then.
-    """
-
-    def __init__(self, config: EngineConfig, propose: Propose | None = None) -> None:
+    def __init__(self, config: EngineConfig) -> None:
         assert config.max_context is not None, "resolve() the EngineConfig first"
         self.cache = CacheManager(
             config.num_blocks, config.block_size, is_caching=config.prefix_caching
@@ -57,7 +54,7 @@ class Scheduler:
         self._config = config
         self.max_context = config.max_context
         self._policy = policy_named(config.policy)
-        self._propose = propose
+        self.propose: Propose | None = None  # guesses tokens, up to `max_drafts` a step
         self._waiting: deque[Sequence] = deque()
         self._running: dict[str, Sequence] = {}  # in order of arrival
         self._too_few = -1  # free blocks with which the queue's head was not admitted
@@ -255,14 +252,14 @@ class Scheduler:
 
     def _guesses(self, sequence: Sequence, end: int, draft: _Draft) -> tuple[int, ...]:
         """Draft tokens, where tokens and blocks are left over; nobody pays for them."""
-        if self._propose is None or end < sequence.num_tokens or sequence.is_prefilling:
+        if self.propose is None or end < sequence.num_tokens or sequence.is_prefilling:
             return ()
         last = worst_case_tokens(sequence, self.max_context) - 1  # needs no guess
         room = draft.budget - 1 - draft.num_unserved
         most = min(self._config.max_drafts, last - end, room)
         if most < 1 or self._own(sequence, end, end + most) != ():
             return ()
-        guesses = self._propose(sequence, most)
+        guesses = self.propose(sequence, most, len(self._running))
         assert len(guesses) <= most, f"{len(guesses)} drafts, {most} were asked for"
         self.cache.shrink(sequence.request, end + len(guesses))
         return guesses

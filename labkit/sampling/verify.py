@@ -27,10 +27,9 @@ def hypotheses(sequence: Sequence, draft_ids: ListLike[int]) -> list[Sequence]:
     noise is that of the place, as if the drafts had been decoded one by one.
     """
     output = sequence.output_ids
-    return [
-        replace(sequence, output_ids=[*output, *draft_ids[:place]])
-        for place in range(len(draft_ids) + 1)
-    ]
+    places = range(1, len(draft_ids) + 1)
+    grown = [replace(sequence, output_ids=[*output, *draft_ids[:i]]) for i in places]
+    return [sequence, *grown]
 
 
 def num_standing(draft_ids: ListLike[int], chosen_ids: ListLike[int]) -> int:

@@ -14,13 +14,15 @@ from tests.support.tiny import tiny_model
 HELLO = tuple(range(100, 110))  # ten byte tokens of the tiny model's vocabulary
 
 
-def tiny_engine(clock: Clock | None = None, **config: Any) -> Engine:
+def tiny_engine(
+    clock: Clock | None = None, drafter: Any = None, **config: Any
+) -> Engine:
     """Blocks of 4 tokens, 64 of them, 16 tokens a step; seeds count up from 1,000."""
     small = {"block_size": 4, "num_blocks": 64, "max_step_tokens": 16, **config}
     seeds = iter(range(1000, 9999))
     engine_config = EngineConfig(**small)
     return Engine(
-        tiny_model(), engine_config, clock or FakeClock(), lambda: next(seeds)
+        tiny_model(), engine_config, clock or FakeClock(), lambda: next(seeds), drafter
     )
 
 
