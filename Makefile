@@ -5,7 +5,7 @@ RUN = @command -v $(PYTHON) >/dev/null || \
 	{ echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }; \
 	exec $(PYTHON) -m scripts
 
-.PHONY: help lab test check book js readme pins clean
+.PHONY: help lab test check book bench js readme pins clean
 
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
@@ -21,6 +21,10 @@ check: ## Formatting (ruff format --check), lint (ruff check) and types (mypy --
 
 book: ## Build chapters/*.ipynb from chapters/src/*.py, each from one clean run
 	$(RUN) book
+
+bench: ## Speed beside llama.cpp and transformers (ONLY="decode server", ROUNDS=, KEEP=1)
+	$(RUN) bench $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep) \
+	  $(if $(NOFAIL),--no-fail)
 
 js: ## Build the widgets' JavaScript again
 	$(RUN) js

@@ -16,7 +16,17 @@ __all__ = ["find_python", "main"]
 
 OLDEST = (3, 11)
 CANDIDATES = ("python3.11", "python3.12", "python3.13", "python3.14")
-COMMANDS = ("lab", "test", "check", "book", "js", "readme", "pins", "overrides")
+COMMANDS = (
+    "lab",
+    "test",
+    "check",
+    "book",
+    "js",
+    "bench",
+    "readme",
+    "pins",
+    "overrides",
+)
 
 
 def find_python(

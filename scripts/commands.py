@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from scripts import environment, lab, testing
+from scripts import bench, environment, lab, testing
 from scripts.problem import Problem
 from scripts.shell import say
 
@@ -61,6 +61,18 @@ def build_js(_: Sequence[str]) -> int:
     return run(environment.ensure(ROOT, BOOK), "hatch_build.py", "--force")
 
 
+def run_bench(arguments: Sequence[str]) -> int:
+    """Measure against llama.cpp and transformers; KEEP=1 renews the README's table."""
+    asked = bench.options(arguments)
+    python = environment.ensure(ROOT, ALL)
+    if not lab.fetch_weights(ROOT, python):
+        raise Problem("Without weights nothing can be measured; see the line above.")
+    code = bench.measure(ROOT, python, asked)
+    if asked.keep:
+        run(python, "-m", "scripts.generate")
+    return code
+
+
 def write_generated(_: Sequence[str]) -> int:
     """Write every generated file that has changed."""
     return run(Path(sys.executable), "-m", "scripts.generate")
@@ -83,6 +95,7 @@ COMMANDS: Mapping[str, Command] = {
     "test": run_tests,
     "check": run_checks,
     "book": build_book,
+    "bench": run_bench,
     "js": build_js,
     "readme": write_generated,
     "pins": write_pins,

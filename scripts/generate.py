@@ -1,7 +1,7 @@
 """Files and parts of files that are written by this script, never by hand.
 
 environment.yml and postBuild (Binder) come from pyproject.toml; README.md's badges,
-picture and table of chapters from pyproject.toml, a recording and what exists.
+picture and tables from pyproject.toml, a recording, a kept run and what exists.
 `python -m scripts.generate` writes them, `stale()` is what the rule tests ask.
 """
 
@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from scripts.chapters import CHAPTERS, Chapter, status
+from scripts.performance import performance
 from scripts.picture import PLACE, Picture, bands, draw
 from scripts.problem import Problem
 
@@ -119,6 +120,7 @@ def wanted(root: Path) -> dict[Path, str]:
     picture = draw(root)
     readme = fill(readme, "badges", badges(project))
     readme = fill(readme, "picture", image(picture))
+    readme = fill(readme, "performance", performance(root))
     drawn = {root / PLACE: picture.svg} if picture else {}
     return {
         root / "environment.yml": environment(project),

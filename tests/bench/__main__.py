@@ -87,7 +87,7 @@ def measure(team: Team, record: Record, sizes: Sizes) -> None:
     known = {**ROWS, **EXTRA}
     turns = sum(known[name][1] for name in record.chosen) * (record.rounds + 1)
     with tqdm(total=turns, unit="turn", desc="loading") as bar:
-        record.machine = machine_facts(team)
+        record.machine = machine_facts()
         prompts = Prompts(lambda text: list(team.ask("ours", "encode", text)))
         bench = Bench(team, record, prompts, record.rounds, bar.update, sizes)
         for name in record.chosen:
@@ -96,6 +96,7 @@ def measure(team: Team, record: Record, sizes: Sizes) -> None:
                 known[name][0](bench)
             except NotMeasured as reason:
                 bench.note(f"{name}: not measured, {reason}")
+    record.machine |= {"contenders": team.facts}
 
 
 def save(data: Mapping[str, Any], path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What the numbers of a run belong to: the machine, and what computed on it."""
+"""What the numbers of a run belong to: the machine."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import platform
 from pathlib import Path
 from typing import Any
 
-from tests.bench.team import THREADS, NotMeasured, Team
+from tests.bench.team import THREADS
 
 __all__ = ["cpu_model", "machine_facts"]
 
@@ -22,21 +22,13 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else platform.machine()
 
 
-def machine_facts(team: Team) -> dict[str, Any]:
-    """Processor, cores, system, versions, and what each contender says of itself."""
-    found: dict[str, Any] = {
+def machine_facts() -> dict[str, Any]:
+    """Processor, cores, system and how threads wait."""
+    return {
         "cpu": cpu_model(),
         "cores": os.cpu_count(),
         "threads_each": THREADS,
-        "system": f"{platform.system()} {platform.machine()}",
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),
+        "system": f"{platform.system()} {platform.machine()}",
         "python": platform.python_version(),
-        "contenders": {},
     }
-    found |= team.ask("machine", "facts")
-    for name in ("ours", "llama.cpp", "transformers"):
-        try:
-            found["contenders"][name] = team.ask(name, "facts")
-        except NotMeasured as reason:
-            found["contenders"][name] = {"not_measured": str(reason)}
-    return found

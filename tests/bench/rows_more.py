@@ -142,8 +142,8 @@ def quality(bench: Bench) -> None:
 def cuda(bench: Bench) -> None:
     """The same engine on a GPU: tokens/s, time a step, share of bandwidth."""
     sizes = bench.sizes
-    if bench.record.machine.get("cuda") is None:
-        bench.note("no CUDA device was at hand, so its rows were not measured")
+    if bench.team.ask("machine", "facts")["cuda"] is None:
+        bench.note("No CUDA device was at hand, so its rows were not measured")
         return
     bandwidth = float(bench.team.ask("machine on cuda", "copy"))
     bench.record.add("cuda", "copy bandwidth", "GB/s", [bandwidth / 1e9])
@@ -172,6 +172,7 @@ def cuda(bench: Bench) -> None:
         bench.record.add("cuda", name, "ms a step", step_ms, bound=bound, is_time=True)
     long = f"prompt of {sizes.long}"
     bench.record.add("cuda", long, "tokens/s", samples[long])
+    bench.team.dismiss("machine")
     bench.team.dismiss("ours on cuda")
     bench.team.dismiss("machine on cuda")
 

@@ -100,6 +100,7 @@ class Team:
         self._options = options
         self._pythons = {"llama.cpp": llama_python}
         self._workers: dict[str, Worker] = {}
+        self.facts: dict[str, Any] = {}  # what each one says of itself
 
     def __enter__(self) -> Team:
         return self
@@ -124,6 +125,7 @@ class Team:
             if python is None:
                 raise NotMeasured(f"{name} is not installed")
             self._workers[name] = Worker(name, python, self._options)
+            self.facts[name] = self._workers[name].ask("facts")
         return self._workers[name].ask(verb, *arguments)
 
     def dismiss(self, name: str) -> None:

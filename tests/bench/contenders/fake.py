@@ -13,6 +13,10 @@ class Fake:
     def __init__(self, **options: object) -> None:
         assert not options.get("is_broken"), "asked to be broken"
 
+    def facts(self) -> dict[str, int]:
+        """Its process's id."""
+        return {"pid": os.getpid()}
+
     def echo(self, value: object) -> object:
         """The same value."""
         return value
@@ -20,7 +24,3 @@ class Fake:
     def fail(self) -> None:
         """An error."""
         raise ValueError("as asked")
-
-    def process(self) -> int:
-        """Its process's id."""
-        return os.getpid()

@@ -30,7 +30,8 @@ class HuggingFace:
 
     def facts(self) -> dict[str, Any]:
         """Version and the bytes of its weights."""
-        num_bytes = sum(p.nbytes for p in self._model.parameters())
+        tensors = {p.data_ptr(): p.nbytes for p in self._model.parameters()}
+        num_bytes = sum(tensors.values())  # a tied head is counted once
         return {"transformers": transformers.__version__, "tensor_bytes": num_bytes}
 
     def decode(

@@ -27,6 +27,10 @@ class Judge:
         self._decoder = plain.decoder
         self._truth: dict[int, Tensor] = {}
 
+    def facts(self) -> dict[str, str]:
+        """What it is."""
+        return {"reference": "the GGUF dequantised to float32, computed the plain way"}
+
     def compare(self, windows: Sequence[Sequence[int]], path: str) -> dict[str, Any]:
         """Mean KL(reference ‖ saved) in nats, and how often both like one token best.
 

@@ -24,11 +24,17 @@ DTYPES = {"float32": torch.float32, "bfloat16": torch.bfloat16}
 class Machine:
     """Copy and read bandwidth in bytes/s, products in operations/s."""
 
-    def __init__(self, weights: str, threads: int, device: str = "cpu") -> None:
+    def __init__(
+        self,
+        weights: str,
+        threads: int,
+        device: str = "cpu",
+        num_values: int = NUM_VALUES,
+    ) -> None:
         torch.set_num_threads(threads)
         self._settle = torch.cuda.synchronize if device == "cuda" else _at_once
-        self._source = torch.ones(NUM_VALUES, device=device)
-        self._target = torch.empty(NUM_VALUES, device=device)
+        self._source = torch.ones(num_values, device=device)
+        self._target = torch.empty(num_values, device=device)
 
     def copy(self) -> float:
         """Bytes/s of a copy, each byte counted when read and when written."""

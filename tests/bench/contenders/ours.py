@@ -16,7 +16,8 @@ from labkit.engine.engine import Engine
 from labkit.model.weights import load_model
 from labkit.records import StepReport
 from labkit.sequence import SamplingParams
-from tests.bench.contenders.passes import decode_seconds, profile_step, token_by_token
+from tests.bench.contenders.passes import decode_seconds, token_by_token
+from tests.bench.contenders.profiling import profile_step
 
 __all__ = ["Ours", "run"]
 
@@ -91,7 +92,7 @@ class Ours:
         np.save(path, token_by_token(self._model.decoder, windows))
 
     def profile(self, prompt: Sequence[int]) -> str:
-        """A decode step's time by operation, as torch's profiler sees it."""
+        """A decode step's time by stage, Python function and torch operation."""
         return profile_step(self._engine(), prompt)
 
     def _engine(self, drafts: int = 0) -> Engine:

@@ -13,19 +13,15 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor
-from torch.profiler import ProfilerActivity, profile
 
-from labkit.engine.engine import Engine
 from labkit.model.decoder import Decoder
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.sequence import SamplingParams
 
 __all__ = [
     "ContiguousStore",
     "decode_seconds",
     "paged_slots",
-    "profile_step",
     "token_by_token",
 ]
 
@@ -97,32 +93,3 @@ def token_by_token(
             logits = decoder.forward(one_row([token], place, slots, device), kv)
             found[index, place] = logits[0].cpu().numpy()
     return found
-
-
-def profile_step(engine: Engine, prompt: Sequence[int]) -> str:
-    """Where a decode step's time goes, the mean of some steps after `prompt`."""
-    params = SamplingParams(max_tokens=3 * STEPS, temperature=0, ignore_eos=True)
-    request = engine.add(prompt, params)
-    for _ in range(STEPS):
-        engine.step()
-    with profile(activities=[ProfilerActivity.CPU]) as seen:
-        started = time.perf_counter()
-        for _ in range(STEPS):
-            engine.step()
-        wall_s = time.perf_counter() - started
-    engine.abort(request)
-    engine.step()
-    rows = sorted(seen.key_averages(), key=lambda r: -r.self_cpu_time_total)[:20]
-    lines = [f"{'operation':<44} {'calls a step':>12} {'µs a step':>10} {'share':>6}"]
-    for row in rows:
-        cost_us = row.self_cpu_time_total / STEPS
-        share = cost_us * STEPS / (wall_s * 1e6)
-        calls = row.count / STEPS
-        lines.append(
-            f"{row.key[:44]:<44} {calls:>12.1f} {cost_us:>10.0f} {share:>6.1%}"
-        )
-    known_us = sum(row.self_cpu_time_total for row in seen.key_averages()) / STEPS
-    rest_us = wall_s * 1e6 / STEPS - known_us
-    lines.append(f"{'outside torch (Python, kernels of our own)':<57} {rest_us:>10.0f}")
-    lines.append(f"{'a step, profiler included':<57} {wall_s * 1e6 / STEPS:>10.0f}")
-    return "\n".join(lines)
