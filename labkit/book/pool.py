@@ -18,11 +18,12 @@ __all__ = ["PoolLog"]
 
 
 class PoolLog:
-    """`log = PoolLog(engine)`; then `log.frames`, until `log.close()`."""
+    """`log = PoolLog(engine)`; then `frames` and `reports`, until `close()`."""
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.frames = [PoolFrame(0, engine.block_views())]
+        self.reports: list[StepReport] = []
         self._lock = threading.RLock()
         self._undo = engine.observe(self._note)
 
@@ -34,13 +35,10 @@ class PoolLog:
             self.engine.step()
             return self.frames[-1]
 
-    def drain(self) -> list[StepReport]:
+    def drain(self) -> None:
         """Step until nothing is left to do."""
-        reports = []
-        with self._lock:
-            while self.engine.has_work:
-                reports.append(self.engine.step())
-        return reports
+        while self.step() is not None:
+            pass
 
     def key_norms(self, view: BlockView) -> ListLike[ListLike[float]] | None:
         """Length of each slot's keys by layer; None if the block holds other tokens."""
@@ -60,5 +58,6 @@ class PoolLog:
 
     def _note(self, report: StepReport) -> None:
         views = self.engine.block_views()
+        self.reports.append(report)
         frame = PoolFrame(len(self.frames), views, report.block_events)
         self.frames.append(frame)

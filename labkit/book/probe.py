@@ -9,15 +9,24 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from labkit.clock import Clock
 from labkit.engine import Engine
 from labkit.sequence import SamplingParams
 from labkit.widgets.prefix_miss_explainer import MissTimes
 
-__all__ = ["PrefixProbe"]
+__all__ = ["Look", "PrefixProbe"]
 
 ONE_TOKEN = SamplingParams(max_tokens=1, temperature=0.0, ignore_eos=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What one request told about the cache."""
+
+    ms: float  # from `add` to the first token
+    cached: int  # tokens found
 
 
 class PrefixProbe:
@@ -29,31 +38,36 @@ class PrefixProbe:
         self._clock = clock
         self._lock = threading.Lock()
 
-    def first_token_ms(self, ids: Sequence[int], salt: str | None = None) -> float:
-        """Milliseconds from `add` to the first token, the cache as it is."""
+    def look(self, ids: Sequence[int], salt: str | None = None) -> Look:
+        """Ask for one token, the cache as it is."""
+        before = self.engine.cache_stats().hit_tokens
         started_s = self._clock.now()
         self.engine.add(ids, ONE_TOKEN, salt=salt)
         while self.engine.has_work:
             self.engine.step()
-        return (self._clock.now() - started_s) * 1000
+        took_s = self._clock.now() - started_s
+        return Look(took_s * 1000, self.engine.cache_stats().hit_tokens - before)
 
-    def known(self, ids: Sequence[int], before: Sequence[Sequence[int]]) -> float:
-        """The time for `ids` when the cache holds what the prompts `before` left."""
+    def after(self, *before: Sequence[int]) -> None:
+        """Make the cache hold what the prompts `before` leave, and nothing else."""
         self.engine.reset_cache()
-        for prompt in before:
-            self.first_token_ms(prompt)
-        return self.first_token_ms(ids)
+        for ids in before:
+            self.look(ids)
 
     def measure(self, first: Sequence[int], second: Sequence[int]) -> MissTimes:
         """The second prompt with nothing, with the first, and with itself known."""
+        cold, warm, middle = [], [], []
         with self._lock:
-            self.known(first, ())  # warm up
-            cold, warm, middle = [], [], []
+            self.after(first)  # warm up
             for _ in range(self.runs):
-                cold.append(self.known(second, ()))
-                warm.append(self.first_token_ms(second))
-                self.known(first, ())
-                before = self.engine.cache_stats().hit_tokens
-                middle.append(self.first_token_ms(second))
-                cached = self.engine.cache_stats().hit_tokens - before
-        return MissTimes(min(cold), min(middle), min(warm), cached)
+                self.after()
+                cold.append(self.look(second))
+                warm.append(self.look(second))
+                self.after(first)
+                middle.append(self.look(second))
+        return MissTimes(
+            cold_ms=min(look.ms for look in cold),
+            second_ms=min(look.ms for look in middle),
+            warm_ms=min(look.ms for look in warm),
+            cached=middle[-1].cached,
+        )

@@ -37,8 +37,8 @@ SIGNS = {
     BlockEventKind.TAKE: ("+", "taken"),
     BlockEventKind.HIT: ("↺", "hit by hash"),
     BlockEventKind.HASH: ("#", "full and hashed"),
-    BlockEventKind.EVICT: ("✕", "evicted"),
-    BlockEventKind.COPY: ("⧉", "copied on write"),
+    BlockEventKind.EVICT: ("✗", "evicted"),
+    BlockEventKind.COPY: ("⇒", "copied on write"),
     BlockEventKind.SHARE: ("=", "shared by a fork"),
     BlockEventKind.FREE: ("−", "given back"),
 }

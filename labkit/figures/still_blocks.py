@@ -49,7 +49,7 @@ def _cell(
         canvas.path(data, "mut" if dash else edge, width=1.5, dash=dash)
     canvas.text((x + 5, y + 13), str(cell.block), colour="mut", px=10)
     canvas.text((x + CELL - 5, y + 13), cell.signs, anchor="end", px=11, face="bold")
-    words = cell.label or ("kept" if cell.state == "kept" else "")
+    words = cell.label.replace("+", "") or ("kept" if cell.state == "kept" else "")
     if cell.ref_count > 1:
         words = f"{words} ×{cell.ref_count}"
     canvas.text((x + CELL / 2, y + 33), words[:9], anchor="middle", face="bold")

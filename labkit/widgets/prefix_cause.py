@@ -177,9 +177,9 @@ def table(miss: Miss, label: Callable[[int], str], told: str = "") -> Table:
             label(p.ids[place]) if place < len(p.ids) else "(ended)"
             for p in (miss.first, miss.second)
         ]
-        sign = "=" if place < miss.shared else "≠"
-        block = str(place // miss.block_size)
-        rows.append((str(place), block, *texts, sign if texts[0] == texts[1] else "≠"))
+        late = "too late" if place > miss.shared else "="  # its prefix differs
+        sign = late if texts[0] == texts[1] else "≠"
+        rows.append((str(place), str(place // miss.block_size), *texts, sign))
     head = ("token", "block", "first request", "second request", "")
     return Table(_title(miss), f"{_alt(miss)} {told}".strip(), head, tuple(rows))
 

@@ -52,10 +52,10 @@ class BlockCells {
 
   line(from, to, kind) {
     const [a, b] = [from, to].map((i) => this.items[i].node);
-    const centre = (n) => [n.offsetLeft + n.offsetWidth / 2, n.offsetTop + n.offsetHeight / 2];
-    const [[x1, y1], [x2, y2]] = [centre(a), centre(b)];
-    const bend = y1 === y2 ? -20 : 0;
-    const data = `M${x1} ${y1}Q${(x1 + x2) / 2} ${(y1 + y2) / 2 + bend} ${x2} ${y2}`;
+    const top = (n) => [n.offsetLeft + n.offsetWidth / 2, n.offsetTop + 3]; // clear of the words
+    const [[x1, y1], [x2, y2]] = [top(a), top(b)];
+    const bend = y1 === y2 ? 22 : 0;
+    const data = `M${x1} ${y1}Q${(x1 + x2) / 2} ${(y1 + y2) / 2 - bend} ${x2} ${y2}`;
     const group = lab.svg('g', { class: kind });
     group.append(lab.svg('path', { d: data }), lab.svg('circle', { cx: x2, cy: y2, r: 4 }));
     return group;
@@ -73,7 +73,7 @@ function blockItem() {
     node.setAttribute('aria-label', cellWords(cell, size));
     number.textContent = cell.block;
     signs.textContent = cell.signs;
-    const name = cell.label || (cell.state === 'kept' ? 'kept' : '');
+    const name = cell.label.replaceAll('+', '') || (cell.state === 'kept' ? 'kept' : '');
     label.textContent = cell.ref_count > 1 ? `${name} ×${cell.ref_count}` : name;
     hash.textContent = cell.short_hash;
     const colours = cell.layers.length ? cell.layers : [''];
