@@ -20,6 +20,7 @@ from platformdirs import user_cache_path
 
 from labkit.errors import LabError, WeightsError
 from labkit.model.files import parsed_path, replacing, require_room, sha256_of
+from labkit.model.native.library import open_library
 from labkit.model.sources import (
     HubFile,
     Source,
@@ -151,10 +152,12 @@ def _write_checked(source: Source, asset: Asset, target: IO[bytes]) -> None:
 
 
 def unpack(path: Path, cache: Path, say: Callable[[str], None] = _to_stderr) -> None:
-    """Parse a GGUF file into `cache` now, so that its first start is a quick one.
+    """Parse a GGUF file and compile the kernels now, so that a start is a quick one.
 
-    Nothing happens to a directory, or where it has been done before.
+    Nothing is parsed from a directory, or where it has been done before.
     """
+    if open_library(cache) is None:
+        say("no C compiler here: PyTorch alone computes, several times slower a token")
     if path.is_dir() or parsed_path(path, cache).exists():
         return
     say("unpacking the weights, once (about ten seconds) ...")

@@ -55,9 +55,9 @@ class KVStore:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
 
-    def addresses(self, layer: int) -> tuple[int, int]:
-        """Where a layer's keys and values begin in memory, for the kernels."""
-        return self._keys[layer].data_ptr(), self._values[layer].data_ptr()
+    def addresses(self) -> tuple[int, int, int]:
+        """Where keys and values begin, and numbers a layer: for the kernels."""
+        return self._keys.data_ptr(), self._values.data_ptr(), self._keys[0].numel()
 
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Copy every layer's keys and values from slots `sources` to `targets`."""

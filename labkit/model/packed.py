@@ -49,7 +49,8 @@ class PackedDecoder:
         self._config = config
         self._kernels = kernels
         self.tensors = tensors  # what the pointers below point to
-        self._layers = [self._layer(i) for i in range(config.num_layers)]
+        layers = [self._layer(i) for i in range(config.num_layers)]
+        self._layers = (Layer * len(layers))(*layers)
         head = "model.embed_tokens" if config.is_tied else "lm_head"
         self._head = self._matrix(head)
         self._room, self._buffers = _scratch(config, kernels.num_threads)
@@ -81,8 +82,7 @@ class PackedDecoder:
             turn.cos.data_ptr(),
             turn.sin.data_ptr(),
         )
-        for index, layer in enumerate(self._layers[:depth]):
-            self._kernels.run_layer(layer, step, self._room, x, kv.addresses(index))
+        self._kernels.run_layers(self._layers, step, self._room, x, kv, depth)
         return x
 
     def head(self, x: Tensor) -> Tensor:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from labkit.config import ModelConfig
+from labkit.model.kv_store import KVStore
 from labkit.model.native.library import open_library
 
 __all__ = ["Kernels", "Layer", "Matrix", "Pass", "Scratch"]
@@ -81,9 +82,12 @@ class Kernels:
             torch.get_num_threads(),
             config.norm_eps,
         )
-        self._run_layer = library.run_layer
-        self._run_layer.argtypes = [Pointer] * 7
-        self._run_layer.restype = None
+        self._run_layers = library.run_layers
+        self._run_layers.argtypes = [
+            *(Pointer, Pointer, Int, Pointer, Pointer),
+            *(Pointer, Pointer, Pointer, ctypes.c_int64),
+        ]
+        self._run_layers.restype = None
         self._multiply = library.multiply
         self._multiply.argtypes = [Pointer, Pointer, Int, Pointer, Pointer]
         self._multiply.restype = None
@@ -99,16 +103,25 @@ class Kernels:
         """How many threads share a layer."""
         return int(self._shape.num_threads)
 
-    def run_layer(
-        self, layer: Layer, step: Pass, room: Scratch, x: Tensor, kv: tuple[int, int]
+    def run_layers(
+        self,
+        layers: ctypes.Array[Layer],
+        step: Pass,
+        room: Scratch,
+        x: Tensor,
+        kv: KVStore,
+        depth: int,
     ) -> None:
-        """Put `x`, float32 [tokens, width], through `layer`, in place.
-
-        `kv` are the addresses of the layer's keys and values in the store.
-        """
+        """Put `x`, float32 [tokens, width], through the first `depth` layers."""
         at = ctypes.addressof
-        self._run_layer(
-            at(self._shape), at(layer), at(step), at(room), x.data_ptr(), *kv
+        self._run_layers(
+            at(self._shape),
+            at(layers),
+            depth,
+            at(step),
+            at(room),
+            x.data_ptr(),
+            *kv.addresses(),
         )
 
     def multiply(self, matrix: Matrix, x: Tensor) -> Tensor:

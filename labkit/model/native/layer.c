@@ -6,13 +6,15 @@
    Queries, keys and values go through slots: PagedAttention (arXiv 2309.06180). */
 
 #include <math.h>
+#include <sched.h>
+#include <stdatomic.h>
 #include <stdint.h>
 #include <string.h>
 #ifdef __AVX2__
 #include <immintrin.h>
 #endif
 
-enum { BLOCK = 32, LANES = 8, TILE = 8 };
+enum { BLOCK = 32, LANES = 8, TILE = 8, SPINS = 1000 };
 typedef float f8 __attribute__((vector_size(32)));
 typedef int32_t i8 __attribute__((vector_size(32)));
 typedef struct { uint16_t scale, lowest; uint8_t q[16]; } Q4_1; /* w = q*scale + lowest */
@@ -149,10 +151,25 @@ static void rows_of(const Matrix *m, int n, const float *x, float *y, int from, 
 
 /* ---- the parts of a layer; each is shared out among the threads of its caller ---- */
 
+typedef struct { atomic_int arrived, round; } Barrier;
+typedef struct { int thread, threads, round; Barrier *barrier; } Team;
+
 #define SHARE(total) \
-  int from = (int)((int64_t)(total) * thread / threads); \
-  int to = (int)((int64_t)(total) * (thread + 1) / threads)
-#define WAIT _Pragma("omp barrier")
+  int from = (int)((int64_t)(total) * team->thread / team->threads); \
+  int to = (int)((int64_t)(total) * (team->thread + 1) / team->threads)
+
+/* Wait for the others. OpenMP's own barrier sleeps at once or spins for long, as the
+   process was told to; between two parts of a layer only a short spin pays. */
+static void meet(Team *team) {
+  Barrier *b = team->barrier;
+  int round = ++team->round;
+  if (atomic_fetch_add(&b->arrived, 1) + 1 == round * team->threads) {
+    atomic_store(&b->round, round);
+    return;
+  }
+  for (int spins = 0; atomic_load(&b->round) < round; spins++)
+    if (spins > SPINS) sched_yield();
+}
 
 static void rms_norm(int width, float eps, const float *x, const float *weight, float *y) {
   f8 squares = {0};
@@ -161,7 +178,7 @@ static void rms_norm(int width, float eps, const float *x, const float *weight, 
   for (int i = 0; i < width; i++) y[i] = x[i] * scale * weight[i];
 }
 
-static void matmul(const Matrix *m, int n, const float *x, float *y, int thread, int threads) {
+static void matmul(const Matrix *m, int n, const float *x, float *y, Team *team) {
   SHARE(m->out);
   rows_of(m, n, x, y, from, to);
 }
@@ -204,27 +221,27 @@ static void attend(int d, int row_size, const float *q, const float *keys,
 }
 
 static void attention(const Shape *s, const Pass *p, const Scratch *w, const float *keys,
-                      const float *values, int thread, int threads) {
+                      const float *values, Team *team) {
   int d = s->head_dim, group = s->num_heads / s->num_kv_heads;
   SHARE(p->num_tokens * s->num_heads);
   for (int i = from; i < to; i++) {
     int t = i / s->num_heads, kv_head = i % s->num_heads / group;
     attend(d, s->num_kv_heads * d, w->queries + (size_t)i * d, keys + kv_head * d,
            values + kv_head * d, p->read_slots + p->rows[t] * p->context,
-           (int)p->positions[t], w->scores + (size_t)thread * (p->context + LANES),
+           (int)p->positions[t], w->scores + (size_t)team->thread * (p->context + LANES),
            w->mixed + (size_t)i * d);
   }
 }
 
 /* Queries, keys and values of all tokens; keys and values go to their slots. */
 static void project(const Shape *s, const Layer *l, const Pass *p, const Scratch *w,
-                    float *keys, float *values, int thread, int threads) {
+                    float *keys, float *values, Team *team) {
   int d = s->head_dim, n = p->num_tokens, kv = s->num_kv_heads;
   float *k = w->gated, *v = w->up; /* not in use yet: [tokens, kv_heads * d] */
-  matmul(&l->query, n, w->normed, w->queries, thread, threads);
-  matmul(&l->key, n, w->normed, k, thread, threads);
-  matmul(&l->value, n, w->normed, v, thread, threads);
-  WAIT
+  matmul(&l->query, n, w->normed, w->queries, team);
+  matmul(&l->key, n, w->normed, k, team);
+  matmul(&l->value, n, w->normed, v, team);
+  meet(team);
   SHARE(n * (s->num_heads + kv));
   for (int i = from; i < to; i++) {
     int t = i / (s->num_heads + kv), head = i % (s->num_heads + kv);
@@ -243,14 +260,14 @@ static void project(const Shape *s, const Layer *l, const Pass *p, const Scratch
 
 /* x += m . y for all tokens. */
 static void add_product(const Matrix *m, int n, const float *y, float *x, float *room,
-                        int thread, int threads) {
+                        Team *team) {
   SHARE(m->out);
   rows_of(m, n, y, room, from, to);
   for (int t = 0; t < n; t++)
     for (int o = from; o < to; o++) x[t * m->out + o] += room[t * m->out + o];
 }
 
-static void gated(const Layer *l, int n, const Scratch *w, int thread, int threads) {
+static void gated(const Layer *l, int n, const Scratch *w, Team *team) {
   int ffn = l->gate.out;
   SHARE(ffn / LANES);
   from *= LANES, to *= LANES;
@@ -264,7 +281,7 @@ static void gated(const Layer *l, int n, const Scratch *w, int thread, int threa
 }
 
 static void normalise(const Shape *s, int n, const float *x, const float *weight, float *y,
-                      int thread, int threads) {
+                      Team *team) {
   SHARE(n);
   for (int t = from; t < to; t++)
     rms_norm(s->width, s->norm_eps, x + t * s->width, weight, y + t * s->width);
@@ -274,31 +291,42 @@ static void normalise(const Shape *s, int n, const float *x, const float *weight
 
 #ifdef _OPENMP
 #include <omp.h>
-#define TEAM int thread = omp_get_thread_num(), threads = omp_get_num_threads();
+#define JOIN(b) { omp_get_thread_num(), omp_get_num_threads(), 0, b }
 #else
-#define TEAM int thread = 0, threads = 1;
+#define JOIN(b) { 0, 1, 0, b }
 #endif
 
-/* x [tokens, width] after the layer; keys and values are the layer's [slots, heads, d]. */
-void run_layer(const Shape *s, const Layer *l, const Pass *p, const Scratch *w, float *x,
-               float *keys, float *values) {
+static void run_layer(const Shape *s, const Layer *l, const Pass *p, const Scratch *w,
+                      float *x, float *keys, float *values, Team *team) {
   int n = p->num_tokens;
+  normalise(s, n, x, l->attention_norm, w->normed, team);
+  meet(team);
+  project(s, l, p, w, keys, values, team);
+  meet(team);
+  attention(s, p, w, keys, values, team);
+  meet(team);
+  add_product(&l->output, n, w->mixed, x, w->normed, team);
+  meet(team);
+  normalise(s, n, x, l->ffn_norm, w->normed, team);
+  meet(team);
+  gated(l, n, w, team);
+  meet(team);
+  add_product(&l->down, n, w->gated, x, w->normed, team);
+  meet(team);
+}
+
+/* x [tokens, width] through `count` layers, in place; keys and values are the store's
+   [layers, slots, kv_heads, d], `layer_size` floats a layer. */
+void run_layers(const Shape *s, const Layer *layers, int32_t count, const Pass *p,
+                const Scratch *w, float *x, float *keys, float *values,
+                int64_t layer_size) {
+  Barrier barrier = {0, 0};
   #pragma omp parallel num_threads(s->num_threads)
   {
-    TEAM
-    normalise(s, n, x, l->attention_norm, w->normed, thread, threads);
-    WAIT
-    project(s, l, p, w, keys, values, thread, threads);
-    WAIT
-    attention(s, p, w, keys, values, thread, threads);
-    WAIT
-    add_product(&l->output, n, w->mixed, x, w->normed, thread, threads);
-    WAIT
-    normalise(s, n, x, l->ffn_norm, w->normed, thread, threads);
-    WAIT
-    gated(l, n, w, thread, threads);
-    WAIT
-    add_product(&l->down, n, w->gated, x, w->normed, thread, threads);
+    Team team = JOIN(&barrier);
+    for (int i = 0; i < count; i++)
+      run_layer(s, layers + i, p, w, x, keys + i * layer_size, values + i * layer_size,
+                &team);
   }
 }
 
@@ -306,7 +334,7 @@ void run_layer(const Shape *s, const Layer *l, const Pass *p, const Scratch *w, 
 void multiply(const Shape *s, const Matrix *m, int32_t n, const float *x, float *y) {
   #pragma omp parallel num_threads(s->num_threads)
   {
-    TEAM
-    matmul(m, n, x, y, thread, threads);
+    Team team = JOIN(0);
+    matmul(m, n, x, y, &team);
   }
 }
