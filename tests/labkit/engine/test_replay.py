@@ -97,3 +97,41 @@ def test_arrivals_come_back_from_the_reports_of_their_replay() -> None:
     delays = [b.time_s - a.time_s for a, b in zip(crowd, found, strict=True)]
     longest = max(report.ended_s - report.started_s for report in result.reports)
     assert all(0 <= delay <= longest for delay in delays)
+
+
+def test_shared_prefix_is_computed_once_and_found_in_the_reports() -> None:
+    """The second begins as the first did; the third shares its text with a fourth."""
+    crowd = (
+        Arrival("a", 0.0, 40, 5),
+        Arrival("b", 4.0, 44, 5, prefix="a", prefix_tokens=33),
+        Arrival("c", 8.0, 30, 5, prefix="system", prefix_tokens=20),
+        Arrival("d", 12.0, 60, 5, prefix="system", prefix_tokens=20),
+    )
+    result = run(*crowd)
+    firsts = {p.request: p for r in reversed(result.reports) for p in r.scheduled}
+    assert [firsts[name].start for name in "abcd"] == [0, 32, 0, 20]
+    found = {
+        a.request: (a.prefix, a.prefix_tokens) for a in arrivals_of(result.reports)
+    }
+    assert found == {"a": (None, 0), "b": ("a", 32), "c": (None, 0), "d": ("c", 20)}
+    cold = run(*crowd, prefix_caching=False)
+    assert cold.ttft_s()["d"] > result.ttft_s()["d"]
+
+
+def test_fewer_blocks_preempt_and_every_answer_still_has_its_length() -> None:
+    crowd = [Arrival(f"r{i}", 0.0, 10, 30) for i in range(4)]
+    tight = run(*crowd, num_blocks=24)
+    assert any(report.preempted for report in tight.reports)
+    assert [len(times) for times in tight.token_times().values()] == [30] * 4
+    assert arrivals_of(tight.reports) == tuple(crowd)
+
+
+def test_prefill_first_brings_first_tokens_sooner_and_stalls_the_streams() -> None:
+    crowd = [Arrival(f"r{i}", i / 4, 60, 20) for i in range(5)]
+    decodes, prefills = (
+        run(*crowd, policy=name, num_blocks=200)
+        for name in ("decode-first", "prefill-first")
+    )
+    assert sum(prefills.ttft_s().values()) < sum(decodes.ttft_s().values())
+    worst = [max(max(g) for g in r.gaps_s().values()) for r in (decodes, prefills)]
+    assert worst[0] < worst[1]
