@@ -15,6 +15,7 @@ from labkit.config import EngineConfig
 from labkit.engine.batch import forward_inputs
 from labkit.engine.plan import Plan
 from labkit.model.decoder import Decoder
+from labkit.model.graphs import DecodeGraphs
 from labkit.model.kv_store import KVStore
 
 __all__ = ["Runner"]
@@ -34,6 +35,8 @@ class Runner:
             dtype=decoder.dtype,
             device=decoder.device,
         )
+        is_cuda = decoder.device.type == "cuda"
+        self._graphs = DecodeGraphs(decoder, self.kv) if is_cuda else None
 
     def run(self, plan: Plan, num_layers: int | None = None) -> Tensor:
         """Copy blocks, then compute; float32 logits [scored tokens, vocab].
@@ -45,6 +48,10 @@ class Runner:
             sources, targets = self._slots(plan.copies)
             self.kv.copy(sources, targets)
         inputs = forward_inputs(plan, self._block_size, self.device)
+        if self._graphs is not None and num_layers is None:
+            logits = self._graphs.logits(inputs)
+            if logits is not None:
+                return logits
         return self._decoder.forward(inputs, self.kv, num_layers=num_layers)
 
     def _slots(self, blocks: ListLike[ListLike[int]]) -> Tensor:

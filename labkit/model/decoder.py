@@ -81,7 +81,8 @@ class Decoder:
             x = self.packed.run(x, inputs, turn, kv, depth)
         else:
             x = self._layers(x, inputs, turn, kv, depth)
-        scored = x[inputs.logit_indices]  # [scored tokens, width]
+        # [scored tokens, width]
+        scored = x if inputs.scores_all else x[inputs.logit_indices]
         normed = rms_norm(scored, self.weights.final_norm, self.config.norm_eps)
         if self.packed is not None and len(normed) <= MAX_TOKENS:
             return self.packed.head(normed)

@@ -37,6 +37,12 @@ class ForwardInputs:
         return sum(self.query_lens)
 
     @property
+    def scores_all(self) -> bool:
+        """True where every new token becomes logits, as in a decode step."""
+        counts = self.num_logits or (1,) * len(self.query_lens)
+        return counts == self.query_lens
+
+    @property
     def logit_indices(self) -> Tensor:
         """Where the tokens that become logits stand, sequence by sequence: int64."""
         counts = self.num_logits or (1,) * len(self.query_lens)
