@@ -102,13 +102,31 @@ def test_logprobs_are_those_of_plain_decoding() -> None:
     ]
 
 
-def test_preempted_answers_are_the_same_and_no_draft_costs_anyone_a_block() -> None:
+@pytest.mark.parametrize("is_early", [False, True])
+def test_preempted_answers_are_the_same_and_no_draft_costs_anyone_a_block(
+    is_early: bool,
+) -> None:
     params = knobs(50, temperature=0.9)
     wanted = tokens_of(run(params, None)[1])
-    engine, reports = run(params, oracle(params, 7), num_blocks=28)
+    make = early(1) if is_early else oracle(params, 7)
+    engine, reports = run(params, make, num_blocks=28)
     assert tokens_of(reports) == wanted
     assert any(report.preempted for report in reports)
     assert engine.counts().free_blocks == 28
+
+
+def test_forks_and_choices_draft_on_shared_blocks_and_change_nobody() -> None:
+    """Blocks are copied on write before the early exit writes into them."""
+    found = []
+    for make in (None, early(1)):
+        engine = tiny_engine(max_drafts=5 if make else 0, drafter=make)
+        params = knobs(24, temperature=0.9, seed=5)
+        first = engine.add_choices(PROMPTS[0], params, 3)[0]
+        reports = [engine.step() for _ in range(4)]
+        engine.fork(first, token_id=9, at=2, name="fork")
+        found.append(tokens_of(reports + drain(engine)))
+    assert found[0] == found[1]
+    assert len(found[0]) == 4
 
 
 def test_aborting_in_the_middle_of_a_drafted_answer_frees_its_blocks() -> None:
