@@ -58,7 +58,6 @@ class PrefixProbe:
         """The second prompt with nothing, with the first, and with itself known."""
         cold, warm, middle = [], [], []
         with self._lock:
-            self.after(first)  # warm up
             for _ in range(self.runs):
                 self.after()
                 cold.append(self.look(second))

@@ -16,6 +16,7 @@ from labkit.trace import Trace
 from server.settings import Settings
 from tests.support.running import RunningServer
 from tests.support.scripted_backend import ScriptedBackend
+from tests.support.tiny import tiny_model
 
 
 @pytest.fixture
@@ -55,6 +56,17 @@ def test_a_request_is_traced_through_the_server(lab: Lab) -> None:
 def test_the_request_cannot_be_spoilt_for_others(lab: Lab) -> None:
     lab.request.clear()
     assert lab.request[0]["role"] == "system"
+
+
+def test_engines_of_a_chapter_share_the_weights_and_no_pool() -> None:
+    lab = start(chapter=7)
+    lab.model = tiny_model()  # a cached property takes what it is given
+    one, other = lab.engine, lab.engine_with(num_blocks=24, block_size=4)
+    assert one.model is other.model
+    assert one.kv is not other.kv
+    assert other.counts().total_blocks == 24
+    with pytest.raises(ConfigError, match="did you mean num_blocks"):
+        lab.engine_with(num_block=24)
 
 
 def test_checks_count_what_is_solved(
