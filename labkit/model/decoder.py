@@ -19,7 +19,14 @@ from labkit.config import ModelConfig
 from labkit.model.attention import Slab, attend_slots, plan_attention
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.model.layers import Rotary, inverse_frequencies, rms_norm, rotary, swiglu
+from labkit.model.layers import (
+    Rotary,
+    inverse_frequencies,
+    product,
+    rms_norm,
+    rotary,
+    swiglu,
+)
 from labkit.model.packed import MAX_TOKENS, PackedDecoder
 from labkit.model.parameters import LayerWeights, ModelWeights, Projection
 
@@ -39,7 +46,8 @@ class _Step:
 class Decoder:
     """A Llama-family decoder over weights that it never changes.
 
-    Where it has a `packed` twin, passes of few tokens go there.
+    Where it has a `packed` twin, passes of few tokens go there; the matrix products of
+    the others are computed in `long_dtype` (default: the weights' own).
     """
 
     def __init__(
@@ -47,10 +55,13 @@ class Decoder:
         config: ModelConfig,
         weights: ModelWeights,
         packed: PackedDecoder | None = None,
+        long_dtype: torch.dtype | None = None,
     ) -> None:
         self.config = config
         self.weights = weights
         self.packed = packed
+        number = long_dtype or self.dtype
+        self._layers = [layer.with_matrices(number) for layer in weights.layers]
         self._frequencies = inverse_frequencies(config, self.device)  # [d/2]
 
     @property
@@ -80,7 +91,7 @@ class Decoder:
         if self.packed is not None and inputs.num_tokens <= MAX_TOKENS:
             x = self.packed.run(x, inputs, turn, kv, depth)
         else:
-            x = self._layers(x, inputs, turn, kv, depth)
+            x = self._run(x, inputs, turn, kv, depth)
         # [scored tokens, width]
         scored = x if inputs.scores_all else x[inputs.logit_indices]
         normed = rms_norm(scored, self.weights.final_norm, self.config.norm_eps)
@@ -88,13 +99,13 @@ class Decoder:
             return self.packed.head(normed)
         return linear(normed, self.weights.head).float()
 
-    def _layers(
+    def _run(
         self, x: Tensor, inputs: ForwardInputs, turn: Rotary, kv: KVStore, depth: int
     ) -> Tensor:
         group = self.config.num_heads // self.config.num_kv_heads
         slabs = plan_attention(inputs, group, x.dtype)
         step = _Step(inputs.write_slots, turn, slabs, kv)
-        for index, layer in enumerate(self.weights.layers[:depth]):
+        for index, layer in enumerate(self._layers[:depth]):
             x += self._attention(index, layer, x, step)
             x += self._feed_forward(layer, x)
         return x
@@ -108,11 +119,11 @@ class Decoder:
         values = self._heads(normed, layer.value, None)
         step.kv.write(index, step.slots, rotary(keys, step.turn), values)
         mixed = attend_slots(rotary(queries, step.turn), step.kv, index, step.slabs)
-        return linear(mixed.flatten(1), layer.output)  # [tokens, width]
+        return product(mixed.flatten(1), layer.output)  # [tokens, width]
 
     def _heads(self, x: Tensor, to: Projection, norm: Tensor | None) -> Tensor:
         """Project x [tokens, width] to [tokens, heads, head_dim], normed if asked."""
-        flat = linear(x, to.weight, to.bias)
+        flat = product(x, to.weight, to.bias)
         heads = flat.view(len(x), -1, self.config.head_dim)
         return heads if norm is None else rms_norm(heads, norm, self.config.norm_eps)
 

@@ -27,7 +27,7 @@ Forward = Callable[[], Tensor]
 
 def cuda_capture(forward: Forward) -> Forward:
     """Record `forward` as a CUDA graph; calling the result runs it again in place."""
-    side = torch.cuda.Stream()
+    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]  # as torch has it
     side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):  # libraries allocate at their first call
         forward()

@@ -17,7 +17,7 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 from labkit.model.decoder import Decoder
-from labkit.model.device import default_dtype, pick_device
+from labkit.model.device import default_dtype, long_dtype, pick_device
 from labkit.model.hf_directory import read_config, read_tensors, read_tokenizer
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
@@ -39,8 +39,9 @@ def load_model(
 
     `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
     into the folder `cache` (the user's cache folder by default) and mapped from there.
-    With `quantise`, float32 passes of few tokens on the CPU read the file's own 4-bit
-    blocks, where it has any and there is a C compiler; the widened ones are float32.
+    With `quantise`, passes of few tokens on the CPU read the file's own 4-bit blocks,
+    where it has any and there is a C compiler, and those of many tokens multiply in
+    bfloat16 where the CPU has instructions for it; otherwise all is `dtype`.
     `WeightsError` where the files are missing, damaged or of another family.
     """
     target = pick_device(device)
@@ -48,10 +49,11 @@ def load_model(
     parts = _parts(Path(path), folder)
     number = dtype or default_dtype(target)
     weights = _place(parts.config, parts.tensors, target, number)
-    packed = None
+    packed, long = None, number
     if quantise and target.type == "cpu" and number == torch.float32:
         packed = PackedDecoder.open(parts.config, parts.tensors, folder)
-    decoder = Decoder(parts.config, weights, packed)
+        long = long_dtype(target)
+    decoder = Decoder(parts.config, weights, packed, long)
     return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name)
 
 

@@ -104,6 +104,16 @@ def test_an_early_exit_leaves_after_the_same_layer(models):
     torch.testing.assert_close(got, wanted, **CLOSE)
 
 
+def test_long_passes_may_multiply_in_bfloat16_and_stay_near(models):
+    packed, plain = models
+    twin = Decoder(plain.config, plain.weights, packed.packed, torch.bfloat16)
+    part = [Part(ids_of(8, MAX_TOKENS + 9), 0, shuffled_slots(512))]
+    (got, kv), (wanted, _) = run(twin, part), run(plain, part)
+    assert kv.read(0, torch.tensor([0]))[0].dtype == torch.float32
+    assert not torch.equal(got, wanted)
+    torch.testing.assert_close(got, wanted, atol=0.5, rtol=0)
+
+
 def test_without_vector_instructions_the_results_are_the_same(models, tmp_path):
     packed, _ = models
     library = open_library(tmp_path, PORTABLE)
