@@ -7,7 +7,6 @@ seeds give the same file.
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -31,13 +30,6 @@ STORIES = (
 )
 HEATS = (0.0, 0.25, 0.5, 0.75, 1.0, 1.25, 1.5)
 LOOP_TOKENS = 256
-PENALTIES = (1.0, 1.1, 1.2, 1.3, 1.5)
-JSON_TASKS = (
-    'Write a JSON array of three objects with the keys "name" and "age". Only JSON.',
-    'Write a JSON object with the keys "city", "country" and "river". Only JSON.',
-    "Write a JSON array of five numbers between 1 and 100. Only JSON.",
-    'Write a JSON object that maps "mon", "tue", "wed" to true or false. Only JSON.',
-)
 DEFAULTS: Mapping[str, Mapping[str, float]] = {  # when nothing is asked for
     "labkit": {},
     "transformers": {"top_k": 50},
@@ -48,24 +40,22 @@ DEFAULT_TOKENS = 48
 
 
 def record(made: Mapping[str, Scalar], folder: Path) -> int:
-    """Chapter 9's file: loops, penalties and defaults; the exit code."""
+    """Chapter 9's file: loops and defaults; the exit code."""
     engine = load()
     meta = {"model": engine.model_name, **made}
-    values = {
-        "loops": loops(engine),
-        "json": penalties(engine),
-        "defaults": defaults(engine),
-    }
+    values = {"loops": loops(engine), "defaults": defaults(engine)}
     folder.mkdir(parents=True, exist_ok=True)
     Measured("sampling", meta, values).save(folder / "09_sampling.json")
     return 0
 
 
-def loops(engine: Engine) -> list[Run]:
+def loops(
+    engine: Engine, heats: Sequence[float] = HEATS, max_tokens: int = LOOP_TOKENS
+) -> list[Run]:
     """Each story at each temperature: how much of it repeats itself."""
     wishes = [
-        (story, SamplingParams(**_free(heat, LOOP_TOKENS), seed=number))
-        for heat in HEATS
+        (story, SamplingParams(**_free(heat, max_tokens), seed=number))
+        for heat in heats
         for number, story in enumerate(STORIES)
     ]
     return [
@@ -82,28 +72,13 @@ def loops(engine: Engine) -> list[Run]:
     ]
 
 
-def penalties(engine: Engine) -> list[Run]:
-    """Each JSON task at each repetition penalty: does the answer parse?"""
-    wishes = [
-        (task, SamplingParams(max_tokens=96, temperature=0.0, repetition_penalty=p))
-        for p in PENALTIES
-        for task in JSON_TASKS
-    ]
-    found = []
-    for (task, params), (_, ids) in zip(wishes, runs(engine, wishes), strict=True):
-        text = engine.tokenizer.decode(ids)
-        run = {"task": task, "penalty": params.repetition_penalty, "text": text}
-        found.append({**run, "parses": parses(text)})
-    return found
-
-
-def defaults(engine: Engine) -> list[Run]:
+def defaults(engine: Engine, max_tokens: int = DEFAULT_TOKENS) -> list[Run]:
     """The book's request with nothing set, under each engine's defaults."""
     prompt = REQUEST[1]["content"]
     wishes = [
         (
             prompt,
-            SamplingParams(**{**_free(1.0, DEFAULT_TOKENS), **knobs, "seed": seed}),
+            SamplingParams(**{**_free(1.0, max_tokens), **knobs, "seed": seed}),
         )
         for knobs in DEFAULTS.values()
         for seed in range(NUM_DEFAULT_RUNS)
@@ -135,16 +110,6 @@ def runs(
         if report.index % 50 == 0:
             sys.stdout.write(f"step {report.index}: {report.num_running} running\n")
     return [(found, _ids(found)) for found in events.values()]
-
-
-def parses(text: str) -> bool:
-    """Whether `text`, code fence taken off, is JSON."""
-    bare = text.strip().removeprefix("```json").removeprefix("```").removesuffix("```")
-    try:
-        json.loads(bare)
-    except ValueError:
-        return False
-    return True
 
 
 def _free(heat: float, max_tokens: int) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from labkit.sequence import SamplingParams
 
 __all__ = ["Brancher"]
 
-TAKEN = (BlockEventKind.TAKE, BlockEventKind.HIT, BlockEventKind.SHARE)
+FOUND = (BlockEventKind.HIT, BlockEventKind.SHARE)
 
 
 class Brancher:
@@ -82,15 +82,14 @@ class Brancher:
             if event.token_id is not None and event.logprob is not None
         ]
         own = (*(() if chosen is None else (chosen,)), *drawn)
-        blocks = _table(seen, name)
-        old = self._made[parent].blocks if parent else ()
+        blocks, num_found = _table(seen, name)
         branch = Branch(
             name=name,
             parent=parent,
             start=len(head),
             tokens=own,
             blocks=blocks,
-            num_shared=_num_common(old, blocks),
+            num_shared=num_found if parent else 0,
             num_computed=sum(
                 part.num_tokens
                 for report in seen
@@ -106,20 +105,17 @@ def _own(report: StepReport, name: str) -> list[TokenEvent]:
     return [event for event in report.emitted if event.request == name]
 
 
-def _table(seen: Sequence[StepReport], name: str) -> tuple[int, ...]:
-    """The blocks that hold a request's tokens, in order, from what happened to them."""
+def _table(seen: Sequence[StepReport], name: str) -> tuple[tuple[int, ...], int]:
+    """The blocks of a request in order, and how many of the first it found there."""
     table: list[int] = []
+    found: list[bool] = []
     for event in (e for report in seen for e in report.block_events):
         if event.request != name:
             continue
-        if event.kind in TAKEN:
+        if event.kind in (*FOUND, BlockEventKind.TAKE):
             table.append(event.block)
+            found.append(event.kind in FOUND)
         elif event.kind is BlockEventKind.COPY and event.source in table:
-            table[table.index(event.source)] = event.block
-    return tuple(dict.fromkeys(table))
-
-
-def _num_common(old: Sequence[int], new: Sequence[int]) -> int:
-    """How many of the first blocks are the same."""
-    same = [a == b for a, b in zip(old, new, strict=False)]
-    return same.index(False) if False in same else len(same)
+            place = table.index(event.source)
+            table[place], found[place] = event.block, False
+    return tuple(table), found.index(False) if False in found else len(found)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import pytest
+import torch
 
 from labkit.book.answers import EXERCISES, exercise
+from labkit.book.bench import Bench
 from labkit.book.exercises import State, grade
 from labkit.errors import ConfigError
 from labkit.text.detokenizer import StreamDetokenizer
@@ -23,6 +25,27 @@ def events(pieces: list[bytes]) -> int:
 
 
 SOLUTIONS = {"10.1": end_to_end, "10.2": events, "10.3": lambda n: n * (n + 1) // 2}
+
+
+def nucleus(probs: list[float], heat: float, top_p: float, is_heat_first: bool) -> int:
+    logits = torch.tensor(probs).log()
+    knobs = {"temperature": heat, "top_p": top_p}
+    views = Bench(logits).compare(knobs)  # vLLM heats first, llama.cpp last
+    return views[0 if is_heat_first else 2].kept
+
+
+def filtered(probs: list[float], top_k: int, top_p: float, is_joint: bool) -> int:
+    views = Bench(torch.tensor(probs).log()).compare({"top_k": top_k, "top_p": top_p})
+    return views[3 if is_joint else 0].kept  # SGLang judges both at once
+
+
+def penalised(logits: list[float], penalty: float, shift: float) -> float:
+    bench = Bench(torch.tensor(logits) + shift, prompt_ids=[0])
+    return round(float(bench.probs("vllm", repetition_penalty=penalty)[0]), 3)
+
+
+SUMS |= {"9.1": 3, "9.2": 1, "9.3": 0.131}
+SOLUTIONS |= {"9.1": nucleus, "9.2": filtered, "9.3": penalised}
 
 
 @pytest.mark.parametrize("name", [e.name for e in EXERCISES])
