@@ -135,3 +135,17 @@ def test_prefill_first_brings_first_tokens_sooner_and_stalls_the_streams() -> No
     assert sum(prefills.ttft_s().values()) < sum(decodes.ttft_s().values())
     worst = [max(max(g) for g in r.gaps_s().values()) for r in (decodes, prefills)]
     assert worst[0] < worst[1]
+
+
+def test_arrivals_of_an_engine_end_where_they_were_cut_off() -> None:
+    """One is aborted while it runs, one before anything of it was computed."""
+    engine = tiny_engine(max_running=1)
+    names = [engine.add([100] * 9, knobs(20)) for _ in range(3)]
+    reports = [engine.step() for _ in range(4)]
+    for name in names[:2]:
+        engine.abort(name)
+    reports += drain(engine)
+    numbers = [(a.prompt_tokens, a.output_tokens) for a in arrivals_of(reports)]
+    assert numbers == [(9, 4), (9, 20)]
+    times = ReplayResult((), tuple(reports)).token_times()
+    assert [len(each) for each in times.values()] == [4, 20]
