@@ -22,7 +22,15 @@ from scripts.environment import clean_env, failed
 from scripts.problem import Problem
 from scripts.shell import run_logged, say, show_line
 
-__all__ = ["PIN", "ensure_llama_cpp", "llama_python", "measure", "options", "wanted"]
+__all__ = [
+    "PIN",
+    "Progress",
+    "ensure_llama_cpp",
+    "llama_python",
+    "measure",
+    "options",
+    "wanted",
+]
 
 PIN = "llama-cpp-python==0.3.36"
 FLAGS = "-DGGML_NATIVE=ON -DLLAVA_BUILD=OFF"
@@ -125,9 +133,14 @@ def llama_python(
         return []
 
 
-def measure(root: Path, python: Path, asked: argparse.Namespace) -> int:
+def measure(
+    root: Path,
+    python: Path,
+    asked: argparse.Namespace,
+    peer: Callable[[Path], list[str]] = llama_python,
+) -> int:
     """Run tests.bench to its end; Ctrl-C ends it and its processes in order."""
-    words = [*asked.rows, "--rounds", asked.rounds, *llama_python(root)]
+    words = [*asked.rows, "--rounds", asked.rounds, *peer(root)]
     words += [f"--{name}" for name in ("keep", "no-fail") if getattr(asked, _var(name))]
     only = [f'ONLY="{" ".join(asked.rows)}"'] if asked.rows else []
     command = " ".join(["make bench", *only, f"ROUNDS={asked.rounds}"])

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from tests.bench import work
 from tests.bench.bounds import quotients
 from tests.bench.record import Record
+from tests.bench.served import Served
 from tests.bench.team import NotMeasured, Team
 from tests.bench.texts import COPY_TASK, Prompts
 
@@ -67,6 +68,7 @@ class Bench:
     rounds: int
     tick: Callable[[], object]  # a round of one contender is done
     sizes: Sizes = Sizes()
+    serve: Callable[[], Served] = Served
 
     def note(self, sentence: str) -> None:
         """Say once what was not measured."""

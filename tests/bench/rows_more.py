@@ -12,7 +12,7 @@ from pathlib import Path
 from tests.bench import work
 from tests.bench.bounds import quotients
 from tests.bench.rows import PEER, Bench, in_turn, rate
-from tests.bench.served import Served, Stream
+from tests.bench.served import Stream
 from tests.bench.team import ROOT, NotMeasured
 from tests.bench.texts import QUESTIONS, windows
 
@@ -35,7 +35,7 @@ def server(bench: Bench) -> None:
     sizes = bench.sizes
     question = QUESTIONS[0]
     prompt = bench.team.ask("ours", "chat_ids", question)
-    with Served() as served:
+    with bench.serve() as served:
 
         def through() -> float:
             (stream,), _ = served.ask([question], sizes.answer)
@@ -60,7 +60,7 @@ def server32(bench: Bench) -> None:
     sizes = bench.sizes
     questions = QUESTIONS[: sizes.streams]
     prompts = [bench.team.ask("ours", "chat_ids", question) for question in questions]
-    with Served() as served:
+    with bench.serve() as served:
 
         def through() -> float:
             streams, wall_s = served.ask(questions, sizes.short)

@@ -18,7 +18,6 @@ from tests.bench.contenders.ours import Ours
 from tests.bench.contenders.passes import paged_slots
 from tests.bench.record import Record
 from tests.bench.rows import SMALL, Bench, in_turn
-from tests.bench.team import NotMeasured
 from tests.bench.texts import Prompts
 from tests.support.tiny import tiny_model
 
@@ -156,10 +155,3 @@ def test_a_profile_names_stages_functions_and_operations() -> None:
     text = TinyOurs().profile([5, 6, 7])
     for word in ("plan and compute", "engine.py: ", "aten::", "all else", "a step"):
         assert word in text
-
-
-def test_streams_that_broke_off_are_not_counted() -> None:
-    from tests.bench.served import Stream
-
-    with pytest.raises(NotMeasured, match="0 of 1 streams were complete"):
-        rows_more.whole([Stream(bytearray(b"data: {}\n\n"))], 4)
