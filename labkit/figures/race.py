@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import ConfigError
@@ -154,7 +155,7 @@ def figure(drawing: Lines) -> go.Figure:
     import plotly.graph_objects as go  # noqa: PLC0415  seconds to import
 
     picture = go.Figure()
-    for series in drawing.series:
+    for series, shift in zip(drawing.series, _shifts(drawing), strict=True):
         colour = LIGHT[series.layer]
         is_dash = series.style == "dash"
         picture.add_scatter(
@@ -169,6 +170,7 @@ def figure(drawing: Lines) -> go.Figure:
             x=x_end if drawing.x_scale == "linear" else math.log10(x_end),
             y=y_end if drawing.y_scale == "linear" else math.log10(y_end),
             text=series.name,
+            yshift=shift,
             xanchor="left",
             showarrow=False,
             font_color=colour,
@@ -183,3 +185,18 @@ def figure(drawing: Lines) -> go.Figure:
         axis(title=title, **AXES[scale])
     picture.update_xaxes(rangemode="normal")
     return picture
+
+
+def _shifts(drawing: Lines) -> list[int]:
+    """Pixels up for each name, so that names of lines that end together part."""
+    is_log = drawing.y_scale != "linear"
+    heights = [math.log(s.y[-1]) if is_log else s.y[-1] for s in drawing.series]
+    values = [y for series in drawing.series for y in series.y]
+    low, high = min(values), max(values)
+    near = 0.06 * (math.log(high / low) if is_log else high - min(0, low))
+    order = sorted(range(len(heights)), key=heights.__getitem__)
+    shifts = [0] * len(heights)
+    for lower, upper in pairwise(order):
+        if heights[upper] - heights[lower] < near:
+            shifts[upper] = shifts[lower] + 15
+    return shifts

@@ -76,3 +76,10 @@ def test_plotly_figure_follows_scale_and_style() -> None:
     assert (picture.layout.xaxis.type, picture.layout.yaxis.type) == ("log", "log")
     assert picture.data[0].line.dash == "dash"
     assert picture.layout.annotations[0].x == pytest.approx(2.709, abs=0.001)
+
+
+def test_names_of_lines_that_end_together_are_moved_apart() -> None:
+    ends = (1.0, 0.96, 3.0)
+    lines = tuple(Series(f"s{y}", (1, 2), (1.0, y), Layer.CACHE) for y in ends)
+    picture = race.figure(Lines("t", "a", "x", "y", lines))
+    assert [note.yshift for note in picture.layout.annotations] == [15, 0, 0]

@@ -1,0 +1,74 @@
+"""Chapter 8 as its reader uses it: Run All, the debugger by keyboard, both themes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import NotebookPage
+
+pytestmark = pytest.mark.browser
+
+CHAPTER = "08_prefill_decode.ipynb"
+COLOURS = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
+WIDGETS = ("trace-bar", "predict", "scheduler", "verdict")
+
+
+def test_every_cell_ran_and_every_claim_holds(book: NotebookPage) -> None:
+    shown = book.page.locator(".jp-OutputArea-output")
+    said = "\n".join(shown.all_text_contents())  # of cells out of sight too
+    assert said.count("\N{CHECK MARK} ") >= 35
+    assert "\N{BALLOT X}" not in said
+    red = book.page.locator("[data-mime-type*='error'], [data-mime-type*='stderr']")
+    assert red.count() == 0
+
+
+def test_a_number_is_predicted_and_then_answered(book: NotebookPage) -> None:
+    card, verdict = book.widget("predict"), book.widget("verdict")
+    card.get_by_role("spinbutton").fill("30")
+    card.get_by_role("button", name="Lock my prediction").press("Enter")
+    expect(verdict.locator("output")).to_contain_text("You said 30. Answer: ")
+
+
+def test_the_plot_of_the_book_has_its_bounds_and_points(book: NotebookPage) -> None:
+    figure = book.widget("figure")
+    lines = figure.locator(".scatterlayer .trace")
+    expect(lines).to_have_count(4, timeout=60_000)
+    expect(figure.locator(".lab-words")).to_contain_text("Up to ")
+
+
+def test_the_scheduler_is_stepped_and_run_again(book: NotebookPage) -> None:
+    view = book.widget("scheduler")
+    plan = view.locator(".lab-plan")
+    before = plan.inner_text()
+    view.get_by_role("slider").focus()
+    book.page.keyboard.press("ArrowRight")
+    expect(plan).not_to_have_text(before)
+    view.get_by_label("Tokens a step (chunk)").select_option("256")
+    view.get_by_label("Policy").select_option("prefill-first")
+    view.get_by_role("button", name="Run the same arrivals").press("Enter")
+    expect(view.locator("h4")).to_contain_text("prefill-first, 256 tokens a step")
+
+
+def test_too_few_blocks_are_told_in_words(book: NotebookPage) -> None:
+    view = book.widget("scheduler")
+    view.get_by_role("spinbutton", name="Blocks").fill("8")
+    view.get_by_role("button", name="Run the same arrivals").press("Enter")
+    expect(view.locator(".lab-note")).to_contain_text("give it more blocks")
+    book.check()
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_widgets_are_readable_in_both_themes(book: NotebookPage, theme: str) -> None:
+    book.theme(theme)
+    for name in WIDGETS:
+        dark, light = sorted(map(brightness, book.widget(name).evaluate(COLOURS)))
+        assert light - dark > 120, name
+
+
+def brightness(colour: str) -> float:
+    """0 for black to 255 for white."""
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
