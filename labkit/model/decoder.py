@@ -85,40 +85,57 @@ class Decoder:
         so `inputs.read_slots` may (and must) name those slots too.
         """
         inputs.check()
-        turn = Rotary.at(inputs.positions, self._frequencies)
         depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
         if self.packed is not None and inputs.num_tokens <= MAX_TOKENS:
-            x = self.packed.run(x, inputs, turn, kv, depth)
+            x = self.packed.run(x, inputs, kv, depth)
+            x = x if inputs.scores_all else x[inputs.logit_indices]
         else:
-            x = self._run(x, inputs, turn, kv, depth)
-        # [scored tokens, width]
-        scored = x if inputs.scores_all else x[inputs.logit_indices]
-        normed = rms_norm(scored, self.weights.final_norm, self.config.norm_eps)
+            x = self._run(x, inputs, kv, depth)
+        normed = rms_norm(x, self.weights.final_norm, self.config.norm_eps)
         if self.packed is not None and len(normed) <= MAX_TOKENS:
             return self.packed.head(normed)
         return linear(normed, self.weights.head).float()
 
-    def _run(
-        self, x: Tensor, inputs: ForwardInputs, turn: Rotary, kv: KVStore, depth: int
-    ) -> Tensor:
-        group = self.config.num_heads // self.config.num_kv_heads
-        slabs = plan_attention(inputs, group, x.dtype)
-        step = _Step(inputs.write_slots, turn, slabs, kv)
+    def _run(self, x: Tensor, inputs: ForwardInputs, kv: KVStore, depth: int) -> Tensor:
+        """x [tokens, width] through `depth` layers: [scored tokens, width].
+
+        The last layer needs everyone's keys and values, and no more than that of a
+        token that is not scored.
+        """
+        step = self._step(inputs, kv)
         for index, layer in enumerate(self._layers[:depth]):
-            x += self._attention(index, layer, x, step)
+            normed = rms_norm(x, layer.attention_norm, self.config.norm_eps)
+            self._remember(index, layer, normed, step)
+            if index == depth - 1 and not inputs.scores_all:
+                chosen = inputs.logit_indices
+                x, normed = x[chosen], normed[chosen]
+                if len(chosen) == 0:
+                    break
+                step = self._step(inputs.scored(), kv)
+            x += self._attention(index, layer, normed, step)
             x += self._feed_forward(layer, x)
         return x
 
-    def _attention(
-        self, index: int, layer: LayerWeights, x: Tensor, step: _Step
-    ) -> Tensor:
-        normed = rms_norm(x, layer.attention_norm, self.config.norm_eps)
-        queries = self._heads(normed, layer.query, layer.query_norm)
+    def _step(self, inputs: ForwardInputs, kv: KVStore) -> _Step:
+        group = self.config.num_heads // self.config.num_kv_heads
+        turn = Rotary.at(inputs.positions, self._frequencies)
+        slabs = plan_attention(inputs, group, kv.dtype)
+        return _Step(inputs.write_slots, turn, slabs, kv)
+
+    def _remember(
+        self, index: int, layer: LayerWeights, normed: Tensor, step: _Step
+    ) -> None:
+        """Put the new tokens' keys and values into their slots."""
         keys = self._heads(normed, layer.key, layer.key_norm)
         values = self._heads(normed, layer.value, None)
         step.kv.write(index, step.slots, rotary(keys, step.turn), values)
-        mixed = attend_slots(rotary(queries, step.turn), step.kv, index, step.slabs)
+
+    def _attention(
+        self, index: int, layer: LayerWeights, normed: Tensor, step: _Step
+    ) -> Tensor:
+        queries = rotary(self._heads(normed, layer.query, layer.query_norm), step.turn)
+        mixed = attend_slots(queries, step.kv, index, step.slabs)
         return product(mixed.flatten(1), layer.output)  # [tokens, width]
 
     def _heads(self, x: Tensor, to: Projection, norm: Tensor | None) -> Tensor:

@@ -42,6 +42,20 @@ class ForwardInputs:
         counts = self.num_logits or (1,) * len(self.query_lens)
         return counts == self.query_lens
 
+    def scored(self) -> ForwardInputs:
+        """The same step with its scored tokens only; their keys are in the store."""
+        counts = self.num_logits or (1,) * len(self.query_lens)
+        kept = [row for row, count in enumerate(counts) if count]
+        chosen, rows = self.logit_indices, torch.tensor(kept, dtype=torch.int64)
+        return ForwardInputs(
+            token_ids=self.token_ids[chosen],
+            positions=self.positions[chosen],
+            write_slots=self.write_slots[chosen],
+            read_slots=self.read_slots[rows.to(chosen.device)],
+            query_lens=tuple(counts[row] for row in kept),
+            context_lens=tuple(self.context_lens[row] for row in kept),
+        )
+
     @property
     def logit_indices(self) -> Tensor:
         """Where the tokens that become logits stand, sequence by sequence: int64."""

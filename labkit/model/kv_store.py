@@ -42,6 +42,11 @@ class KVStore:
         self._values = _zeros(shape, dtype, device)
 
     @property
+    def dtype(self) -> torch.dtype:
+        """Number format of keys and values."""
+        return self._keys.dtype
+
+    @property
     def num_bytes(self) -> int:
         """Bytes of the whole store, written or not."""
         return self._keys.nbytes + self._values.nbytes

@@ -17,7 +17,7 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.model.layers import Rotary
+from labkit.model.layers import Rotary, inverse_frequencies
 from labkit.model.native.kernels import Kernels, Layer, Matrix, Pass, Scratch
 from labkit.model.parameters import packed_name
 
@@ -48,6 +48,7 @@ class PackedDecoder:
     ) -> None:
         self._config = config
         self._kernels = kernels
+        self._frequencies = inverse_frequencies(config, torch.device("cpu"))
         self.tensors = tensors  # what the pointers below point to
         layers = [self._layer(i) for i in range(config.num_layers)]
         self._layers = (Layer * len(layers))(*layers)
@@ -67,10 +68,9 @@ class PackedDecoder:
         kernels = Kernels.open(config, cache)
         return None if kernels is None else cls(config, tensors, kernels)
 
-    def run(
-        self, x: Tensor, inputs: ForwardInputs, turn: Rotary, kv: KVStore, depth: int
-    ) -> Tensor:
+    def run(self, x: Tensor, inputs: ForwardInputs, kv: KVStore, depth: int) -> Tensor:
         """x, float32 [tokens, width], after the first `depth` layers, in place."""
+        turn = Rotary.at(inputs.positions, self._frequencies)
         rows, read_slots = _rows(inputs), inputs.read_slots.contiguous()
         step = Pass(
             inputs.num_tokens,
