@@ -58,7 +58,7 @@ def traces(made: Made, folder: Path, clock: Clock) -> None:
     """The book's request by a server that has never seen it, and once more."""
     with LabClient(find_server(clock).url, clock) as client:
         run(client, [{"role": "user", "content": "Warm up."}])
-        for name in ("request", "again"):
+        for name in ("first", "again"):
             trace = run(client, REQUEST).trace()
             keep(trace, {**made, "model": client.model}, folder, name)
 

@@ -28,8 +28,8 @@ def test_gaps_are_milliseconds() -> None:
 def test_trace_is_kept_with_its_provenance(tmp_path, capsys) -> None:
     life = trace()
     life.meta["origin_s"] = 12.5
-    keep(life, {"date": "2026-11-22"}, tmp_path, "request")
-    text = (tmp_path / "07_request.json").read_text(encoding="utf-8")
+    keep(life, {"date": "2026-11-22"}, tmp_path, "first")
+    text = (tmp_path / "07_first.json").read_text(encoding="utf-8")
     assert '"date": "2026-11-22"' in text
     assert "origin_s" not in text
-    assert "07_request.json" in capsys.readouterr().out
+    assert "07_first.json" in capsys.readouterr().out

@@ -1,0 +1,83 @@
+"""Chapter 7 as its reader uses it: Run All, every widget by keyboard, both themes."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from playwright.sync_api import expect
+
+from tests.support.browser import NotebookPage
+
+pytestmark = pytest.mark.browser
+
+CHAPTER = "07_cache.ipynb"
+COLOURS = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
+WIDGETS = ("trace-bar", "predict", "block-map", "prefix-miss", "kv", "verdict")
+
+
+def test_every_cell_ran_and_every_claim_holds(book: NotebookPage) -> None:
+    shown = book.page.locator(".jp-OutputArea-output")
+    said = "\n".join(shown.all_text_contents())  # of cells out of sight too
+    assert said.count("\N{CHECK MARK} ") >= 40
+    assert "\N{BALLOT X} " not in said
+    red = book.page.locator("[data-mime-type*='error'], [data-mime-type*='stderr']")
+    assert red.count() == 0
+
+
+def test_pool_is_scrubbed_back_and_a_block_is_opened(book: NotebookPage) -> None:
+    pool = book.widget("block-map")
+    pool.get_by_role("slider").focus()
+    book.page.keyboard.press("Home")
+    book.page.keyboard.press("ArrowRight")
+    expect(pool.locator("h4")).to_contain_text("Step 1: 9 of 40 blocks held")
+    first = pool.get_by_role("option").first
+    first.focus()
+    book.page.keyboard.press("Enter")
+    expect(pool.locator(".lab-tokens span").first).to_have_text("<|im_start|>")
+    expect(pool.locator(".lab-detail-words")).to_contain_text("held by A (A)")
+
+
+def test_live_pool_has_nothing_to_do_and_says_so(book: NotebookPage) -> None:
+    pool = book.widget("block-map")
+    pool.get_by_role("button", name="Run one engine step").press("Enter")
+    expect(pool.locator(".lab-note")).to_have_text("The engine has nothing to do.")
+
+
+def test_prompts_are_run_on_the_engine_from_the_page(book: NotebookPage) -> None:
+    view = book.widget("prefix-miss")
+    view.get_by_label("Example").focus()
+    book.page.keyboard.press("ArrowDown")
+    expect(view.locator("h4")).to_contain_text("96.9% is a hit")
+    view.get_by_role("button", name="Run both").press("Enter")
+    told = re.compile("528 tokens came from the cache")
+    expect(view.locator("output")).to_contain_text(told, timeout=120_000)
+
+
+def test_calculator_answers_to_the_keyboard(book: NotebookPage) -> None:
+    view = book.widget("kv")
+    expect(view.locator("h4")).to_contain_text("Llama-3-8B: 1.07 GB of cache")
+    view.get_by_label("Context, tokens").press("ArrowRight")
+    expect(view.locator("h4")).to_contain_text("2.15 GB of cache for a sequence")
+
+
+def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
+    card, verdict = book.widget("predict"), book.widget("verdict")
+    card.get_by_role("spinbutton").fill("20000")
+    card.get_by_role("button", name="Lock my prediction").press("Enter")
+    expect(verdict.locator("output")).to_contain_text("Answer: 23,040.")
+
+
+@pytest.mark.parametrize("theme", ["JupyterLab Dark", "JupyterLab Light"])
+def test_widgets_are_readable_in_both_themes(book: NotebookPage, theme: str) -> None:
+    book.theme(theme)
+    for name in WIDGETS:
+        dark, light = sorted(map(brightness, book.widget(name).evaluate(COLOURS)))
+        assert light - dark > 120, name
+    book.check()
+
+
+def brightness(colour: str) -> float:
+    """0 for black to 255 for white."""
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
