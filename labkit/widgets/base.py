@@ -29,7 +29,7 @@ except ModuleNotFoundError as error:
         "pip install 'labkit[book]'"
     ) from error
 
-__all__ = ["LabWidget", "Message", "joined"]
+__all__ = ["LabWidget", "Message", "joined", "listen_apart"]
 
 STATIC = Path(__file__).parent / "static"
 Message = Mapping[str, Any]
@@ -59,7 +59,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         self._lock = threading.RLock()
         super().__init__(**traits)
         self.on_msg(self._receive)
-        _listen_apart(self.comm)
+        listen_apart(self.comm)
 
     def handle(self, op: str, message: Message) -> None:
         """Act on a message of the page; called with the lock, unless `hurried`."""
@@ -90,7 +90,7 @@ def joined(*names: str) -> str:
     return "\n".join((STATIC / name).read_text(encoding="utf-8") for name in names)
 
 
-def _listen_apart(comm: object) -> None:
+def listen_apart(comm: object) -> None:
     """Let the page's messages arrive while a cell runs, so that a stop button stops.
 
     JupyterLab addresses them to a thread of their own. ipykernel 7.4 readdresses them

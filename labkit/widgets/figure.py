@@ -18,7 +18,7 @@ from labkit.figures import race, ttft
 from labkit.figures.drawings import Drawing, Lines, Waterfall
 from labkit.figures.palette import LIGHT, css_variables
 from labkit.widgets.assets import serve
-from labkit.widgets.base import joined
+from labkit.widgets.base import joined, listen_apart
 from labkit.widgets.still import StillMixin
 
 __all__ = ["LiteFigure"]
@@ -51,6 +51,7 @@ class LiteFigure(StillMixin, go.FigureWidget):
         self._lab_words = f"{drawing.title}. {drawing.alt}"
         self._config = {**self._config, **CONFIG}  # type: ignore[has-type]  # plotly's
         self.on_msg(self._receive)
+        listen_apart(self.comm)
 
     def record(self) -> Drawing:
         """The drawing that the figure shows."""

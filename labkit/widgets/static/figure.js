@@ -6,7 +6,7 @@ export default () => {
   const load = async (model) => {
     const { default: factory } = await lab.module(model, 'plotly.js');
     const widget = factory();
-    await lab.ask(model, { op: 'sync' }); // what changed while nobody was listening
+    await lab.ask(model, { op: 'sync' }, lab.patienceMs); // what changed while nobody was listening
     await widget.initialize({ model });
     return widget;
   };

@@ -125,7 +125,7 @@ const lab = {
   asset(model, name) {
     const cache = (globalThis.__labAssets ??= new Map());
     if (!cache.has(name)) {
-      const answer = lab.ask(model, { op: 'asset', name }).then(([bytes]) => bytes);
+      const answer = lab.ask(model, { op: 'asset', name }, lab.patienceMs).then(([bytes]) => bytes);
       cache.set(name, answer);
       answer.catch(() => cache.delete(name));
     }
@@ -145,6 +145,8 @@ const lab = {
     }
     return cache.get(name);
   },
+
+  patienceMs: 900000, // what a drawing waits for may stand behind a whole Run All
 
   // Send a message, wait for the answer with the same id: its buffers.
   ask(model, message, limitMs = 30000) {

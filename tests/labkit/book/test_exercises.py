@@ -44,6 +44,16 @@ def penalised(logits: list[float], penalty: float, shift: float) -> float:
     return round(float(bench.probs("vllm", repetition_penalty=penalty)[0]), 3)
 
 
+def tokens_a_pass(chance: float, ahead: int) -> float:
+    return (1 - chance ** (ahead + 1)) / (1 - chance)
+
+
+SUMS |= {"8.1": 295, "8.2": 3.35, "8.3": 1 + 0.8 + 0.64 + 0.512 + 0.4096}
+SOLUTIONS |= {
+    "8.1": lambda flop, rate: round(flop / rate),
+    "8.2": lambda n, size, rate: round(1000 * n * size / rate, 2),
+    "8.3": tokens_a_pass,
+}
 SUMS |= {"9.1": 3, "9.2": 1, "9.3": 0.131}
 SOLUTIONS |= {"9.1": nucleus, "9.2": filtered, "9.3": penalised}
 
