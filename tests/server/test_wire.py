@@ -193,3 +193,20 @@ def test_bytes_that_are_not_http_are_refused_in_the_error_shape(
         answer = read_all(link)
     assert answer.startswith(b"HTTP/1.1 400 ")
     assert b'"code": "invalid_http"' in answer
+
+
+def test_usage_says_how_much_of_the_prompt_was_cached(
+    tiny_server: RunningServer,
+) -> None:
+    """Whole blocks of 16 tokens, streamed or not, and on the server's trace."""
+    text = "a question that no other test has asked before"
+    messages = [{"role": "user", "content": text}]
+    replies = [tiny_server.chat(messages=messages) for _ in range(2)]
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    last = chunks_of(tiny_server.chat(messages=messages, **options))[-1]
+    usages = [*(reply.json["usage"] for reply in replies), last["usage"]]
+    num_prompt = usages[0]["prompt_tokens"]
+    cached = [usage["prompt_tokens_details"]["cached_tokens"] for usage in usages]
+    shared = cached[0]  # the template's own head may be known from other tests
+    assert shared < (num_prompt - 1) // 16 * 16
+    assert cached == [shared, *[(num_prompt - 1) // 16 * 16] * 2]

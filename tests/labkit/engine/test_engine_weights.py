@@ -104,3 +104,31 @@ def test_sampled_text_is_the_same_alone_and_in_a_batch_of_eight(
     together = texts([*range(8)])
     assert together == [texts([i])[0] for i in range(8)]
     assert len(set(together)) == 8
+
+
+def answers_of(
+    engine: Engine, prompts: list[list[int]], num_tokens: int
+) -> tuple[list[list[int]], int]:
+    """Greedy answers to `prompts` together, and how often one was thrown out."""
+    params = knobs(max_tokens=num_tokens, temperature=0.0)
+    names = [engine.add(prompt, params) for prompt in prompts]
+    reports = drain(engine)
+    found = tokens_of(reports)
+    tokens = [[t for t in found[name] if t is not None] for name in names]
+    return tokens, sum(len(report.preempted) for report in reports)
+
+
+def test_cached_and_thrown_out_answers_equal_the_cold_ones(
+    smollm2: LoadedModel, prompts: list[list[int]]
+) -> None:
+    """Four prompts: cold, on too few blocks, and again with half the answer known."""
+    some, engine = prompts[:4], engine_on(smollm2)
+    cold, _ = answers_of(engine, some, 40)
+    tight = Engine(smollm2, EngineConfig(num_blocks=9), FakeClock())
+    squeezed, num_thrown_out = answers_of(tight, some, 40)
+    assert (squeezed, num_thrown_out > 0) == (cold, True)
+    known = [prompt + answer[:24] for prompt, answer in zip(some, cold, strict=True)]
+    again, _ = answers_of(engine, known, 16)
+    assert again == [answer[24:] for answer in cold]
+    hits = sum((len(ids) - 1) // 16 * 16 for ids in known)
+    assert engine.cache_stats().hit_tokens == hits > 0

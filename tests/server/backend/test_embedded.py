@@ -29,7 +29,7 @@ class FragileEngine(Engine):
     is_broken = True
 
     def step(self) -> StepReport:
-        if self.is_broken and self._open:
+        if self.is_broken and self._desk.open:
             raise RuntimeError("no electricity")
         return super().step()
 
