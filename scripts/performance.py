@@ -14,7 +14,14 @@ from typing import Any
 __all__ = ["PLACE", "performance"]
 
 PLACE = Path("tests/bench/results/latest.json")
-SHOWN = ("decode", "prefill", "batch8", "server32", "cuda")  # rows with tokens/s
+SHOWN = (
+    "decode",
+    "prefill",
+    "batch8",
+    "server",
+    "server32",
+    "cuda",
+)  # rows with tokens/s
 
 Run = Mapping[str, Any]
 

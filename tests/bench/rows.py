@@ -271,9 +271,13 @@ def spec(bench: Bench) -> None:
     tasks = {"copy": [ask("ours", "encode", COPY_TASK)]}
     tasks["free"] = [bench.prompts.fresh(sizes.prompt)]
 
+    pace: dict[str, list[float]] = {}
+
     def speed(task: str, drafts: int) -> float:
         heat = 0.0 if task == "copy" else 0.9
         answer = ask("ours", "decode", tasks[task], sizes.answer, drafts, heat)
+        if drafts:
+            pace.setdefault(task, []).append(answer["tokens"] / answer["steps"])
         return float(answer["tokens"] / answer["wall_s"])
 
     calls: dict[str, Call] = {
@@ -287,3 +291,6 @@ def spec(bench: Bench) -> None:
     for task in tasks:
         drafted, plain = found[f"{task}, {DRAFTS} drafts"], found[f"{task}, plain"]
         bench.record.ratios[f"spec_{task}"] = quotients(drafted, plain)
+        bench.record.add(
+            "spec", f"{task}, {DRAFTS} drafts", "tokens a step", pace[task]
+        )
