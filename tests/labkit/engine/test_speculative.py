@@ -110,7 +110,7 @@ def test_trust_comes_back_when_a_text_begins_to_repeat_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "num_running", "most"), [(99, 1, 3), (2, 1, 2), (0, 1, 0), (99, 12, 0)]
+    ("room", "num_running", "most"), [(99, 1, 2), (1, 1, 1), (0, 1, 0), (99, 12, 0)]
 )
 def test_room_and_a_full_batch_limit_what_is_drafted(
     room: int, num_running: int, most: int
