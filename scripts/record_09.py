@@ -84,7 +84,7 @@ def defaults(engine: Engine, max_tokens: int = DEFAULT_TOKENS) -> list[Run]:
         for seed in range(NUM_DEFAULT_RUNS)
     ]
     drawn = [ids for _, ids in runs(engine, wishes)]
-    found = []
+    found: list[Run] = []
     for place, name in enumerate(DEFAULTS):
         group = drawn[place * NUM_DEFAULT_RUNS : (place + 1) * NUM_DEFAULT_RUNS]
         texts = [engine.tokenizer.decode(ids) for ids in group]

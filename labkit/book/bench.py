@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -78,10 +79,10 @@ class Bench:
 
     def _rows(self, knobs: Mapping[str, float]) -> SamplingRows:
         reject_unknown(knobs, KNOBS, "SamplingParams")
-        given = {"seed": 0, **knobs}
-        whole = {name: int(given[name]) for name in ("seed", "top_k") if name in given}
-        k = whole.pop("top_k", 0) or None  # the page's 0 is off
-        params = SamplingParams(**{**given, **whole, "top_k": k})  # type: ignore[arg-type]  # checked by name above
+        given: dict[str, Any] = {"seed": 0, **knobs}
+        given["seed"] = int(given["seed"])
+        given["top_k"] = int(given.get("top_k") or 0) or None  # the page's 0 is off
+        params = SamplingParams(**given)
         row = Row("bench", self._prompt_ids, params, 0.0, list(self._output_ids))
         return SamplingRows.build([row], len(self.logits), self.logits.device)
 
