@@ -34,7 +34,7 @@ function render({ model, el }) {
   function candidate(text, p, isChosen, act) {
     const bar = lab.el('i');
     bar.style.width = `${100 * p}%`;
-    const button = lab.button(isChosen ? 'chosen' : 'Go on with this', buttons, act);
+    const button = lab.button(isChosen ? 'chosen' : 'Go on', buttons, act);
     button.setAttribute('aria-label', isChosen ? `${text} was chosen` : `Go on with ${text}`);
     button.disabled = isChosen;
     return lab.el('div', { className: 'lab-candidate' }, lab.el('span', { className: 'lab-word', textContent: text }),
