@@ -86,7 +86,6 @@ def _ahead(row: PlannedRow, draft_ids: list[int]) -> PlannedRow:
         token_ids=(*row.token_ids[:known], *draft_ids)[first:end],
         write_slots=row.write_slots[first:end],
         draft_ids=(),
-        copies=() if draft_ids else row.copies,
     )
 
 

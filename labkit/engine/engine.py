@@ -248,7 +248,8 @@ class Engine:
         return self._report(plan, emitted, stamps, error)
 
     def _act(self, plan: Plan, emitted: list[TokenEvent], stamps: list[float]) -> None:
-        """Carry out `plan`: run, sample, settle; stamp the moments in between."""
+        """Carry out `plan`: copy, run, sample, settle; stamp the moments in between."""
+        self._runner.copy(plan)
         plan = self._speculator.fill(plan)
         logits = self._runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self._clock.now())

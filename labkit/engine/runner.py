@@ -38,15 +38,18 @@ class Runner:
         is_cuda = decoder.device.type == "cuda"
         self._graphs = DecodeGraphs(decoder, self.kv) if is_cuda else None
 
+    def copy(self, plan: Plan) -> None:
+        """Make the plan's copies of blocks, all at once, before anything is written."""
+        if plan.copies:
+            sources, targets = self._slots(plan.copies)
+            self.kv.copy(sources, targets)
+
     def run(self, plan: Plan, num_layers: int | None = None) -> Tensor:
-        """Copy blocks, then compute; float32 logits [scored tokens, vocab].
+        """Compute, copies made; float32 logits [scored tokens, vocab].
 
         A sampled row's are consecutive, one for its newest token and for each draft.
         With `num_layers` the pass leaves early.
         """
-        if plan.copies:
-            sources, targets = self._slots(plan.copies)
-            self.kv.copy(sources, targets)
         inputs = forward_inputs(plan, self._block_size, self.device)
         if self._graphs is not None and num_layers is None:
             logits = self._graphs.logits(inputs)
