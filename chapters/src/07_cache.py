@@ -190,9 +190,9 @@ guess_work.reveal(round(again_and_again / kept))
 # tokens are enough to see that it says the same; a longer answer was recorded.
 
 # %% tags=["nbval-check-output"]
-from labkit.model import reference
+from labkit.model.reference import generate
 
-slow = reference.generate(lab.model.decoder, ids, 12, engine.tokenizer.eos_ids)
+slow = generate(lab.model.decoder, ids, 12, engine.tokenizer.eos_ids)
 fast = [event.token_id for event in answer]
 claim("with and without a cache the same tokens come out", slow == fast)
 
