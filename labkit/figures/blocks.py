@@ -155,7 +155,8 @@ def _sentences(
         blocks = _listed([event.block for event in several])
         sources = [e.source for e in several if e.source is not None]
         tail = f" from {_listed(sources).lower()}" if sources else ""
-        who = f" for {owners[request].letter}" if request in owners else ""
+        owner = None if request is None else owners.get(request)
+        who = "" if owner is None else f" for {owner.letter}"
         yield f"{blocks} {SIGNS[kind][1]}{tail}{who}."
 
 

@@ -16,13 +16,17 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from tests.support.tiny import byte_tokenizer_spec
 
-__all__ = ["write_gguf"]
+__all__ = ["Packed", "write_gguf"]
 
 ARCHS = {
     "llama": gguf.MODEL_ARCH.LLAMA,
     "qwen2": gguf.MODEL_ARCH.QWEN2,
     "qwen3": gguf.MODEL_ARCH.QWEN3,
 }
+
+
+class Packed(dict[str, Tensor]):
+    """Tensors whose matrices are to be stored as blocks of 32."""
 
 
 def write_gguf(
@@ -33,11 +37,11 @@ def write_gguf(
     fields: Mapping[str, Any] | None = None,
     extra: Mapping[str, np.ndarray] | None = None,
     arch: str | None = None,
-    is_packed: bool = False,
 ) -> None:
     """Write `tensors` (Hugging Face names), as rows for side-by-side pairs.
 
-    They are float32; if `is_packed`, embedding and head are Q8_0, other matrices Q4_1.
+    Those are stored as they come, but for `Packed` ones: embedding and head become
+    Q8_0, other matrices Q4_1.
     """
     writer = gguf.GGUFWriter(path, arch or config.family)
     _add_shape(writer, config)
@@ -49,7 +53,7 @@ def write_gguf(
     for name, tensor in tensors.items():
         stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
         values = _turned(config, name, tensor.numpy())
-        if is_packed and values.ndim == 2:
+        if isinstance(tensors, Packed) and values.ndim == 2:
             kind = _kind(name)
             packed = gguf.quants.quantize(values, kind)
             writer.add_tensor(stored, packed, raw_dtype=kind)

@@ -12,7 +12,7 @@ from labkit.model.native.kernels import Kernels
 from labkit.model.native.library import FLAGS, open_library
 from labkit.model.packed import MAX_TOKENS, PackedDecoder
 from labkit.model.weights import load_model
-from tests.support.gguf_writer import write_gguf
+from tests.support.gguf_writer import Packed, write_gguf
 from tests.support.steps import Part, empty_store, inputs_of, shuffled_slots
 from tests.support.tiny import packable_config, random_tensors
 
@@ -26,7 +26,7 @@ def models(tmp_path_factory):
     folder = tmp_path_factory.mktemp("packed")
     config = packable_config()
     path = folder / "tiny.gguf"
-    write_gguf(path, config, random_tensors(config, 5), is_packed=True)
+    write_gguf(path, config, Packed(random_tensors(config, 5)))
     packed = load_model(path, cache=folder).decoder
     plain = load_model(path, cache=folder, quantise=False).decoder
     assert packed.packed is not None

@@ -11,7 +11,7 @@ from labkit.errors import WeightsError
 from labkit.model.files import parsed_path
 from labkit.model.parameters import packed_name
 from labkit.model.parsed import open_parsed
-from tests.support.gguf_writer import write_gguf
+from tests.support.gguf_writer import Packed, write_gguf
 from tests.support.tiny import (
     byte_tokenizer_spec,
     packable_config,
@@ -49,7 +49,7 @@ def test_the_kept_file_is_a_plain_safetensors_file_of_the_same_values(source, tm
 
 def test_quantised_blocks_are_kept_beside_their_widened_values(tmp_path):
     config = packable_config()
-    write_gguf(tmp_path / "p.gguf", config, random_tensors(config, 3), is_packed=True)
+    write_gguf(tmp_path / "p.gguf", config, Packed(random_tensors(config, 3)))
     kept = open_parsed(tmp_path / "p.gguf", tmp_path).tensors
     name = "model.layers.1.self_attn.q_proj.weight"
     blocks = kept[packed_name(name)].numpy()
