@@ -37,7 +37,7 @@ SIGNS = {
     BlockEventKind.TAKE: ("+", "taken"),
     BlockEventKind.HIT: ("↺", "hit by hash"),
     BlockEventKind.HASH: ("#", "full and hashed"),
-    BlockEventKind.EVICT: ("✗", "evicted"),
+    BlockEventKind.EVICT: ("!", "evicted"),
     BlockEventKind.COPY: ("⇒", "copied on write"),
     BlockEventKind.SHARE: ("=", "shared by a fork"),
     BlockEventKind.FREE: ("−", "given back"),

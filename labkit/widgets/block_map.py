@@ -138,27 +138,30 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         held = ", ".join(
             f"{self._owners[name].letter} ({name})" for name in view.owners
         )
+        holders = "1 holder" if view.ref_count == 1 else f"{view.ref_count} holders"
         who = f"held by {held}" if held else "kept for reuse" if view.hash else "free"
         hashed = f"hash {view.hash[:8]}" if view.hash else "no hash yet"
         if view.hash and view.parent:
             hashed += f" after {view.parent[:8]}"
         return (
-            f"Block {view.block}: {who}; {view.ref_count} holders; "
+            f"Block {view.block}: {who}; {holders}; "
             f"{view.num_filled} of {size} slots filled; {hashed}; "
             f"last use {view.last_use}."
         )
 
 
 def _heat(rows: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Key norms with their range; each layer's share of its own largest norm."""
+    """Key norms with their range; in each layer 0 is its smallest, 1 its largest."""
     layers = list(zip(*rows, strict=True))  # [layers][slots]
     every = [value for row in rows for value in row]
-    shares = [
-        [round(v / (max(layer) or 1.0), 3) for v in layer]
-        for layer in layers  # one row a layer
-    ]
+    shares = [_spread(layer) for layer in layers]
     return {
         "low": round(min(every), 2),
         "high": round(max(every), 2),
         "shares": shares,
     }
+
+
+def _spread(layer: Sequence[float]) -> list[float]:
+    low, high = min(layer), max(layer)
+    return [round((value - low) / ((high - low) or 1.0), 3) for value in layer]

@@ -125,6 +125,10 @@ def _write_settings(folder: Path) -> None:
     (path / "notification.jupyterlab-settings").write_text(json.dumps(QUIET))
 
 
+def _cache_home() -> Path:
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+
+
 def _environment(home: Path) -> dict[str, str]:
     """The environment with every place that Jupyter keeps things moved to `home`."""
     own = {
@@ -136,6 +140,7 @@ def _environment(home: Path) -> dict[str, str]:
         "JUPYTERLAB_WORKSPACES_DIR": home / "workspaces",
         "IPYTHONDIR": home / "ipython",
         "XDG_RUNTIME_DIR": home / "xdg",
+        "XDG_CACHE_HOME": _cache_home(),  # the weights: fetched once, by whoever runs
     }
     kept = {k: v for k, v in os.environ.items() if not k.startswith("JUPYTER")}
     paths = {name: str(path) for name, path in own.items()}

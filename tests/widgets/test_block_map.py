@@ -36,8 +36,8 @@ def test_chosen_block_tells_its_tokens_chain_and_norms() -> None:
     widget.set_state({"frame": 0, "selected": 1})
     assert widget.detail["tokens"] == ["<4>", "<5>", "<6>", "<7>"]
     assert (widget.detail["before"], widget.detail["after"]) == ([0], [])
-    assert widget.detail["norms"]["shares"] == [[0.25, 0.5, 0.75, 1.0]] * 2
-    assert "held by A (req-0); 1 holders; 4 of 4 slots" in widget.detail["words"]
+    assert widget.detail["norms"]["shares"] == [[0.0, 0.333, 0.667, 1.0]] * 2
+    assert "held by A (req-0); 1 holder; 4 of 4 slots" in widget.detail["words"]
 
 
 def test_detail_follows_the_step() -> None:

@@ -56,7 +56,7 @@ class BlockCells {
     const [[x1, y1], [x2, y2]] = [top(a), top(b)];
     const bend = y1 === y2 ? 22 : 0;
     const data = `M${x1} ${y1}Q${(x1 + x2) / 2} ${(y1 + y2) / 2 - bend} ${x2} ${y2}`;
-    const group = lab.svg('g', { class: kind });
+    const group = lab.svg('g', { class: y1 === y2 ? kind : `${kind} lab-far` });
     group.append(lab.svg('path', { d: data }), lab.svg('circle', { cx: x2, cy: y2, r: 4 }));
     return group;
   }

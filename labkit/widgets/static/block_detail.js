@@ -17,19 +17,19 @@ function blockDetail() {
   return { node, draw };
 }
 
-// A row a layer, a column a slot; darker is longer, next to the layer's longest key.
+// A row a layer, a column a slot; darker is longer, from the layer's shortest key to its longest.
 function drawHeat(heat, scale, { norms, tokens }) {
   heat.hidden = !norms;
-  const none = tokens.length ? 'Its keys are no longer in memory, or nobody can read them here.' : 'No tokens in it.';
+  const none = tokens.length ? 'Its keys were overwritten since, or cannot be read here.' : 'No tokens in it.';
   scale.textContent = norms ? '' : none;
   if (!norms) return;
   heat.replaceChildren(...norms.shares.flatMap((row) => row.map((share) => {
     const cell = lab.el('i');
-    cell.style.opacity = String(0.06 + 0.94 * share * share);
+    cell.style.opacity = String(0.06 + 0.94 * share);
     return cell;
   })));
   const words = `Key norms: a row for each of ${norms.shares.length} layers, first layer on top, a column a token; `
-    + `${lab.number(norms.low, 2)} to ${lab.number(norms.high, 2)}, each row next to its own largest.`;
+    + `${lab.number(norms.low, 2)} to ${lab.number(norms.high, 2)}, each row from its own smallest (pale) to its largest.`;
   heat.setAttribute('aria-label', words);
   scale.textContent = words;
 }

@@ -50,7 +50,7 @@ def test_kept_blocks_are_told_from_free_ones() -> None:
 
 
 def test_evicted_block_says_so_in_a_sign_and_in_words() -> None:
-    assert "✗" in grid(5).cells[0].signs
+    assert "!" in grid(5).cells[0].signs
     assert any("evicted" in words for words in grid(5).events)
 
 
