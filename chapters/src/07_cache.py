@@ -254,9 +254,9 @@ log = PoolLog(tiny)
 other = [lab.request[0], {"role": "user", "content": "How many letters are in it?"}]
 ids_b = engine.tokenizer.encode(engine.template.render(other), allow_special=True)
 eight_tokens = SamplingParams(max_tokens=8, temperature=0.0, top_logprobs=2)
-tiny.add(ids, eight_tokens, request="A")
+tiny.add(ids, eight_tokens, request="ours")
 log.step(), log.step()
-tiny.add(ids_b, eight_tokens, request="B")
+tiny.add(ids_b, eight_tokens, request="other")
 log.step()
 found = tiny.cache_stats().hit_tokens
 guess_found.reveal(found, f"B has {len(ids_b)} tokens.")
@@ -264,18 +264,18 @@ guess_found.reveal(found, f"B has {len(ids_b)} tokens.")
 # %% [markdown]
 # Now a *fork*: go on from A's second token with the candidate that the sampler
 # rejected. The fork shares every block of A. When it writes into a block that A still
-# fills, it first gets a copy of its own: *copy on write*. Then C brings a long prompt
+# fills, it first gets a copy of its own: *copy on write*. Then D brings a long prompt
 # and the pool is short: blocks that nobody holds are *evicted*, oldest first.
 
 # %%
 rejected = log.reports[1].emitted[0].top[1][0]  # second best of A's second token
-tiny.fork("A", at=1, token_id=rejected, name="fork")
+tiny.fork("ours", at=1, token_id=rejected, name="fork")
 log.drain()
 long_question = [{"role": "user", "content": "word " * 100}]
-ids_c = engine.tokenizer.encode(
+ids_long = engine.tokenizer.encode(
     engine.template.render(long_question), allow_special=True
 )
-tiny.add(ids_c, eight_tokens, request="C")
+tiny.add(ids_long, eight_tokens, request="long")
 log.drain()
 pool = BlockMap(log.frames, 4, engine.tokenizer.label, log.key_norms, log.step)
 pool

@@ -35,7 +35,7 @@ def test_pool_is_scrubbed_back_and_a_block_is_opened(book: NotebookPage) -> None
     first.focus()
     book.page.keyboard.press("Enter")
     expect(pool.locator(".lab-tokens span").first).to_have_text("<|im_start|>")
-    expect(pool.locator(".lab-detail-words")).to_contain_text("held by A (A)")
+    expect(pool.locator(".lab-detail-words")).to_contain_text("held by A (ours)")
 
 
 def test_live_pool_has_nothing_to_do_and_says_so(book: NotebookPage) -> None:
