@@ -41,10 +41,18 @@ typedef struct { float *normed, *queries, *mixed, *gated, *up, *scores; } Scratc
 
 /* ---- eight weights as floats ---- */
 
+static inline f8 all(float x) { return (f8){x, x, x, x, x, x, x, x}; }
 static inline f8 load(const float *p) { f8 v; memcpy(&v, p, sizeof v); return v; }
 
 #ifdef __AVX2__
 static inline float half(uint16_t h) { return _cvtsh_ss(h); }
+static inline void halves(const uint16_t *h, f8 *first, f8 *second) {
+  int32_t both;
+  memcpy(&both, h, sizeof both);
+  __m128 pair = _mm_cvtph_ps(_mm_cvtsi32_si128(both));
+  *first = (f8)_mm256_broadcastss_ps(pair);
+  *second = (f8)_mm256_broadcastss_ps(_mm_movehdup_ps(pair));
+}
 static inline __m256i bytes(const uint8_t *q) {
   return _mm256_cvtepu8_epi32(_mm_loadl_epi64((const __m128i *)q));
 }
@@ -62,6 +70,9 @@ static inline f8 whole(const int8_t *q) {
 static inline float half(uint16_t h) {
   _Float16 v; memcpy(&v, &h, sizeof v); return (float)v;
 }
+static inline void halves(const uint16_t *h, f8 *first, f8 *second) {
+  *first = all(half(h[0])), *second = all(half(h[1]));
+}
 #define WIDEN(expression) \
   f8 v; for (int i = 0; i < LANES; i++) v[i] = (float)(expression); return v
 static inline f8 low(const uint8_t *q) { WIDEN(q[i] & 15); }
@@ -78,8 +89,8 @@ static inline void store(float *p, f8 v) { memcpy(p, &v, sizeof v); }
 /* e^x to float32's precision: 2^n * e^r with |r| <= ln(2)/2 and a polynomial for e^r
    (Cephes' expf), for x held within -87 and 88: its ends are 0 and infinity enough. */
 static inline f8 exp8(f8 x) {
-  f8 least = (f8){0} - 87.0f, most = (f8){0} + 88.0f;
-  f8 round = (f8){0} + 12582912.0f; /* 1.5 * 2^23: adding it rounds to a whole number */
+  f8 least = all(-87.0f), most = all(88.0f);
+  f8 round = all(12582912.0f); /* 1.5 * 2^23: adding it rounds to a whole number */
   i8 is_less = x < least, is_more = x > most;
   x = (f8)(((i8)x & ~(is_less | is_more)) | ((i8)least & is_less) | ((i8)most & is_more));
   f8 n = (x * 1.44269504f + round) - round;
@@ -97,11 +108,12 @@ static inline f8 exp8(f8 x) {
 static inline void widen(const Matrix *m, const void *row, int g, f8 w[4]) {
   if (m->is_q8) {
     const Q8_0 *b = (const Q8_0 *)row + g;
-    f8 scale = (f8){0} + half(b->scale);
+    f8 scale = all(half(b->scale));
     for (int i = 0; i < 4; i++) w[i] = whole(b->q + LANES * i) * scale;
   } else {
     const Q4_1 *b = (const Q4_1 *)row + g;
-    f8 scale = (f8){0} + half(b->scale), lowest = (f8){0} + half(b->lowest);
+    f8 scale, lowest;
+    halves(&b->scale, &scale, &lowest);
     w[0] = low(b->q) * scale + lowest;
     w[1] = low(b->q + LANES) * scale + lowest;
     w[2] = high(b->q) * scale + lowest;
