@@ -48,6 +48,16 @@ def tokens_a_pass(chance: float, ahead: int) -> float:
     return (1 - chance ** (ahead + 1)) / (1 - chance)
 
 
+def whole_steps(shared: int, step: int, minimum: int) -> int:
+    return shared - shared % step if shared >= minimum else 0
+
+
+SUMS |= {"7.1": 2 * 30 * 3 * 64 * 2, "7.2": 33 * 16, "7.3": 52}
+SOLUTIONS |= {
+    "7.1": lambda layers, heads, dim, size: 2 * layers * heads * dim * size,
+    "7.2": whole_steps,
+    "7.3": lambda memory, weights, token, n: int((0.9 * memory - weights) / token / n),
+}
 SUMS |= {"8.1": 295, "8.2": 3.35, "8.3": 1 + 0.8 + 0.64 + 0.512 + 0.4096}
 SOLUTIONS |= {
     "8.1": lambda flop, rate: round(flop / rate),
