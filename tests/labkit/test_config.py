@@ -65,6 +65,8 @@ def test_a_block_size_must_be_a_power_of_two(size: int) -> None:
         {"max_running": 0},
         {"max_step_tokens": -1},
         {"max_waiting": -1},
+        {"max_drafts": -1},
+        {"policy": "newest-first"},
         {"max_context": 1},
     ],
     ids=str,
