@@ -139,8 +139,8 @@ def test_sliders_and_selects_change_the_sums(notebook) -> None:
     expect(view.locator("output")).to_contain_text("the weights alone do not fit")
     expect(view.locator(".lab-over").first).to_contain_text("does not fit")
     book.add_cell_and_run("print(sums.load['context'], sums.model)")
-    book.wait_idle()
-    assert "1048576 latent" in book.outputs()
+    printed = book.page.locator(".jp-Notebook")
+    expect(printed).to_contain_text("1048576 latent", timeout=15_000)
     book.check()
 
 
