@@ -24,10 +24,12 @@ ARGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-IDLE = (
-    "() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session"
-    "?.kernel?.status === 'idle'"
-)
+IDLE = """() => window.jupyterapp?.shell?.currentWidget?.sessionContext?.session
+  ?.kernel?.status === 'idle'
+  && ![...document.querySelectorAll('.jp-InputPrompt')]
+    .some(prompt => prompt.textContent.includes('*'))"""
+STARTED = """() => !/\\[ \\]/.test(
+  [...document.querySelectorAll('.jp-InputPrompt')].at(-1)?.textContent ?? '')"""
 ADD_CELL = """source => {
   const { commands, shell } = window.jupyterapp;
   const notebook = shell.currentWidget.content;
@@ -92,6 +94,7 @@ class NotebookPage:
     def add_cell_and_run(self, source: str) -> None:
         """A new last cell, set going; does not wait for it."""
         self.page.evaluate(ADD_CELL, source)
+        self.page.wait_for_function(STARTED, timeout=30_000)
 
     def cut_last_cell(self) -> None:
         """Remove the last cell and what it shows."""
