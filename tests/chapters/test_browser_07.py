@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import NotebookPage
+from tests.support.colour import brightness
 
 pytestmark = pytest.mark.browser
 
@@ -75,9 +76,3 @@ def test_widgets_are_readable_in_both_themes(book: NotebookPage, theme: str) -> 
         dark, light = sorted(map(brightness, book.widget(name).evaluate(COLOURS)))
         assert light - dark > 120, name
     book.check()
-
-
-def brightness(colour: str) -> float:
-    """0 for black to 255 for white."""
-    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
-    return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 from tests.support.browser import NotebookPage
+from tests.support.colour import brightness
 
 pytestmark = pytest.mark.browser
 
@@ -75,9 +76,3 @@ def survivors(title: str) -> int:
     found = re.match(r"[\d,]+", title)
     assert found is not None, title
     return int(found[0].replace(",", ""))
-
-
-def brightness(colour: str) -> float:
-    """0 for black to 255 for white."""
-    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
-    return 0.299 * red + 0.587 * green + 0.114 * blue

@@ -7,6 +7,7 @@ severity, applied to linear light; the difference is CIEDE2000 with all weights 
 from __future__ import annotations
 
 import math
+import re
 
 RGB = tuple[float, float, float]
 
@@ -120,3 +121,9 @@ def _cos(degrees: float) -> float:
 
 def _clip(value: float) -> float:
     return min(1.0, max(0.0, value))
+
+
+def brightness(colour: str) -> float:
+    """0 for black to 255 for white, of a CSS rgb() colour."""
+    red, green, blue = (float(part) for part in re.findall(r"[\d.]+", colour)[:3])
+    return 0.299 * red + 0.587 * green + 0.114 * blue
