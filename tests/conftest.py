@@ -24,13 +24,23 @@ def weights() -> Path:
 
 @pytest.fixture(scope="session")
 def smollm2(weights: Path) -> LoadedModel:
-    """The real model in float32 on the CPU, two threads, loaded once a session."""
+    """The real model as a reader gets it on the CPU, two threads, loaded once."""
     import torch
 
     from labkit.model.weights import load_model
 
     torch.set_num_threads(2)
     return load_model(weights, device="cpu")
+
+
+@pytest.fixture(scope="session")
+def smollm2_float32(smollm2: LoadedModel, weights: Path) -> LoadedModel:
+    """The same weights, with everything computed in float32."""
+    from labkit.model.weights import load_model
+
+    exact = load_model(weights, device="cpu", quantise=False)
+    assert exact.decoder.packed is None
+    return exact
 
 
 @pytest.fixture(scope="session")

@@ -22,7 +22,6 @@ from labkit.figures.roofs import Roofs
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
-from labkit.model.parameters import packed_name
 
 __all__ = ["PassShape", "Stopwatch", "linear_params", "measure_roofs", "weight_bytes"]
 
@@ -118,8 +117,7 @@ def weight_bytes(model: LoadedModel) -> int:
     """Bytes of the matrices that a pass of one token reads, the head among them."""
     packed, config = model.decoder.packed, model.config
     if packed is not None:
-        blocks = packed.tensors.items()
-        return sum(t.nbytes for name, t in blocks if name.startswith(packed_name("")))
+        return packed.num_bytes
     num_weights = linear_params(config) + config.vocab_size * config.width
     return num_weights * model.decoder.dtype.itemsize
 

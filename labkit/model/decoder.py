@@ -4,7 +4,7 @@ One path for every family and for prefill and decode alike: a row is a new token
 only the rows that are asked for become logits. Biases and query/key norms are applied
 where the weights have them. A float32 row's logits agree with those it has alone to
 rounding (1e-4 for SmolLM2, whose logits spread by 6), but not bit for bit: the shape of
-a matrix product decides the order of its sums.
+a matrix product decides the order of its sums. (`packed` sums in one order only.)
 """
 
 from __future__ import annotations
@@ -22,12 +22,11 @@ from labkit.model.kv_store import KVStore
 from labkit.model.layers import (
     Rotary,
     inverse_frequencies,
-    product,
     rms_norm,
     rotary,
     swiglu,
 )
-from labkit.model.packed import MAX_TOKENS, PackedDecoder
+from labkit.model.packed import PackedDecoder
 from labkit.model.parameters import LayerWeights, ModelWeights, Projection
 
 __all__ = ["Decoder"]
@@ -46,8 +45,7 @@ class _Step:
 class Decoder:
     """A Llama-family decoder over weights that it never changes.
 
-    Where it has a `packed` twin, passes of few tokens go there; the matrix products of
-    the others are computed in `long_dtype` (default: the weights' own).
+    Where it has a `packed` twin, that one computes.
     """
 
     def __init__(
@@ -55,13 +53,10 @@ class Decoder:
         config: ModelConfig,
         weights: ModelWeights,
         packed: PackedDecoder | None = None,
-        long_dtype: torch.dtype | None = None,
     ) -> None:
         self.config = config
         self.weights = weights
         self.packed = packed
-        number = long_dtype or self.dtype
-        self._layers = [layer.with_matrices(number) for layer in weights.layers]
         self._frequencies = inverse_frequencies(config, self.device)  # [d/2]
 
     @property
@@ -87,14 +82,10 @@ class Decoder:
         inputs.check()
         depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
-        if self.packed is not None and inputs.num_tokens <= MAX_TOKENS:
-            x = self.packed.run(x, inputs, kv, depth)
-            x = x if inputs.scores_all else x[inputs.logit_indices]
-        else:
-            x = self._run(x, inputs, kv, depth)
+        if self.packed is not None:
+            return self.packed.run(x, inputs, kv, depth)
+        x = self._run(x, inputs, kv, depth)
         normed = rms_norm(x, self.weights.final_norm, self.config.norm_eps)
-        if self.packed is not None and len(normed) <= MAX_TOKENS:
-            return self.packed.head(normed)
         return linear(normed, self.weights.head).float()
 
     def _run(self, x: Tensor, inputs: ForwardInputs, kv: KVStore, depth: int) -> Tensor:
@@ -104,7 +95,7 @@ class Decoder:
         token that is not scored.
         """
         step = self._step(inputs, kv)
-        for index, layer in enumerate(self._layers[:depth]):
+        for index, layer in enumerate(self.weights.layers[:depth]):
             normed = rms_norm(x, layer.attention_norm, self.config.norm_eps)
             self._remember(index, layer, normed, step)
             if index == depth - 1 and not inputs.scores_all:
@@ -136,11 +127,11 @@ class Decoder:
     ) -> Tensor:
         queries = rotary(self._heads(normed, layer.query, layer.query_norm), step.turn)
         mixed = attend_slots(queries, step.kv, index, step.slabs)
-        return product(mixed.flatten(1), layer.output)  # [tokens, width]
+        return linear(mixed.flatten(1), layer.output)  # [tokens, width]
 
     def _heads(self, x: Tensor, to: Projection, norm: Tensor | None) -> Tensor:
         """Project x [tokens, width] to [tokens, heads, head_dim], normed if asked."""
-        flat = product(x, to.weight, to.bias)
+        flat = linear(x, to.weight, to.bias)
         heads = flat.view(len(x), -1, self.config.head_dim)
         return heads if norm is None else rms_norm(heads, norm, self.config.norm_eps)
 

@@ -10,7 +10,7 @@ import torch
 
 from labkit.errors import ConfigError
 
-__all__ = ["default_dtype", "long_dtype", "pick_device"]
+__all__ = ["default_dtype", "pick_device"]
 
 
 def pick_device(wish: str = "auto") -> torch.device:
@@ -35,15 +35,6 @@ def pick_device(wish: str = "auto") -> torch.device:
 def default_dtype(device: torch.device) -> torch.dtype:
     """bfloat16 on CUDA, float32 elsewhere, where it is exact or simply faster."""
     return torch.bfloat16 if device.type == "cuda" else torch.float32
-
-
-def long_dtype(device: torch.device) -> torch.dtype:
-    """What passes of many tokens multiply in: bfloat16 where the CPU does so itself."""
-    is_native = torch.backends.cpu.get_cpu_capability().startswith("AVX512") and (
-        torch.ops.mkldnn._is_mkldnn_bf16_supported()
-    )
-    is_cpu = device.type == "cpu"
-    return torch.bfloat16 if is_cpu and is_native else default_dtype(device)
 
 
 def _present() -> tuple[str, ...]:

@@ -7,8 +7,10 @@ final name. System errors become one sentence with the remedy.
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import errno
 import hashlib
+import mmap
 import os
 import shutil
 import tempfile
@@ -18,7 +20,14 @@ from typing import IO
 
 from labkit.errors import WeightsError
 
-__all__ = ["PARSED_VERSION", "parsed_path", "replacing", "require_room", "sha256_of"]
+__all__ = [
+    "PARSED_VERSION",
+    "let_go_of_pages",
+    "parsed_path",
+    "replacing",
+    "require_room",
+    "sha256_of",
+]
 
 PARSED_VERSION = 2  # of the parsed form of a GGUF, see parsed.py
 
@@ -35,6 +44,19 @@ def parsed_path(source: Path, cache: Path) -> Path:
     """Where in `cache` the parsed form of the GGUF file `source` belongs."""
     sign = f"{sha256_of(source)[:16]}-v{PARSED_VERSION}"
     return cache / f"{source.stem}-{sign}.safetensors"
+
+
+def let_go_of_pages(address: int, num_bytes: int) -> None:
+    """Take a mapped file's pages out of memory; who reads there gets them back.
+
+    Only for memory that a file is mapped to: other memory would lose its contents.
+    """
+    first = -(-address // mmap.PAGESIZE) * mmap.PAGESIZE
+    last = (address + num_bytes) // mmap.PAGESIZE * mmap.PAGESIZE
+    if first < last and hasattr(mmap, "MADV_DONTNEED"):
+        advise = ctypes.CDLL(None).madvise
+        advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+        advise(first, last - first, mmap.MADV_DONTNEED)
 
 
 def require_room(folder: Path, num_bytes: int) -> None:

@@ -15,7 +15,7 @@ from torch.nn.functional import linear, silu
 
 from labkit.config import ModelConfig, RopeScaling
 
-__all__ = ["Rotary", "inverse_frequencies", "product", "rms_norm", "rotary", "swiglu"]
+__all__ = ["Rotary", "inverse_frequencies", "rms_norm", "rotary", "swiglu"]
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -30,19 +30,14 @@ def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
     return normed
 
 
-def product(x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
-    """x · weightᵀ + bias, computed in the weight's dtype, given in that of x."""
-    return linear(x.to(weight.dtype), weight, bias).to(x.dtype)
-
-
 def swiglu(x: Tensor, gate: Tensor, up: Tensor, down: Tensor) -> Tensor:
     """down · (silu(gate · x) * (up · x)): the gated feed-forward, x [tokens, width].
 
     `gate` and `up` are [ffn_width, width], `down` is [width, ffn_width].
     Shazeer 2020, arXiv 2002.05202.
     """
-    gated = silu(product(x, gate), inplace=True).mul_(product(x, up))
-    return product(gated, down)
+    gated = silu(linear(x, gate), inplace=True).mul_(linear(x, up))
+    return linear(gated, down)
 
 
 @dataclass(frozen=True, slots=True)

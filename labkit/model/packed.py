@@ -1,9 +1,9 @@
-"""The decoder over a GGUF's own 4-bit blocks, for passes of few tokens.
+"""The decoder over a GGUF's own 4-bit blocks, on the CPU.
 
 A decode step is bound by the bytes it reads, and 4-bit blocks are an eighth of float32.
-Nothing is quantised here: the blocks come from the file as they are, so the result is
-the plain path's, but for the order of sums. Passes of many tokens are bound by
-arithmetic, and the plain path over widened weights is the faster one there.
+The weights are the file's own, bit for bit. What a product rounds is its tokens: to 16
+bits, with a scale for every 32 numbers (llama.cpp rounds them to 8). A token's logits
+do not depend on who is computed beside it or before it, to the last bit.
 """
 
 from __future__ import annotations
@@ -18,12 +18,21 @@ from labkit.config import ModelConfig
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import Rotary, inverse_frequencies
-from labkit.model.native.kernels import Kernels, Layer, Matrix, Pass, Scratch
+from labkit.model.native.kernels import (
+    MAX_LANES,
+    Kernels,
+    Layer,
+    Matrix,
+    Model,
+    Pass,
+    Scratch,
+)
 from labkit.model.parameters import packed_name
 
-__all__ = ["MAX_TOKENS", "PackedDecoder"]
+__all__ = ["PackedDecoder"]
 
-MAX_TOKENS = 64  # tokens of a pass; about where the plain path overtakes
+ROOM = 192  # tokens computed at once; their numbers stay in the second-level cache
+TILE = 8  # tokens whose attention is computed together; as in layer.c
 ROW_BYTES = {20: False, 34: True}  # bytes of a block of 32: Q4_1, Q8_0
 MATRICES = {
     "query": "self_attn.q_proj",
@@ -46,15 +55,27 @@ class PackedDecoder:
     def __init__(
         self, config: ModelConfig, tensors: Mapping[str, Tensor], kernels: Kernels
     ) -> None:
+        self.num_bytes = 0  # of the packed matrices
         self._config = config
         self._kernels = kernels
         self._frequencies = inverse_frequencies(config, torch.device("cpu"))
-        self.tensors = tensors  # what the pointers below point to
-        layers = [self._layer(i) for i in range(config.num_layers)]
-        self._layers = (Layer * len(layers))(*layers)
-        head = "model.embed_tokens" if config.is_tied else "lm_head"
-        self._head = self._matrix(head)
-        self._room, self._buffers = _scratch(config, kernels.num_threads)
+        self._held: list[Tensor] = []  # what the pointers below point to
+        layers = [self._layer(i, tensors) for i in range(config.num_layers)]
+        final_norm = self._keep(tensors["model.norm.weight"])
+        head = self._matrix(_head_name(config), tensors)
+        self._model = Model(
+            config.width,
+            config.ffn_width,
+            config.num_heads,
+            config.num_kv_heads,
+            config.head_dim,
+            kernels.num_threads,
+            config.norm_eps,
+            (Layer * len(layers))(*layers),
+            final_norm,
+            head,
+        )
+        self._room = self._scratch()
 
     @classmethod
     def open(
@@ -63,46 +84,93 @@ class PackedDecoder:
         """A packed decoder; None where blocks, shape or compiler do not allow one."""
         is_plain = not (config.has_qkv_bias or config.has_qk_norm)
         has_blocks = all(packed_name(name) in tensors for name in _names(config))
-        if not (is_plain and has_blocks and config.head_dim % 8 == 0):
+        if not (is_plain and has_blocks and config.head_dim % MAX_LANES == 0):
             return None
-        kernels = Kernels.open(config, cache)
+        kernels = Kernels.open(cache)
         return None if kernels is None else cls(config, tensors, kernels)
 
     def run(self, x: Tensor, inputs: ForwardInputs, kv: KVStore, depth: int) -> Tensor:
-        """x, float32 [tokens, width], after the first `depth` layers, in place."""
+        """float32 logits [scored tokens, vocab] of x, float32 [tokens, width].
+
+        It goes through the first `depth` layers, in place.
+        """
         turn = Rotary.at(inputs.positions, self._frequencies)
         rows, read_slots = _rows(inputs), inputs.read_slots.contiguous()
+        scored = inputs.logit_indices
+        logits = torch.empty(len(scored), self._config.vocab_size)
         step = Pass(
             inputs.num_tokens,
+            len(scored),
             read_slots.shape[1],
             rows.data_ptr(),
             inputs.positions.data_ptr(),
             inputs.write_slots.data_ptr(),
             read_slots.data_ptr(),
+            scored.data_ptr(),
             turn.cos.data_ptr(),
             turn.sin.data_ptr(),
+            *kv.addresses(),
+            x.data_ptr(),
+            logits.data_ptr(),
         )
-        self._kernels.run_layers(self._layers, step, self._room, x, kv, depth)
-        return x
+        self._kernels.forward(self._model, step, self._room, depth)
+        return logits
 
-    def head(self, x: Tensor) -> Tensor:
-        """Logits of normed hidden states: float32 [n, vocab]."""
-        return self._kernels.multiply(self._head, x)
+    def _keep(self, tensor: Tensor) -> int:
+        """Where a tensor lies, which is kept."""
+        self._held.append(tensor)
+        return tensor.data_ptr()
 
-    def _layer(self, index: int) -> Layer:
+    def _layer(self, index: int, tensors: Mapping[str, Tensor]) -> Layer:
         prefix = f"model.layers.{index}."
         parts: dict[str, int | Matrix] = {}
         for field, name in NORMS.items():
-            parts[field] = self.tensors[f"{prefix}{name}.weight"].data_ptr()
+            parts[field] = self._keep(tensors[f"{prefix}{name}.weight"])
         for field, name in MATRICES.items():
-            parts[field] = self._matrix(prefix + name)
+            parts[field] = self._matrix(f"{prefix}{name}.weight", tensors)
         return Layer(**parts)
 
-    def _matrix(self, name: str) -> Matrix:
-        out, width = self.tensors[f"{name}.weight"].shape
-        blocks = self.tensors[packed_name(f"{name}.weight")]
+    def _matrix(self, name: str, tensors: Mapping[str, Tensor]) -> Matrix:
+        out, width = tensors[name].shape
+        blocks = tensors[packed_name(name)]
         is_q8 = ROW_BYTES[blocks.shape[1] * 32 // width]
-        return Matrix(blocks.data_ptr(), out, width, is_q8)
+        matrix = Matrix(None, out, width, is_q8)
+        tiles = self._kernels.pack(matrix, blocks)
+        self.num_bytes += tiles.nbytes
+        matrix.tiles = self._keep(tiles)
+        return matrix
+
+    def _scratch(self) -> Scratch:
+        config, threads = self._config, self._kernels.num_threads
+        heads, keys = (
+            n * config.head_dim for n in (config.num_heads, config.num_kv_heads)
+        )
+        ffn, widest = config.ffn_width, max(config.width, heads, config.ffn_width)
+        num_blocks = ROOM * widest // 32
+        num_normed = ROOM * config.width
+        group = config.num_heads // config.num_kv_heads
+        num_scores = TILE * group * (config.max_context + MAX_LANES)
+
+        def room(size: int, dtype: torch.dtype = torch.float32) -> int:
+            return self._keep(torch.empty(size, dtype=dtype))
+
+        columns = (heads, keys, keys, heads, ffn, ffn, config.width)
+        return Scratch(
+            *(room(ROOM * size) for size in columns),
+            room(threads * num_normed),
+            room(threads * num_scores),
+            room(threads * num_blocks * 16, torch.int32),
+            room(threads * num_blocks),
+            room(threads * num_blocks),
+            num_normed,
+            num_scores,
+            num_blocks,
+            ROOM,
+        )
+
+
+def _head_name(config: ModelConfig) -> str:
+    return f"{'model.embed_tokens' if config.is_tied else 'lm_head'}.weight"
 
 
 def _names(config: ModelConfig) -> list[str]:
@@ -110,24 +178,10 @@ def _names(config: ModelConfig) -> list[str]:
     names = [
         f"{prefix}{name}.weight" for prefix in layers for name in MATRICES.values()
     ]
-    return [*names, f"{'model.embed_tokens' if config.is_tied else 'lm_head'}.weight"]
+    return [*names, _head_name(config)]
 
 
 def _rows(inputs: ForwardInputs) -> Tensor:
     """Which sequence each token belongs to: int64 [tokens]."""
     lengths = torch.tensor(inputs.query_lens)
     return torch.repeat_interleave(torch.arange(len(lengths)), lengths)
-
-
-def _scratch(config: ModelConfig, num_threads: int) -> tuple[Scratch, list[Tensor]]:
-    heads = config.num_heads * config.head_dim
-    sizes = [
-        MAX_TOKENS * max(config.width, heads),  # normed
-        MAX_TOKENS * heads,  # queries
-        MAX_TOKENS * heads,  # mixed
-        MAX_TOKENS * config.ffn_width,  # gated
-        MAX_TOKENS * config.ffn_width,  # up
-        num_threads * (config.max_context + 8),  # scores
-    ]
-    buffers = [torch.empty(size) for size in sizes]
-    return Scratch(*(buffer.data_ptr() for buffer in buffers)), buffers

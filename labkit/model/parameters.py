@@ -8,9 +8,8 @@ so a head that shares the embedding stays one tensor.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from labkit.config import ModelConfig
@@ -51,24 +50,6 @@ class LayerWeights:
     gate: Tensor  # [ffn_width, width]
     up: Tensor
     down: Tensor  # [width, ffn_width]
-
-    def with_matrices(self, dtype: torch.dtype) -> LayerWeights:
-        """The same layer with its matrices as `dtype`; the norms stay."""
-
-        def turned(to: Projection) -> Projection:
-            bias = None if to.bias is None else to.bias.to(dtype)
-            return Projection(to.weight.to(dtype), bias)
-
-        return replace(
-            self,
-            query=turned(self.query),
-            key=turned(self.key),
-            value=turned(self.value),
-            output=self.output.to(dtype),
-            gate=self.gate.to(dtype),
-            up=self.up.to(dtype),
-            down=self.down.to(dtype),
-        )
 
 
 @dataclass(frozen=True, slots=True)

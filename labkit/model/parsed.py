@@ -21,12 +21,17 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from labkit.config import ModelConfig, RopeScaling
-from labkit.model.files import parsed_path, replacing, require_room
+from labkit.model.files import (
+    let_go_of_pages,
+    parsed_path,
+    replacing,
+    require_room,
+)
 from labkit.model.gguf_file import GGUFFile
 from labkit.model.parameters import packed_name, tensor_shapes
 from labkit.records import TokenizerSpec
 
-__all__ = ["ModelParts", "open_parsed"]
+__all__ = ["ModelParts", "let_go_of_blocks", "open_parsed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +52,13 @@ def open_parsed(source: Path, cache: Path) -> ModelParts:
         parts = _read(place)
     assert parts is not None, f"{place} was written and cannot be read"
     return parts
+
+
+def let_go_of_blocks(parts: ModelParts) -> None:
+    """Free the memory of the blocks, which have been laid out anew elsewhere."""
+    for name, tensor in parts.tensors.items():
+        if name.startswith(packed_name("")):
+            let_go_of_pages(tensor.data_ptr(), tensor.nbytes)
 
 
 def _read(place: Path) -> ModelParts | None:

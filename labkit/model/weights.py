@@ -17,12 +17,12 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 from labkit.model.decoder import Decoder
-from labkit.model.device import default_dtype, long_dtype, pick_device
+from labkit.model.device import default_dtype, pick_device
 from labkit.model.hf_directory import read_config, read_tensors, read_tokenizer
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
 from labkit.model.parameters import ModelWeights, tensor_shapes
-from labkit.model.parsed import ModelParts, open_parsed
+from labkit.model.parsed import ModelParts, let_go_of_blocks, open_parsed
 
 __all__ = ["LoadedModel", "load_model"]
 
@@ -39,9 +39,8 @@ def load_model(
 
     `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
     into the folder `cache` (the user's cache folder by default) and mapped from there.
-    With `quantise`, passes of few tokens on the CPU read the file's own 4-bit blocks,
-    where it has any and there is a C compiler, and those of many tokens multiply in
-    bfloat16 where the CPU has instructions for it; otherwise all is `dtype`.
+    With `quantise` the CPU computes on the file's own 4-bit blocks, where it has any
+    and there is a C compiler; otherwise all is `dtype`.
     `WeightsError` where the files are missing, damaged or of another family.
     """
     target = pick_device(device)
@@ -49,11 +48,12 @@ def load_model(
     parts = _parts(Path(path), folder)
     number = dtype or default_dtype(target)
     weights = _place(parts.config, parts.tensors, target, number)
-    packed, long = None, number
+    packed = None
     if quantise and target.type == "cpu" and number == torch.float32:
         packed = PackedDecoder.open(parts.config, parts.tensors, folder)
-        long = long_dtype(target)
-    decoder = Decoder(parts.config, weights, packed, long)
+        if packed is not None:
+            let_go_of_blocks(parts)
+    decoder = Decoder(parts.config, weights, packed)
     return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name)
 
 

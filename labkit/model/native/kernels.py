@@ -1,30 +1,30 @@
 """The C kernels as Python calls on tensors: pointers and sizes, nothing else.
 
-A struct here mirrors the one of the same name in `layer.c`, field by field. The
-tensors behind the pointers are held by whoever made the struct.
+A struct here mirrors the one of the same name in C, field by field. The tensors behind
+the pointers are held by whoever made the struct.
 """
 
 from __future__ import annotations
 
 import ctypes
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor
 
-from labkit.config import ModelConfig
-from labkit.model.kv_store import KVStore
 from labkit.model.native.library import open_library
 
-__all__ = ["Kernels", "Layer", "Matrix", "Pass", "Scratch"]
+__all__ = ["MAX_LANES", "Kernels", "Layer", "Matrix", "Model", "Pass", "Scratch"]
 
-Pointer, Int = ctypes.c_void_p, ctypes.c_int32
+MAX_LANES = 16  # numbers of the widest register; rows of numbers are multiples of it
+Pointer, Int, Long = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
 
 
 class Matrix(ctypes.Structure):
-    """GGUF blocks of a matrix [out, in]: Q8_0 if `is_q8`, else Q4_1."""
+    """Packed blocks of a matrix [out, in]: from Q8_0 if `is_q8`, else from Q4_1."""
 
-    _fields_ = (("blocks", Pointer), ("out", Int), ("in_", Int), ("is_q8", Int))
+    _fields_ = (("tiles", Pointer), ("out", Int), ("in_", Int), ("is_q8", Int))
 
 
 class Layer(ctypes.Structure):
@@ -38,14 +38,16 @@ class Layer(ctypes.Structure):
     )
 
 
-class Shape(ctypes.Structure):
-    """What all layers share."""
+class Model(ctypes.Structure):
+    """A decoder's shape and weights."""
 
     _fields_ = (
         *((name, Int) for name in ("width", "ffn_width", "num_heads", "num_kv_heads")),
-        ("head_dim", Int),
-        ("num_threads", Int),
+        *((name, Int) for name in ("head_dim", "num_threads")),
         ("norm_eps", ctypes.c_float),
+        ("layers", ctypes.POINTER(Layer)),
+        ("final_norm", Pointer),
+        ("head", Matrix),
     )
 
 
@@ -53,80 +55,54 @@ class Pass(ctypes.Structure):
     """One forward pass: its tokens, where they go and what they see."""
 
     _fields_ = (
-        ("num_tokens", Int),
-        ("context", Int),
+        *((name, Int) for name in ("num_tokens", "num_scored", "context")),
         *((name, Pointer) for name in ("rows", "positions", "write_slots")),
-        *((name, Pointer) for name in ("read_slots", "cos", "sin")),
+        *((name, Pointer) for name in ("read_slots", "scored", "cos", "sin")),
+        *(("keys", Pointer), ("values", Pointer), ("layer_size", Long)),
+        *(("x", Pointer), ("logits", Pointer)),
     )
 
 
 class Scratch(ctypes.Structure):
-    """Room for what a layer computes on the way."""
+    """Room for what a pass computes on the way."""
 
-    _fields_ = tuple(
-        (name, Pointer)
-        for name in ("normed", "queries", "mixed", "gated", "up", "scores")
+    _fields_ = (
+        *((name, Pointer) for name in ("queries", "keys", "values", "mixed")),
+        *((name, Pointer) for name in ("gated", "up", "room", "normed")),
+        *((name, Pointer) for name in ("scores", "pairs", "scales", "sums")),
+        *((name, Long) for name in ("normed_size", "scores_size", "num_blocks")),
+        ("num_tokens", Int),
     )
 
 
 class Kernels:
-    """The compiled kernels for models of one shape."""
+    """The compiled kernels."""
 
-    def __init__(self, library: ctypes.CDLL, config: ModelConfig) -> None:
-        self._shape = Shape(
-            config.width,
-            config.ffn_width,
-            config.num_heads,
-            config.num_kv_heads,
-            config.head_dim,
-            torch.get_num_threads(),
-            config.norm_eps,
-        )
-        self._run_layers = library.run_layers
-        self._run_layers.argtypes = [
-            *(Pointer, Pointer, Int, Pointer, Pointer),
-            *(Pointer, Pointer, Pointer, ctypes.c_int64),
-        ]
-        self._run_layers.restype = None
-        self._multiply = library.multiply
-        self._multiply.argtypes = [Pointer, Pointer, Int, Pointer, Pointer]
-        self._multiply.restype = None
+    def __init__(self, library: ctypes.CDLL) -> None:
+        self.num_threads = torch.get_num_threads()
+        self._packed_bytes = _function(library.packed_bytes, Long, Pointer)
+        self._pack = _function(library.pack, None, Pointer, Pointer, Pointer, Int)
+        self._forward = _function(library.forward, None, *(Pointer,) * 3, Int)
 
     @classmethod
-    def open(cls, config: ModelConfig, cache: Path) -> Kernels | None:
-        """Kernels for `config`; None where they cannot be compiled."""
+    def open(cls, cache: Path) -> Kernels | None:
+        """The kernels; None where they cannot be compiled."""
         library = open_library(cache)
-        return None if library is None else cls(library, config)
+        return None if library is None else cls(library)
 
-    @property
-    def num_threads(self) -> int:
-        """How many threads share a layer."""
-        return int(self._shape.num_threads)
+    def pack(self, matrix: Matrix, blocks: Tensor) -> Tensor:
+        """A matrix's GGUF blocks, uint8, as `forward` reads them: uint8 [bytes]."""
+        at = ctypes.addressof(matrix)
+        tiles = torch.empty(self._packed_bytes(at), dtype=torch.uint8)
+        self._pack(at, blocks.data_ptr(), tiles.data_ptr(), self.num_threads)
+        return tiles
 
-    def run_layers(
-        self,
-        layers: ctypes.Array[Layer],
-        step: Pass,
-        room: Scratch,
-        x: Tensor,
-        kv: KVStore,
-        depth: int,
-    ) -> None:
-        """Put `x`, float32 [tokens, width], through the first `depth` layers."""
+    def forward(self, model: Model, step: Pass, room: Scratch, depth: int) -> None:
+        """Put `step` through the first `depth` layers and the head."""
         at = ctypes.addressof
-        self._run_layers(
-            at(self._shape),
-            at(layers),
-            depth,
-            at(step),
-            at(room),
-            x.data_ptr(),
-            *kv.addresses(),
-        )
+        self._forward(at(model), at(step), at(room), depth)
 
-    def multiply(self, matrix: Matrix, x: Tensor) -> Tensor:
-        """float32 [n, out]: x [n, in] times the transposed matrix."""
-        y = torch.empty(len(x), matrix.out)
-        at = ctypes.addressof
-        self._multiply(at(self._shape), at(matrix), len(x), x.data_ptr(), y.data_ptr())
-        return y
+
+def _function(found: Any, result: Any, *arguments: Any) -> Any:
+    found.argtypes, found.restype = arguments, result
+    return found

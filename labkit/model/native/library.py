@@ -18,7 +18,8 @@ from pathlib import Path
 
 __all__ = ["FLAGS", "open_library"]
 
-SOURCE = Path(__file__).with_name("layer.c")
+HERE = Path(__file__).parent
+SOURCE, HEADERS = HERE / "layer.c", ("lanes.h", "product.h", "attention.h")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC")
 TRIES = (("-fopenmp",), ())  # Apple's clang has no OpenMP: one thread, then
@@ -42,7 +43,8 @@ def open_library(cache: Path, flags: tuple[str, ...] = FLAGS) -> ctypes.CDLL | N
 
 def _fingerprint(flags: tuple[str, ...]) -> str:
     """Changes with the source, the flags and what the processor can do."""
-    parts = [SOURCE.read_bytes(), " ".join(flags).encode(), _processor().encode()]
+    parts = [(HERE / name).read_bytes() for name in (SOURCE.name, *HEADERS)]
+    parts += [" ".join(flags).encode(), _processor().encode()]
     return hashlib.sha256(b"\0".join(parts)).hexdigest()[:16]
 
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit.errors import ConfigError
-from labkit.model.device import default_dtype, long_dtype, pick_device
+from labkit.model.device import default_dtype, pick_device
 
 
 def test_the_cpu_is_always_there():
@@ -39,8 +39,3 @@ def test_a_device_that_is_not_here_is_refused():
 def test_cuda_computes_in_bfloat16_and_the_others_in_float32():
     kinds = [default_dtype(torch.device(name)) for name in ("cuda", "mps", "cpu")]
     assert kinds == [torch.bfloat16, torch.float32, torch.float32]
-
-
-def test_long_passes_multiply_in_a_dtype_that_the_device_has():
-    assert long_dtype(torch.device("cuda")) == torch.bfloat16
-    assert long_dtype(torch.device("cpu")) in (torch.float32, torch.bfloat16)

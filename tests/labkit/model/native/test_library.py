@@ -57,7 +57,7 @@ def _refuse(*_args: object) -> str:
     raise FileNotFoundError("no /proc here")
 
 
-@pytest.mark.parametrize("name", ["run_layers", "multiply"])
+@pytest.mark.parametrize("name", ["packed_bytes", "pack", "forward"])
 def test_the_library_has_what_python_calls(tmp_path, name):
     opened = open_library(tmp_path)
     assert opened is not None

@@ -1,0 +1,158 @@
+/* A few tokens times a matrix of 4- or 8-bit weights.
+
+   GGUF's blocks of 32 weights (Q4_1: q*scale + lowest, Q8_0: q*scale) are laid out anew,
+   a tile of LANES rows side by side, so that a register holds weights of LANES rows and
+   nothing is summed across lanes. Each block of 32 of a token's numbers is rounded to
+   whole numbers of 16 bits with a scale of its own, the weights' q are whole already, and
+   their products are summed exactly. A token's result does not depend on those beside
+   it. */
+
+#pragma once
+
+#include "lanes.h"
+
+enum { BLOCK = 32, PAIRS = BLOCK / 2, LARGEST = 32767 };
+enum { TOKENS = LANES == 16 ? 12 : 8 }; /* at a time: what the registers hold */
+enum { AHEAD = 8192 };                  /* bytes that are asked for before their turn */
+typedef struct { const uint8_t *tiles; int32_t out, in, is_q8; } Matrix; /* [out, in] */
+typedef struct { int32_t *pairs; float *scales, *sums; } Rounded; /* tokens; see `prepare` */
+
+static inline int num_words(int is_q8) { return is_q8 ? 8 : 4; } /* of a row's block */
+static inline size_t block_bytes(int is_q8) { return is_q8 ? 34 : 20; } /* likewise */
+static inline int32_t num_tiles(const Matrix *m) { return (m->out + LANES - 1) / LANES; }
+static inline size_t tile_bytes(const Matrix *m) {
+  return m->in / BLOCK * LANES * block_bytes(m->is_q8);
+}
+
+/* ---- once, when a model is opened ---- */
+
+/* Word `d` of a row's block: weights i and i + 16, for the 2 or 4 next i, in its halves. */
+static inline uint32_t bytes_of(const uint8_t *q, int d) {
+  uint16_t low, high;
+  memcpy(&low, q + 2 * d, 2), memcpy(&high, q + PAIRS + 2 * d, 2);
+  return low | (uint32_t)high << 16;
+}
+static inline uint32_t nibbles_of(const uint8_t *q, int d) {
+  uint32_t word, other; /* Q4_1: byte i holds weights i and i + 16 */
+  memcpy(&word, q + 4 * d, 4);
+  other = (word ^ word >> 4) & 0x00f000f0u, word ^= other ^ other << 4;
+  other = (word ^ word >> 8) & 0x0000ff00u, word ^= other ^ other << 8;
+  return word;
+}
+
+/* Rows of GGUF blocks to one tile; rows past the end are zeros. A block of a tile is
+   LANES scales, LANES lowest (Q4_1 only), then the words of 32 bits that hold the q, each
+   of LANES rows. */
+static void pack_tile(const Matrix *m, const uint8_t *blocks, int first, uint8_t *tile) {
+  int num_blocks = m->in / BLOCK, num_halves = m->is_q8 ? 1 : 2;
+  size_t size = block_bytes(m->is_q8);
+  memset(tile, 0, tile_bytes(m));
+  for (int lane = 0; lane < LANES && first + lane < m->out; lane++)
+    for (int g = 0; g < num_blocks; g++) {
+      const uint8_t *from = blocks + ((size_t)(first + lane) * num_blocks + g) * size;
+      uint8_t *to = tile + g * LANES * size;
+      for (int h = 0; h < num_halves; h++, from += 2, to += 2 * LANES)
+        memcpy(to + 2 * lane, from, 2);
+      for (int d = 0; d < num_words(m->is_q8); d++, to += 4 * LANES) {
+        uint32_t word = m->is_q8 ? bytes_of(from, d) : nibbles_of(from, d);
+        memcpy(to + 4 * lane, &word, 4);
+      }
+    }
+}
+
+/* ---- for every product ---- */
+
+/* The q of weights p and p + 16 of each row, in the halves of a lane. */
+static inline Shorts pair_of(int is_q8, Shorts word, int p) {
+  if (is_q8) return p % 2 ? word >> 8 : word << 8 >> 8;
+  if (p % 4 == 3) return (Shorts)((UnsignedShorts)word >> 12);
+  return word >> (4 * (p % 4)) & 15;
+}
+
+/* Tokens x [n, in], rounded: pairs [n, in / 2] of numbers i and i + 16 of a block, scales
+   and scaled sums [n, in / 32]. */
+static void prepare(int n, int in, const float *x, Rounded to) {
+  for (int g = 0; g < n * in / BLOCK; g++, x += BLOCK) {
+    Floats most = {0}, total = {0};
+    for (int i = 0; i < BLOCK; i += LANES) most = larger(most, absolute(load(x + i)));
+    float top = largest(most), up = top > 0 ? LARGEST / top : 0;
+    for (int i = 0; i < PAIRS; i += LANES) {
+      Floats low = rounded(load(x + i) * up), high = rounded(load(x + PAIRS + i) * up);
+      store_pairs(to.pairs + g * PAIRS + i, low, high);
+      total += low + high;
+    }
+    to.scales[g] = top / LARGEST;
+    to.sums[g] = sum(total) * to.scales[g];
+  }
+}
+
+/* y[t * stride + lane] of one tile for n tokens; n and is_q8 known when compiled. */
+static inline __attribute__((always_inline)) void tile_product(
+    int n, int is_q8, int num_blocks, const uint8_t *tile, Rounded x, float *y, int stride) {
+  int pairs = PAIRS / num_words(is_q8);    /* of a word */
+  int chains = n >= 8 ? 1 : n > 2 ? 2 : 4; /* a sum waits for itself */
+  Floats total[TOKENS] = {0};
+  for (int g = 0; g < num_blocks; g++) {
+    for (size_t i = 0; i < LANES * block_bytes(is_q8); i += 64)
+      __builtin_prefetch(tile + AHEAD + i);
+    Floats scale = halves(tile), lowest = {0};
+    tile += 2 * LANES;
+    if (!is_q8) lowest = halves(tile), tile += 2 * LANES;
+    Ints part[2 * TOKENS] = {0};
+    #pragma GCC unroll 8
+    for (int d = 0; d < num_words(is_q8); d++) {
+      Shorts word;
+      memcpy(&word, tile, sizeof word);
+      tile += sizeof word;
+      #pragma GCC unroll 4
+      for (int p = d * pairs; p < (d + 1) * pairs; p++) {
+        Shorts weights = pair_of(is_q8, word, p);
+        #pragma GCC unroll 16
+        for (int t = 0; t < n; t++) {
+          Ints *sums = part + t * chains + p % chains;
+          *sums = add_pairs(*sums, weights, x.pairs + (t * num_blocks + g) * PAIRS + p);
+        }
+      }
+    }
+    #pragma GCC unroll 16
+    for (int t = 0; t < n; t++) {
+      Ints whole = part[t * chains];
+      for (int c = 1; c < chains; c++) whole += part[t * chains + c];
+      int at = t * num_blocks + g;
+      total[t] += __builtin_convertvector(whole, Floats) * (scale * x.scales[at]);
+      if (!is_q8) total[t] += lowest * x.sums[at];
+    }
+  }
+  #pragma GCC unroll 16
+  for (int t = 0; t < n; t++) store(y + t * stride, total[t]);
+}
+
+#define CASE(k)                                                                         \
+  case k:                                                                               \
+    tile_product(k < TOKENS ? k : TOKENS, is_q8, num_blocks, tile, x, y, stride);       \
+    break;
+static inline __attribute__((always_inline)) void any_tokens(
+    int n, int is_q8, int num_blocks, const uint8_t *tile, Rounded x, float *y, int stride) {
+  switch (n) {
+    CASE(1) CASE(2) CASE(3) CASE(4) CASE(5) CASE(6)
+    CASE(7) CASE(8) CASE(9) CASE(10) CASE(11) CASE(12)
+  }
+}
+
+/* Tile `index` of y [n, out] = x [n, in] times m transposed. */
+static void product(const Matrix *m, int n, int index, Rounded x, float *y) {
+  const uint8_t *tile = m->tiles + index * tile_bytes(m);
+  int num_blocks = m->in / BLOCK, first = index * LANES;
+  int is_whole = first + LANES <= m->out, stride = is_whole ? m->out : LANES;
+  for (int t = 0; t < n; t += TOKENS) {
+    int tokens = n - t < TOKENS ? n - t : TOKENS;
+    float room[TOKENS * LANES]; /* for a last tile that overhangs */
+    float *to = y + (size_t)t * m->out + first, *at = is_whole ? to : room;
+    if (m->is_q8) any_tokens(tokens, 1, num_blocks, tile, x, at, stride);
+    else any_tokens(tokens, 0, num_blocks, tile, x, at, stride);
+    for (int i = 0; i < tokens && !is_whole; i++)
+      memcpy(to + (size_t)i * m->out, room + i * LANES, (m->out - first) * sizeof(float));
+    x.pairs += tokens * num_blocks * PAIRS;
+    x.scales += tokens * num_blocks, x.sums += tokens * num_blocks;
+  }
+}
