@@ -265,7 +265,7 @@ claim("recorded: eight contexts add more than three times one", kept[8] > 3 * ke
 # %% tags=["nbval-check-output"]
 import math
 
-from labkit.model.parameters import tensor_shapes
+from labkit.weights.parameters import tensor_shapes
 
 shape = lab.model.config
 params = sum(math.prod(s) for s in tensor_shapes(shape).values())

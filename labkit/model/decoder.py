@@ -19,15 +19,10 @@ from labkit.config import ModelConfig
 from labkit.model.attention import Slab, attend_slots, plan_attention
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.model.layers import (
-    Rotary,
-    inverse_frequencies,
-    rms_norm,
-    rotary,
-    swiglu,
-)
+from labkit.model.layers import Rotary, rms_norm, rotary, swiglu
 from labkit.model.packed import PackedDecoder
-from labkit.model.parameters import LayerWeights, ModelWeights, Projection
+from labkit.weights.frequencies import inverse_frequencies
+from labkit.weights.parameters import LayerWeights, ModelWeights, Projection
 
 __all__ = ["Decoder"]
 

@@ -19,9 +19,9 @@ from typing import IO
 from platformdirs import user_cache_path
 
 from labkit.errors import LabError, WeightsError
-from labkit.model.files import parsed_path, replacing, require_room, sha256_of
 from labkit.model.native.library import open_library
-from labkit.model.sources import (
+from labkit.weights.files import parsed_path, replacing, require_room, sha256_of
+from labkit.weights.sources import (
     HubFile,
     Source,
     SourceFailed,
@@ -161,7 +161,7 @@ def unpack(path: Path, cache: Path, say: Callable[[str], None] = _to_stderr) -> 
     if path.is_dir() or parsed_path(path, cache).exists():
         return
     say("unpacking the weights, once (about ten seconds) ...")
-    from labkit.model.parsed import open_parsed  # noqa: PLC0415  # torch: 2 s
+    from labkit.weights.parsed import open_parsed  # noqa: PLC0415  # torch: 2 s
 
     open_parsed(path, cache)
 

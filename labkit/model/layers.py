@@ -6,16 +6,13 @@ rotary angles are computed in float32 and rounded once, whatever the model's dty
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn.functional import linear, silu
 
-from labkit.config import ModelConfig, RopeScaling
-
-__all__ = ["Rotary", "inverse_frequencies", "rms_norm", "rotary", "swiglu"]
+__all__ = ["Rotary", "rms_norm", "rotary", "swiglu"]
 
 
 def rms_norm(x: Tensor, weight: Tensor, eps: float) -> Tensor:
@@ -66,26 +63,3 @@ def rotary(x: Tensor, turn: Rotary) -> Tensor:
         (second * turn.cos).addcmul_(first, turn.sin),
     )
     return torch.cat(turned, dim=-1).to(x.dtype)
-
-
-def inverse_frequencies(config: ModelConfig, device: torch.device) -> Tensor:
-    """Radians a position for each pair of dimensions: float32 [d/2].
-
-    theta^(-2i/d), then slowed down where the model asks for Llama 3's scaling.
-    """
-    even = torch.arange(0, config.head_dim, 2, dtype=torch.float32, device=device)
-    frequencies = config.rope_theta ** (-even / config.head_dim)
-    scaling = config.rope_scaling
-    return frequencies if scaling is None else _llama3_scaled(frequencies, scaling)
-
-
-def _llama3_scaled(frequencies: Tensor, scaling: RopeScaling) -> Tensor:
-    """Divide slow frequencies by the factor, keep fast ones, blend those between.
-
-    How often a pair turns within the original context decides: fewer turns than
-    `low_freq_factor` is slow, more than `high_freq_factor` is fast.
-    """
-    turns = scaling.original_max_context * frequencies / (2 * math.pi)
-    low, high = scaling.low_freq_factor, scaling.high_freq_factor
-    fast = ((turns - low) / (high - low)).clamp(0, 1)  # 1 keeps, 0 divides
-    return frequencies * (fast + (1 - fast) / scaling.factor)

@@ -17,7 +17,7 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.model.layers import Rotary, inverse_frequencies
+from labkit.model.layers import Rotary
 from labkit.model.native.kernels import (
     MAX_LANES,
     Kernels,
@@ -27,7 +27,8 @@ from labkit.model.native.kernels import (
     Pass,
     Scratch,
 )
-from labkit.model.parameters import packed_name
+from labkit.weights.frequencies import inverse_frequencies
+from labkit.weights.parameters import packed_name
 
 __all__ = ["PackedDecoder"]
 

@@ -16,7 +16,7 @@ from torch import Tensor
 from labkit.config import ModelConfig, RopeScaling
 from labkit.errors import InputError
 from labkit.model.decoder import Decoder
-from labkit.model.parameters import LayerWeights, Projection
+from labkit.weights.parameters import LayerWeights, Projection
 
 __all__ = ["generate", "is_greedy", "logits"]
 

@@ -18,11 +18,11 @@ from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
-from labkit.model.hf_directory import read_config, read_tensors, read_tokenizer
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
-from labkit.model.parameters import ModelWeights, tensor_shapes
-from labkit.model.parsed import ModelParts, let_go_of_blocks, open_parsed
+from labkit.weights.hf_directory import read_config, read_tensors, read_tokenizer
+from labkit.weights.parameters import ModelWeights, tensor_shapes
+from labkit.weights.parsed import ModelParts, let_go_of_blocks, open_parsed
 
 __all__ = ["LoadedModel", "load_model"]
 

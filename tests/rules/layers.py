@@ -15,14 +15,15 @@ from pathlib import Path
 BASE = ("errors", "clock", "config", "sequence", "records", "workload", "trace")
 TEXTS = (*BASE, "text")
 ENGINE = (*TEXTS, "sampling", "cache", "model")
-BOOK = (*ENGINE, "engine", "agent", "net", "figures", "widgets")
+BOOK = (*ENGINE, "weights", "engine", "agent", "net", "figures", "widgets")
 
 LABKIT: dict[str, tuple[str, ...]] = {
     **{name: BASE[:i] for i, name in enumerate(BASE)},
     "text": BASE,
     "cache": BASE,
     "sampling": BASE,
-    "model": BASE,
+    "weights": BASE,
+    "model": (*BASE, "weights"),
     "engine": ENGINE,
     "agent": TEXTS,
     "net": TEXTS,
@@ -49,13 +50,14 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # These may import everything.
 OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
 
+TENSORS = ("sampling", "weights", "model", "engine", "book")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
-    "torch": tuple(f"labkit/{f}/*" for f in ("sampling", "model", "engine", "book")),
-    "numpy": ("labkit/model/*",),
-    "safetensors": ("labkit/model/*",),
-    "gguf": ("labkit/model/*",),
-    "huggingface_hub": ("labkit/model/sources.py",),
-    "tqdm": ("labkit/model/sources.py", "labkit/book/*"),
+    "torch": tuple(f"labkit/{f}/*" for f in TENSORS),
+    "numpy": ("labkit/weights/*", "labkit/model/*"),
+    "safetensors": ("labkit/weights/*",),
+    "gguf": ("labkit/weights/*",),
+    "huggingface_hub": ("labkit/weights/sources.py",),
+    "tqdm": ("labkit/weights/sources.py", "labkit/book/*"),
     "platformdirs": ("labkit/model/*", "labkit/net/*"),
     "tokenizers": ("labkit/text/tokenizer.py",),
     "jinja2": ("labkit/text/template.py",),

@@ -52,6 +52,8 @@ def test_environment_is_read_in_one_file(path: Path) -> None:
     [
         ("labkit/clock.py", "from labkit.config import EngineConfig"),
         ("labkit/text/sse.py", "def f():\n    from labkit.model import decoder"),
+        ("labkit/weights/parsed.py", "from labkit.model import layers"),
+        ("labkit/engine/load.py", "from labkit.weights import parsed"),
         ("labkit/text/sse.py", "from ..engine import engine"),
         ("labkit/text/sse.py", "from labkit import engine"),
         ("labkit/widgets/a.py", "import labkit.engine.engine"),
@@ -76,6 +78,7 @@ def test_an_import_that_reaches_up_is_found(name: str, source: str) -> None:
     ("name", "source"),
     [
         ("labkit/text/sse.py", "from . import stop\nfrom labkit.text.stop import S"),
+        ("labkit/model/decoder.py", "from labkit.weights import parameters"),
         ("labkit/engine/engine.py", "from labkit.cache.block_pool import BlockPool"),
         ("labkit/book/start.py", "from labkit import engine"),
         ("server/app.py", "from server.pipeline import answer"),

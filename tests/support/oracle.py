@@ -10,7 +10,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from labkit.config import ModelConfig
 from labkit.model.loaded import LoadedModel
-from labkit.model.parameters import ModelWeights
+from labkit.weights.parameters import ModelWeights
 
 __all__ = ["transformers_agrees", "transformers_greedy", "transformers_model"]
 

@@ -14,8 +14,8 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.model.decoder import Decoder
 from labkit.model.loaded import LoadedModel
-from labkit.model.parameters import ModelWeights, tensor_shapes
 from labkit.records import TokenizerSpec
+from labkit.weights.parameters import ModelWeights, tensor_shapes
 
 __all__ = [
     "CHAT_TEMPLATE",

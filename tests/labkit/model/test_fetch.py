@@ -18,8 +18,8 @@ from labkit.model.fetch import (
     unpack,
     weights_path,
 )
-from labkit.model.files import parsed_path
-from labkit.model.sources import SourceFailed
+from labkit.weights.files import parsed_path
+from labkit.weights.sources import SourceFailed
 from tests.support.gguf_writer import write_gguf
 from tests.support.tiny import random_tensors, tiny_config
 

@@ -8,7 +8,7 @@ import torch
 from labkit.model.decoder import Decoder
 from labkit.model.graphs import CONTEXT_STEP, MAX_ROWS, DecodeGraphs
 from labkit.model.inputs import ForwardInputs
-from labkit.model.parameters import ModelWeights
+from labkit.weights.parameters import ModelWeights
 from tests.support.steps import Part, empty_store, inputs_of
 from tests.support.tiny import random_tensors, tiny_config, tiny_model
 

@@ -16,9 +16,9 @@ from labkit.model.layers import rms_norm
 from labkit.model.native.kernels import Kernels
 from labkit.model.native.library import FLAGS, open_library
 from labkit.model.packed import ROOM, PackedDecoder
-from labkit.model.parameters import packed_name
-from labkit.model.parsed import open_parsed
 from labkit.model.weights import load_model
+from labkit.weights.parameters import packed_name
+from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
 from tests.support.steps import Part, empty_store, inputs_of, shuffled_slots
 from tests.support.tiny import packable_config, random_tensors

@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from platformdirs import user_cache_path
 
-from labkit.model.parsed import open_parsed
 from labkit.records import TokenizerSpec
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
+from labkit.weights.parsed import open_parsed
 
 
 @pytest.fixture(scope="session")

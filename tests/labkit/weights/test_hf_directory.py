@@ -9,8 +9,8 @@ import torch
 
 from labkit.config import RopeScaling
 from labkit.errors import WeightsError
-from labkit.model.hf_directory import config_from, read_tensors, read_tokenizer
 from labkit.model.weights import load_model
+from labkit.weights.hf_directory import config_from, read_tensors, read_tokenizer
 from tests.support.families import write_family
 from tests.support.tiny import CHAT_TEMPLATE
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from labkit.errors import WeightsError
-from labkit.model.parameters import ModelWeights, tensor_shapes
+from labkit.weights.parameters import ModelWeights, tensor_shapes
 from tests.support.tiny import random_tensors, tiny_config
 
 

@@ -13,8 +13,8 @@ import numpy as np
 
 from labkit.config import ModelConfig
 from labkit.errors import WeightsError
-from labkit.model.parameters import FAMILIES
 from labkit.records import TokenizerSpec
+from labkit.weights.parameters import FAMILIES
 
 __all__ = ["config_of", "tokenizer_of"]
 

@@ -8,9 +8,9 @@ import torch
 from safetensors.torch import load_file
 
 from labkit.errors import WeightsError
-from labkit.model.files import parsed_path
-from labkit.model.parameters import packed_name
-from labkit.model.parsed import open_parsed
+from labkit.weights.files import parsed_path
+from labkit.weights.parameters import packed_name
+from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
 from tests.support.tiny import (
     byte_tokenizer_spec,

@@ -18,8 +18,8 @@ from torch import Tensor
 
 from labkit.config import ModelConfig, RopeScaling
 from labkit.errors import WeightsError
-from labkit.model.parameters import FAMILIES
 from labkit.records import TokenizerSpec
+from labkit.weights.parameters import FAMILIES
 
 __all__ = ["config_from", "read_config", "read_tensors", "read_tokenizer"]
 

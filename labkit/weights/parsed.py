@@ -21,15 +21,15 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from labkit.config import ModelConfig, RopeScaling
-from labkit.model.files import (
+from labkit.records import TokenizerSpec
+from labkit.weights.files import (
     let_go_of_pages,
     parsed_path,
     replacing,
     require_room,
 )
-from labkit.model.gguf_file import GGUFFile
-from labkit.model.parameters import packed_name, tensor_shapes
-from labkit.records import TokenizerSpec
+from labkit.weights.gguf_file import GGUFFile
+from labkit.weights.parameters import packed_name, tensor_shapes
 
 __all__ = ["ModelParts", "let_go_of_blocks", "open_parsed"]
 

@@ -8,7 +8,7 @@ import zipfile
 import pytest
 from tqdm import tqdm
 
-from labkit.model.sources import (
+from labkit.weights.sources import (
     SourceFailed,
     WheelFile,
     follow_progress,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import WeightsError
-from labkit.model.gguf_meta import config_of, tokenizer_of
+from labkit.weights.gguf_meta import config_of, tokenizer_of
 
 SHAPE = {
     "general.architecture": "qwen2",

@@ -9,7 +9,7 @@ import os
 import pytest
 
 from labkit.errors import WeightsError
-from labkit.model.files import STALE_AFTER_S, replacing, require_room, sha256_of
+from labkit.weights.files import STALE_AFTER_S, replacing, require_room, sha256_of
 
 
 def names(folder):

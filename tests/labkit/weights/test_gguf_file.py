@@ -10,8 +10,8 @@ import torch
 
 from labkit.config import ModelConfig, RopeScaling
 from labkit.errors import WeightsError
-from labkit.model.gguf_file import GGUFFile
-from labkit.model.layers import inverse_frequencies
+from labkit.weights.frequencies import inverse_frequencies
+from labkit.weights.gguf_file import GGUFFile
 from tests.support.gguf_writer import write_gguf
 from tests.support.tiny import byte_tokenizer_spec, random_tensors, tiny_config
 
