@@ -13,7 +13,6 @@ from dataclasses import dataclass
 from statistics import median
 
 import torch
-from torch import Tensor
 
 from labkit.clock import Clock
 from labkit.config import ModelConfig
@@ -90,27 +89,35 @@ class Stopwatch:
 
 
 def measure_roofs(model: LoadedModel, clock: Clock) -> Roofs:
-    """The best of a few copies and of a few matrix products, where the model is.
+    """The best of a few copies and of a few multiplications, where the model is.
 
-    A copied byte counts twice, since it is read and written.
+    A copied byte counts twice, since it is read and written. What multiplies is what
+    the model's passes multiply with: the kernels' own instruction, in registers, where
+    the decoder is packed, else a matrix product.
     """
-    device, dtype = model.decoder.device, model.decoder.dtype
+    device, packed = model.decoder.device, model.decoder.packed
     source = torch.ones(COPIED, device=device)
     target = torch.empty_like(source)
-    left = torch.ones(SIDE, SIDE, device=device, dtype=dtype)
+    left = torch.ones(SIDE, SIDE, device=device, dtype=model.decoder.dtype)
 
-    def best(action: Callable[[], Tensor]) -> float:
+    def copy() -> float:
+        target.copy_(source)
+        return 2 * source.nbytes
+
+    def multiply() -> float:
+        product = left @ left
+        return 2 * SIDE**3 * float(product.view(-1)[0] > 0)  # waits for the device
+
+    def best(action: Callable[[], float]) -> float:
         found = []
         for _ in range(TRIES):
             started_s = clock.now()
-            float(action().view(-1)[0])  # waits for the device
-            found.append(clock.now() - started_s)
-        return min(found)
+            done = action()
+            float(target[0])  # waits for the device
+            found.append(done / (clock.now() - started_s))
+        return max(found)
 
-    return Roofs(
-        bytes_per_s=2 * source.nbytes / best(lambda: target.copy_(source)),
-        flop_per_s=2 * SIDE**3 / best(lambda: left @ left),
-    )
+    return Roofs(best(copy), best(packed.exert if packed is not None else multiply))
 
 
 def weight_bytes(model: LoadedModel) -> int:

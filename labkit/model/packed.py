@@ -117,6 +117,10 @@ class PackedDecoder:
         self._kernels.forward(self._model, step, self._room, depth)
         return logits
 
+    def exert(self) -> int:
+        """Multiply and add as products do, with nothing else to do: operations done."""
+        return self._kernels.exert()
+
     def _keep(self, tensor: Tensor) -> int:
         """Where a tensor lies, which is kept."""
         self._held.append(tensor)

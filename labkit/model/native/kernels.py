@@ -83,6 +83,7 @@ class Kernels:
         self._packed_bytes = _function(library.packed_bytes, Long, Pointer)
         self._pack = _function(library.pack, None, Pointer, Pointer, Pointer, Int)
         self._forward = _function(library.forward, None, *(Pointer,) * 3, Int)
+        self._exert = _function(library.exert, Long, Int, Int)
 
     @classmethod
     def open(cls, cache: Path) -> Kernels | None:
@@ -96,6 +97,10 @@ class Kernels:
         tiles = torch.empty(self._packed_bytes(at), dtype=torch.uint8)
         self._pack(at, blocks.data_ptr(), tiles.data_ptr(), self.num_threads)
         return tiles
+
+    def exert(self, rounds: int = 1 << 20) -> int:
+        """Do nothing but multiply and add, on all threads: how many of both."""
+        return int(self._exert(rounds, self.num_threads))
 
     def forward(self, model: Model, step: Pass, room: Scratch, depth: int) -> None:
         """Put `step` through the first `depth` layers and the head."""

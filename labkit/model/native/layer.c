@@ -284,3 +284,16 @@ void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
     }
   }
 }
+
+/* What the threads can multiply and add together: number of operations that were done. */
+int64_t exert(int32_t rounds, int32_t num_threads) {
+  int64_t done = 0;
+  #pragma omp parallel num_threads(num_threads) reduction(+ : done)
+  {
+    volatile int32_t kept;
+    int32_t result;
+    done += exercise(rounds, &result);
+    kept = result, (void)kept;
+  }
+  return done;
+}

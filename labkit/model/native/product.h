@@ -60,6 +60,26 @@ static void pack_tile(const Matrix *m, const uint8_t *blocks, int first, uint8_t
     }
 }
 
+/* ---- what no product can exceed ---- */
+
+/* Multiplications and additions of 16 bits with nothing else to do, `rounds` times as many
+   as registers hold sums; their number. */
+static int64_t exercise(int rounds, int32_t *result) {
+  int32_t pairs[PAIRS];
+  Ints sums[TOKENS] = {0}, all_of_them = {0};
+  Shorts weights = {1, 2, 3, 4, 5, 6, 7, 8};
+  for (int p = 0; p < PAIRS; p++) pairs[p] = rounds + p;
+  for (int i = 0; i < rounds; i++) {
+    asm volatile("" : "+m"(pairs)); /* they might have changed: no product is left out */
+    #pragma GCC unroll 16
+    for (int t = 0; t < TOKENS; t++) sums[t] = add_pairs(sums[t], weights, pairs + t);
+  }
+  #pragma GCC unroll 16
+  for (int t = 0; t < TOKENS; t++) all_of_them += sums[t];
+  *result = all_of_them[0];
+  return (int64_t)rounds * TOKENS * LANES * 4; /* two products and two sums a lane */
+}
+
 /* ---- for every product ---- */
 
 /* The q of weights p and p + 16 of each row, in the halves of a lane. */
