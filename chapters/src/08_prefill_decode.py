@@ -67,7 +67,8 @@ guess_knee
 # %% [markdown]
 # First the machine without any model. How fast does it move bytes, and how fast does
 # it multiply? These are its two *roofs*; their quotient, the *ridge*, is how many
-# operations it can do while one byte comes in.
+# operations it can do while one byte comes in. (An operation counts the same on floats
+# and, in our kernels, on whole numbers of 16 bits; both are called FLOP here.)
 
 # %% tags=["measurement"]
 from labkit.book.stopwatch import PassShape, Stopwatch, linear_params
