@@ -17,7 +17,6 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.model.layers import Rotary
 from labkit.model.native.kernels import (
     MAX_LANES,
     Kernels,
@@ -59,7 +58,6 @@ class PackedDecoder:
         self.num_bytes = 0  # of the packed matrices
         self._config = config
         self._kernels = kernels
-        self._frequencies = inverse_frequencies(config, torch.device("cpu"))
         self._held: list[Tensor] = []  # what the pointers below point to
         layers = [self._layer(i, tensors) for i in range(config.num_layers)]
         final_norm = self._keep(tensors["model.norm.weight"])
@@ -74,6 +72,7 @@ class PackedDecoder:
             config.norm_eps,
             (Layer * len(layers))(*layers),
             final_norm,
+            self._keep(inverse_frequencies(config, torch.device("cpu"))),
             head,
         )
         self._room = self._scratch()
@@ -95,7 +94,6 @@ class PackedDecoder:
 
         It goes through the first `depth` layers, in place.
         """
-        turn = Rotary.at(inputs.positions, self._frequencies)
         rows, read_slots = _rows(inputs), inputs.read_slots.contiguous()
         scored = inputs.logit_indices
         logits = torch.empty(len(scored), self._config.vocab_size)
@@ -108,8 +106,6 @@ class PackedDecoder:
             inputs.write_slots.data_ptr(),
             read_slots.data_ptr(),
             scored.data_ptr(),
-            turn.cos.data_ptr(),
-            turn.sin.data_ptr(),
             *kv.addresses(),
             x.data_ptr(),
             logits.data_ptr(),
@@ -159,7 +155,8 @@ class PackedDecoder:
         def room(size: int, dtype: torch.dtype = torch.float32) -> int:
             return self._keep(torch.empty(size, dtype=dtype))
 
-        columns = (heads, keys, keys, heads, ffn, ffn, config.width)
+        half = config.head_dim // 2
+        columns = (half, half, heads, keys, keys, heads, ffn, ffn, config.width)
         return Scratch(
             *(room(ROOM * size) for size in columns),
             room(threads * num_normed),
@@ -188,5 +185,5 @@ def _names(config: ModelConfig) -> list[str]:
 
 def _rows(inputs: ForwardInputs) -> Tensor:
     """Which sequence each token belongs to: int64 [tokens]."""
-    lengths = torch.tensor(inputs.query_lens)
-    return torch.repeat_interleave(torch.arange(len(lengths)), lengths)
+    rows = [row for row, num in enumerate(inputs.query_lens) for _ in range(num)]
+    return torch.tensor(rows)

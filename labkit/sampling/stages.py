@@ -167,12 +167,12 @@ def _typical(logits: Tensor, rows: SamplingRows) -> Tensor:
     Nearest first until their mass reaches typical_p; ties with the last one are kept.
     """
     probs = logits.softmax(dim=-1)
-    entropy = torch.special.entr(probs).sum(dim=-1, keepdim=True)  # nats
+    entropy = torch.special.entr(probs).sum(-1, True, dtype=torch.float64).float()
     distance = (-logits.log_softmax(dim=-1) - entropy).abs()  # inf where dropped
     share = rows.column("typical_p")
     for num_near in (min(NUM_BEST, rows.vocab_size), rows.vocab_size):
         rising, order = distance.topk(num_near, dim=-1, largest=False)
-        mass = probs.gather(1, order).cumsum(dim=-1)
+        mass = probs.gather(1, order).cumsum(dim=-1, dtype=torch.float64)
         if bool((mass[:, -1:] >= share).all()):
             break
     num_before = (mass < share).sum(dim=-1, keepdim=True)

@@ -47,6 +47,7 @@ class Model(ctypes.Structure):
         ("norm_eps", ctypes.c_float),
         ("layers", ctypes.POINTER(Layer)),
         ("final_norm", Pointer),
+        ("frequencies", Pointer),
         ("head", Matrix),
     )
 
@@ -57,7 +58,7 @@ class Pass(ctypes.Structure):
     _fields_ = (
         *((name, Int) for name in ("num_tokens", "num_scored", "context")),
         *((name, Pointer) for name in ("rows", "positions", "write_slots")),
-        *((name, Pointer) for name in ("read_slots", "scored", "cos", "sin")),
+        *((name, Pointer) for name in ("read_slots", "scored")),
         *(("keys", Pointer), ("values", Pointer), ("layer_size", Long)),
         *(("x", Pointer), ("logits", Pointer)),
     )
@@ -67,8 +68,8 @@ class Scratch(ctypes.Structure):
     """Room for what a pass computes on the way."""
 
     _fields_ = (
-        *((name, Pointer) for name in ("queries", "keys", "values", "mixed")),
-        *((name, Pointer) for name in ("gated", "up", "room", "normed")),
+        *((name, Pointer) for name in ("cos", "sin", "queries", "keys", "values")),
+        *((name, Pointer) for name in ("mixed", "gated", "up", "room", "normed")),
         *((name, Pointer) for name in ("scores", "pairs", "scales", "sums")),
         *((name, Long) for name in ("normed_size", "scores_size", "num_blocks")),
         ("num_tokens", Int),

@@ -22,7 +22,8 @@ typedef struct {
   int32_t width, ffn_width, num_heads, num_kv_heads, head_dim, num_threads;
   float norm_eps;
   const Layer *layers;
-  const float *final_norm; /* [width] */
+  const float *final_norm;  /* [width] */
+  const float *frequencies; /* [head_dim / 2] radians a position */
   Matrix head;
 } Model;
 typedef struct {
@@ -32,13 +33,12 @@ typedef struct {
   const int64_t *write_slots; /* [tokens] */
   const int64_t *read_slots;  /* [rows, context] */
   const int64_t *scored;      /* [num_scored] tokens that become logits */
-  const float *cos, *sin;     /* [tokens, head_dim / 2] */
   float *keys, *values;       /* [layers, slots, kv_heads, head_dim] */
   int64_t layer_size;         /* numbers a layer of these */
   float *x, *logits;          /* [tokens, width], changed; [num_scored, vocab] */
 } Pass;
 typedef struct {
-  float *queries, *keys, *values, *mixed, *gated, *up, *room; /* a row a token */
+  float *cos, *sin, *queries, *keys, *values, *mixed, *gated, *up, *room; /* a row a token */
   float *normed, *scores;   /* these, and the next, for each thread its own */
   Rounded rounded;
   int64_t normed_size, scores_size, num_blocks; /* of one thread */
@@ -104,6 +104,17 @@ static void normalise(const Model *m, int n, const float *x, const float *weight
   prepare(n, m->width, team->normed, team->rounded);
 }
 
+/* Cosine and sine of each token's angles, position * frequency. */
+static void measure_angles(const Model *m, const Pass *p, const Scratch *w,
+                           const Team *team) {
+  int half = m->head_dim / 2;
+  SHARE(p->num_tokens * half);
+  for (int i = from; i < to; i++) {
+    float angle = (float)p->positions[i / half] * m->frequencies[i % half];
+    w->cos[i] = cosf(angle), w->sin[i] = sinf(angle);
+  }
+}
+
 /* Turn each pair (x[i], x[i + d/2]) by its angle. */
 static void rotate(int half_dim, const float *cos, const float *sin, float *x) {
   for (int i = 0; i < half_dim; i++) {
@@ -120,7 +131,7 @@ static void place(const Model *m, const Pass *p, const Scratch *w, int64_t layer
   SHARE(p->num_tokens * all_heads);
   for (int i = from; i < to; i++) {
     int t = i / all_heads, head = i % all_heads;
-    const float *cos = p->cos + t * d / 2, *sin = p->sin + t * d / 2;
+    const float *cos = w->cos + t * d / 2, *sin = w->sin + t * d / 2;
     if (head < m->num_heads) {
       rotate(d / 2, cos, sin, w->queries + ((size_t)t * m->num_heads + head) * d);
     } else {
@@ -237,7 +248,6 @@ static Pass tokens_of(const Model *m, const Pass *p, int start, int most) {
   Pass part = *p;
   part.num_tokens = least(most, p->num_tokens - start);
   part.rows += start, part.positions += start, part.write_slots += start;
-  part.cos += start * m->head_dim / 2, part.sin += start * m->head_dim / 2;
   part.x += (size_t)start * m->width;
   return part;
 }
@@ -276,6 +286,7 @@ void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
     Team team = join(THREAD, &barrier, w);
     for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
       Pass part = tokens_of(m, p, t, w->num_tokens);
+      measure_angles(m, &part, w, &team); /* read after the first meeting */
       for (int i = 0; i < depth; i++) run_layer(m, &part, w, i, &team);
     }
     for (int i = 0; i < p->num_scored; i += w->num_tokens) {
