@@ -12,6 +12,7 @@
 #include "lanes.h"
 
 enum { STRETCH = 64 }; /* slots */
+enum { AHEAD_SLOTS = 32 };
 enum { QUERIES = 4 };  /* at a time: what the registers hold */
 enum { REGISTERS = LANES == 16 ? 4 : 2 }; /* of a query's result, likewise */
 typedef struct {
@@ -26,11 +27,15 @@ static inline const float *query_at(const Heads *h, const float *first, int j) {
   return first + (int64_t)(j / h->group) * h->token_size + j % h->group * h->head_dim;
 }
 
-/* Ask for the stretch of keys or values that begins with slot `from`. */
-static inline void fetch(const Heads *h, const float *rows, int from) {
-  for (int c = from; c < least(from + STRETCH, h->end); c++)
-    for (int k = 0; k < h->head_dim; k += 16) /* a cache line */
-      __builtin_prefetch(rows + h->slots[c] * h->row_size + k);
+/* Ask for the keys or values of slot `c`, if there is one. */
+static inline void fetch(const Heads *h, const float *rows, int c) {
+  const float *row = rows + h->slots[least(c, h->end - 1)] * h->row_size;
+  for (int k = 0; k < h->head_dim; k += 16) __builtin_prefetch(row + k); /* a cache line */
+}
+
+/* Ask for the first few. */
+static inline void fetch_first(const Heads *h, const float *rows) {
+  for (int c = 0; c < least(AHEAD_SLOTS, h->end); c++) fetch(h, rows, c);
 }
 
 /* scores[j * width + c] = query . key for n queries from `j` on; n known when compiled. */
@@ -41,6 +46,7 @@ static inline __attribute__((always_inline)) void dots(
   for (int i = 0; i < n; i++) q[i] = query_at(h, queries, j + i);
   for (int c = from; c < to; c++) {
     const float *key = h->keys + h->slots[c] * h->row_size;
+    fetch(h, h->keys, c + AHEAD_SLOTS);
     Floats s[4] = {0};
     for (int k = 0; k < h->head_dim; k += LANES)
       #pragma GCC unroll 4
@@ -61,6 +67,7 @@ static inline __attribute__((always_inline)) void mix(
     for (int r = 0; r < registers; r++) sums[i][r] = load(m[i] + r * LANES);
   for (int c = from; c < to; c++) {
     const float *value = h->values + h->slots[c] * h->row_size + k;
+    fetch(h, h->values, c + AHEAD_SLOTS);
     for (int r = 0; r < registers; r++)
       for (int i = 0; i < n; i++)
         sums[i][r] += scores[(j + i) * width + c] * load(value + r * LANES);
@@ -115,11 +122,10 @@ static void softmax_attention(const Heads *h, const int64_t *positions,
   int width = (end + LANES - 1) / LANES * LANES;
   for (int from = 0; from < end; from += STRETCH) {
     int to = least(from + STRETCH, end);
-    fetch(h, h->keys, to);
 #define DOTS(few) dots(few, h, queries, j, from, to, width, scores)
     EACH_FEW(n, DOTS)
   }
-  fetch(h, h->values, 0);
+  fetch_first(h, h->values);
   for (int j = 0; j < n; j++) {
     softmax((int)positions[j / h->group], width, 1 / sqrtf((float)h->head_dim),
             scores + (int64_t)j * width);
@@ -127,7 +133,6 @@ static void softmax_attention(const Heads *h, const int64_t *positions,
   }
   for (int from = 0; from < end; from += STRETCH) {
     int to = least(from + STRETCH, end);
-    fetch(h, h->values, to);
 #define MIX(few) mix_all(few, h, scores, j, from, to, width, mixed)
     EACH_FEW(n, MIX)
   }

@@ -157,33 +157,41 @@ static Heads heads_of(const Model *m, const Pass *p, int64_t layer, Unit u) {
                  p->values + at};
 }
 
-/* Unit `number` after `u` in the order of tokens, then heads; no tokens: there is none. */
-static Unit further(const Model *m, const Pass *p, Unit u, int number) {
-  u.head += number;
-  while (u.head >= m->num_kv_heads) {
-    u.head -= m->num_kv_heads, u.first += u.tokens;
-    int most = least(TILE, p->num_tokens - u.first);
-    for (u.tokens = 0; u.tokens < most; u.tokens++)
-      if (p->rows[u.first + u.tokens] != p->rows[u.first]) break;
-    if (u.tokens == 0) return u;
-  }
-  return u;
+/* The tokens that follow `u`'s, with head 0; none are left where there are none. */
+static Unit tokens_after(const Pass *p, Unit u) {
+  Unit next = {u.first + u.tokens, 0, 0};
+  int most = least(TILE, p->num_tokens - next.first);
+  while (next.tokens < most && p->rows[next.first + next.tokens] == p->rows[next.first])
+    next.tokens++;
+  return next;
 }
 
+static void attend(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
+                   const Team *team) {
+  if (u.tokens == 0) return;
+  Heads h = heads_of(m, p, layer, u);
+  int64_t at = (int64_t)u.first * h.token_size + u.head * h.group * h.head_dim;
+  softmax_attention(&h, p->positions + u.first, w->queries + at, team->scores,
+                    w->mixed + at);
+}
+
+/* Heads of a lone row are shared out; of several rows a thread takes whole ones, as a
+   slot's heads lie side by side. A unit waits until its successor's keys are asked for. */
 static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t layer,
                       const Team *team) {
-  Unit before = {0, 0, m->num_kv_heads - 1}, u, next;
-  for (u = further(m, p, before, 1 + team->thread); u.tokens; u = next) {
-    Heads h = heads_of(m, p, layer, u);
-    next = further(m, p, u, team->threads);
-    if (next.tokens) {
-      Heads later = heads_of(m, p, layer, next);
-      fetch(&later, later.keys, 0), fetch(&later, later.values, 0);
+  int is_alone = p->rows[0] == p->rows[p->num_tokens - 1], number = 0;
+  Unit waiting = {0, 0, 0};
+  for (Unit u = tokens_after(p, waiting); u.tokens; u = tokens_after(p, u)) {
+    for (; u.head < m->num_kv_heads; u.head++) {
+      if ((is_alone ? number + u.head : number) % team->threads != team->thread) continue;
+      Heads h = heads_of(m, p, layer, u);
+      fetch_first(&h, h.keys);
+      attend(m, p, w, layer, waiting, team);
+      waiting = u;
     }
-    int64_t at = (int64_t)u.first * h.token_size + u.head * h.group * h.head_dim;
-    softmax_attention(&h, p->positions + u.first, w->queries + at, team->scores,
-                      w->mixed + at);
+    number += is_alone ? m->num_kv_heads : 1;
   }
+  attend(m, p, w, layer, waiting, team);
 }
 
 /* x += m . y for all tokens. */
