@@ -238,13 +238,18 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
-        await self._send_frames(self._first, send)
-        async for event in self._events:
-            await self._send_frames(event, send)
+        async with asyncio.timeout(None) as deadline:  # one, moved from write to write
+            await self._send_frames(self._first, send, deadline)
+            async for event in self._events:
+                await self._send_frames(event, send, deadline)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
-    async def _send_frames(self, event: StreamEvent, send: Send) -> None:
+    async def _send_frames(
+        self, event: StreamEvent, send: Send, deadline: asyncio.Timeout
+    ) -> None:
+        now_s = asyncio.get_running_loop().time
         for frame in self._encoder.feed(event):
-            async with asyncio.timeout(self._write_s):
-                part = {"type": "http.response.body", "body": frame, "more_body": True}
-                await send(part)
+            deadline.reschedule(now_s() + self._write_s)
+            part = {"type": "http.response.body", "body": frame, "more_body": True}
+            await send(part)
+        deadline.reschedule(None)

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from labkit.errors import LabError
-from labkit.records import StepReport
+from labkit.records import StepReport, TokenEvent
 from labkit.sequence import SamplingParams
 from server.backend.protocol import BackendState, BackendStatus, Run, Served, not_ready
 from server.chat import Advance
@@ -176,15 +176,14 @@ class EmbeddedEngine:
             if report.scheduled:  # it has computed something
                 self._num_failures = 0
             self._publish(engine)
-            for request, advance in advances(report).items():
-                self._hand_over(request, advance)
+            self._hand_over(advances(report))
 
-    def _hand_over(self, request: str, advance: Advance) -> None:
-        run = self._runs.get(request)
-        if run is not None:
-            run.put(advance)
-        if any(event.finish is not None for event in advance.events):
-            self._runs.pop(request, None)
+    def _hand_over(self, parts: Mapping[str, Advance]) -> None:
+        """A step's parts to their runs; those that have ended with it are let go."""
+        Run.put_all([(self._runs[r], a) for r, a in parts.items() if r in self._runs])
+        for request, advance in parts.items():
+            if any(event.finish is not None for event in advance.events):
+                self._runs.pop(request, None)
 
     def _tell_all(self, error: LabError) -> None:
         """The last words: whoever still waits for the engine hears why it is gone."""
@@ -208,8 +207,10 @@ class EmbeddedEngine:
 def advances(report: StepReport) -> dict[str, Advance]:
     """A step's report, cut into each request's part."""
     found: dict[str, Advance] = {}
+    emitted: dict[str, list[TokenEvent]] = {}
+    for event in report.emitted:
+        emitted.setdefault(event.request, []).append(event)
     for part in report.scheduled:
-        events = tuple(e for e in report.emitted if e.request == part.request)
         found[part.request] = Advance(
             step=report.index,
             start=part.start,
@@ -218,7 +219,7 @@ def advances(report: StepReport) -> dict[str, Advance]:
             computed_s=report.computed_s,
             sampled_s=report.sampled_s,
             ended_s=report.ended_s,
-            events=events,
+            events=tuple(emitted.get(part.request, ())),
         )
     return found
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -19,6 +20,9 @@ from server.chat import Advance
 from server.errors import ApiError, Kind, Problem
 
 __all__ = ["Backend", "BackendState", "BackendStatus", "Run", "Served", "not_ready"]
+
+Item = Advance | LabError | None  # a step, an error, or None for the end
+Letter = tuple[asyncio.Queue[Item], Item]
 
 
 class BackendState(StrEnum):
@@ -58,14 +62,21 @@ class Run:
     def __init__(self, request: str) -> None:
         self.request = request
         self._loop = asyncio.get_running_loop()
-        self._inbox: asyncio.Queue[Advance | LabError | None] = asyncio.Queue()
+        self._inbox: asyncio.Queue[Item] = asyncio.Queue()
 
-    def put(self, item: Advance | LabError | None) -> None:
+    def put(self, item: Item) -> None:
         """Called from the engine's thread: a step, an error, or None for the end."""
-        try:
-            self._loop.call_soon_threadsafe(self._inbox.put_nowait, item)
-        except RuntimeError:  # the loop is closed, so nobody is listening any more
-            return
+        self.put_all([(self, item)])
+
+    @staticmethod
+    def put_all(items: Sequence[tuple[Run, Item]]) -> None:
+        """The same for several runs: their loop is woken once, not once for each."""
+        by_loop: dict[asyncio.AbstractEventLoop, list[Letter]] = {}
+        for run, item in items:
+            by_loop.setdefault(run._loop, []).append((run._inbox, item))
+        for loop, letters in by_loop.items():
+            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+                loop.call_soon_threadsafe(_deliver, letters)
 
     async def next(self) -> Advance | None:
         """The next step; None after an abort."""
@@ -73,6 +84,11 @@ class Run:
         if isinstance(item, LabError):
             raise item
         return item
+
+
+def _deliver(letters: Sequence[Letter]) -> None:
+    for inbox, item in letters:
+        inbox.put_nowait(item)
 
 
 class Backend(Protocol):
