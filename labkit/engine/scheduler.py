@@ -257,11 +257,11 @@ class Scheduler:
         last = worst_case_tokens(sequence, self.max_context) - 1  # needs no guess
         room = draft.budget - 1 - draft.num_unserved
         most = min(self._config.max_drafts, last - end, room)
-        if most < 1 or self._own(sequence, end, end + most) != ():
+        guesses = self.propose(sequence, most, len(self._running)) if most > 0 else ()
+        assert len(guesses) <= max(0, most), f"{len(guesses)} drafts of {most} at most"
+        if guesses and self._own(sequence, end, end + len(guesses)) != ():
+            self.cache.shrink(sequence.request, end)
             return ()
-        guesses = self.propose(sequence, most, len(self._running))
-        assert len(guesses) <= most, f"{len(guesses)} drafts, {most} were asked for"
-        self.cache.shrink(sequence.request, end + len(guesses))
         return guesses
 
     def _row(
