@@ -426,7 +426,10 @@ from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 from labkit.sequence import SamplingParams
 
+plain = load_model(weights_path(), device="cpu", quantise=False)
 
+
+# %%
 def answer(model, others):
     """Token ids and log-probabilities of our request among `others` more."""
     engine = Engine(model, EngineConfig(prefix_caching=False), clock)
@@ -452,7 +455,6 @@ def changes(answers):
     }
 
 
-plain = load_model(weights_path(), device="cpu", quantise=False)
 found = {n: answer(plain, n) for n in (0, 3, 15)}
 company = changes(found)
 
