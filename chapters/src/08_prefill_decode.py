@@ -496,7 +496,8 @@ claim(
 # step is just not yours to choose. Our kernels give each token its own sums, in an
 # order that the batch has no part in. That costs them nothing here; on a GPU the
 # fastest product for 4 rows and for 4,000 are different programs.
-#
+
+# %% [markdown]
 # **In production.** Thinking Machines is reported to have got 80 different texts from
 # 1,000 greedy requests, and one with kernels that ignore the batch
 # ([10 September 2025](https://thinkingmachines.ai/blog/defeating-nondeterminism-in-llm-inference/)).
