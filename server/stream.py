@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
+from contextlib import closing
 from dataclasses import dataclass
 
 from labkit.clock import Clock
@@ -67,13 +68,17 @@ class Pieces:
 
 
 class Pulse:
-    """A run's steps, and a ping whenever nothing has gone out for `heartbeat_s`."""
+    """A run's steps, and a ping whenever nothing has gone out for `heartbeat_s`.
+
+    One timer for the whole stream: a deadline for each step would cost every token.
+    """
 
     def __init__(self, run: Run, heartbeat_s: float, clock: Clock) -> None:
         self._run = run
         self._heartbeat_s = heartbeat_s
         self._clock = clock
         self._sent_s = clock.now()
+        self._timer = self._later(heartbeat_s)
 
     def sent(self) -> None:
         """Something has gone out just now."""
@@ -81,14 +86,20 @@ class Pulse:
 
     async def next(self) -> Advance | Ping | None:
         """The next step, or a ping if it is due first; None after an abort."""
-        wait_s = self._heartbeat_s - (self._clock.now() - self._sent_s)
+        return await self._run.next()
+
+    def close(self) -> None:
+        """No more pings."""
+        self._timer.cancel()
+
+    def _later(self, wait_s: float) -> asyncio.TimerHandle:
+        return asyncio.get_running_loop().call_later(wait_s, self._beat)
+
+    def _beat(self) -> None:
+        wait_s = self._sent_s + self._heartbeat_s - self._clock.now()
         if wait_s <= 0:
-            return Ping()
-        try:
-            async with asyncio.timeout(wait_s):
-                return await self._run.next()
-        except TimeoutError:
-            return Ping()
+            self._run.put_ping()
+        self._timer = self._later(wait_s if wait_s > 0 else self._heartbeat_s)
 
 
 @dataclass(slots=True)
@@ -116,23 +127,24 @@ async def streamed(
     pulse: Pulse, tally: Tally, pieces: Pieces, trace: RunTrace
 ) -> AsyncIterator[StreamEvent]:
     """Every event of an admitted run but `Started`."""
-    while (item := await pulse.next()) is not None:
-        if isinstance(item, Ping):
-            yield item
-            pulse.sent()
-            continue
-        trace.advance(item)
-        tally.add(item)
-        for event in item.events:
-            piece = pieces.feed(event)
-            if piece is not None:
-                yield piece
+    with closing(pulse):
+        while (item := await pulse.next()) is not None:
+            if isinstance(item, Ping):
+                yield item
                 pulse.sent()
-            trace.handed(piece)
-            if event.finish is not None:
-                yield _end(event.finish, tally, trace)
-                return
-    yield _end(FinishReason.ABORT, tally, trace)
+                continue
+            trace.advance(item)
+            tally.add(item)
+            for event in item.events:
+                piece = pieces.feed(event)
+                if piece is not None:
+                    yield piece
+                    pulse.sent()
+                trace.handed(piece)
+                if event.finish is not None:
+                    yield _end(event.finish, tally, trace)
+                    return
+        yield _end(FinishReason.ABORT, tally, trace)
 
 
 def _end(finish: FinishReason, tally: Tally, trace: RunTrace) -> Ended | Failed:

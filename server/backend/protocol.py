@@ -16,12 +16,12 @@ from typing import Protocol
 from labkit.errors import LabError
 from labkit.records import EngineCounts
 from labkit.sequence import SamplingParams
-from server.chat import Advance
+from server.chat import Advance, Ping
 from server.errors import ApiError, Kind, Problem
 
 __all__ = ["Backend", "BackendState", "BackendStatus", "Run", "Served", "not_ready"]
 
-Item = Advance | LabError | None  # a step, an error, or None for the end
+Item = Advance | Ping | LabError | None  # a step, a ping, an error, None for the end
 Letter = tuple[asyncio.Queue[Item], Item]
 
 
@@ -78,8 +78,12 @@ class Run:
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(_deliver, letters)
 
-    async def next(self) -> Advance | None:
-        """The next step; None after an abort."""
+    def put_ping(self) -> None:
+        """Called from the event loop: nothing has gone out for a while."""
+        self._inbox.put_nowait(Ping())
+
+    async def next(self) -> Advance | Ping | None:
+        """The next step or ping; None after an abort."""
         item = await self._inbox.get()
         if isinstance(item, LabError):
             raise item

@@ -1,4 +1,4 @@
-/* A decoder over 4- and 8-bit weights, for the few tokens of a decode step.
+/* A decoder over 4- and 8-bit weights, on the CPU.
 
    The threads share out each part of a layer and meet before the next; what is small,
    such as a norm, each does for itself instead. Keys and values are float32 and found by

@@ -1,4 +1,4 @@
-/* A few tokens times a matrix of 4- or 8-bit weights.
+/* Tokens times a matrix of 4- or 8-bit weights.
 
    GGUF's blocks of 32 weights (Q4_1: q*scale + lowest, Q8_0: q*scale) are laid out anew,
    a tile of LANES rows side by side, so that a register holds weights of LANES rows and
