@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import Locator, expect
 
@@ -89,6 +91,8 @@ def test_a_stage_is_dragged_and_python_knows(notebook) -> None:
     mouse.move(start["x"] + 8, end["y"] + 6, steps=6)
     mouse.up()
     assert stages(bench).index("typical") == 3
+    said = bench.locator(":scope > output")  # by Python, which is asked after the drag
+    expect(said).to_contain_text(re.compile("typical.*temperature"))
     book.add_cell_and_run("print(bench.order.index('typical'), bench.views[4].name)")
     book.wait_idle()
     assert "3 typical" in book.outputs()
