@@ -64,7 +64,6 @@ class PackedDecoder:
         head = self._matrix(_head_name(config), tensors)
         self._model = Model(
             config.width,
-            config.ffn_width,
             config.num_heads,
             config.num_kv_heads,
             config.head_dim,

@@ -42,7 +42,7 @@ class Model(ctypes.Structure):
     """A decoder's shape and weights."""
 
     _fields_ = (
-        *((name, Int) for name in ("width", "ffn_width", "num_heads", "num_kv_heads")),
+        *((name, Int) for name in ("width", "num_heads", "num_kv_heads")),
         *((name, Int) for name in ("head_dim", "num_threads")),
         ("norm_eps", ctypes.c_float),
         ("layers", ctypes.POINTER(Layer)),

@@ -19,7 +19,7 @@ typedef struct {
   Matrix query, key, value, output, gate, up, down;
 } Layer;
 typedef struct {
-  int32_t width, ffn_width, num_heads, num_kv_heads, head_dim, num_threads;
+  int32_t width, num_heads, num_kv_heads, head_dim, num_threads;
   float norm_eps;
   const Layer *layers;
   const float *final_norm;  /* [width] */
@@ -200,7 +200,7 @@ static void add_product(const Matrix *m, const Pass *p, const float *y, float *r
   SHARE(num_tiles(m));
   prepare(p->num_tokens, m->in, y, team->rounded);
   multiply(m, p->num_tokens, room, team);
-  int end = to * LANES < m->out ? to * LANES : m->out;
+  int end = least(to * LANES, m->out);
   for (int t = 0; t < p->num_tokens; t++)
     for (int o = t * m->out + from * LANES; o < t * m->out + end; o++) p->x[o] += room[o];
 }
