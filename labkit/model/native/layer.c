@@ -1,19 +1,18 @@
 /* A decoder over 4- and 8-bit weights, on the CPU.
 
-   The threads share out each part of a layer and meet before the next; what is small,
+   The threads do one part of a layer after another together (`team.h`); what is small,
    such as a norm, each does for itself instead. Keys and values are float32 and found by
    slot: PagedAttention (arXiv 2309.06180). */
 
 #include <math.h>
-#include <sched.h>
-#include <stdatomic.h>
 
 #include "attention.h"
 #include "lanes.h"
 #include "product.h"
+#include "team.h"
 
-enum { SPINS = 1000 };
 enum { TILE = 8 }; /* tokens whose queries share what they read */
+enum { FEW = 2, MANY = 8 }; /* tiles of an item: of a layer's matrices, of the head */
 typedef struct {
   const float *attention_norm, *ffn_norm; /* [width] */
   Matrix query, key, value, output, gate, up, down;
@@ -36,6 +35,7 @@ typedef struct {
   float *keys, *values;       /* [layers, slots, kv_heads, head_dim] */
   int64_t layer_size;         /* numbers a layer of these */
   float *x, *logits;          /* [tokens, width], changed; [num_scored, vocab] */
+  int32_t num_units;          /* of `attention`, counted here */
 } Pass;
 typedef struct {
   float *cos, *sin, *queries, *keys, *values, *mixed, *gated, *up, *room; /* a row a token */
@@ -45,49 +45,30 @@ typedef struct {
   int32_t num_tokens;       /* that all this has room for */
 } Scratch;
 
-/* ---- threads ---- */
-
-typedef struct { atomic_int arrived, round; } Barrier;
 typedef struct {
-  int thread, threads, round;
-  Barrier *barrier;
+  Hand hand;
   float *normed, *scores;
   Rounded rounded;
-} Team;
+} Team; /* one thread of it, and its own room */
 
-#define SHARE(total) \
-  int from = (int)((int64_t)(total) * team->thread / team->threads); \
-  int to = (int)((int64_t)(total) * (team->thread + 1) / team->threads)
-
-/* Wait for the others. OpenMP's own barrier sleeps at once or spins for long, as the
-   process was told to; between two parts of a layer only a short spin pays. */
-static void meet(Team *team) {
-  Barrier *b = team->barrier;
-  int round = ++team->round;
-  if (atomic_fetch_add(&b->arrived, 1) + 1 == round * team->threads) {
-    atomic_store(&b->round, round);
-    return;
-  }
-  for (int spins = 0; atomic_load(&b->round) < round; spins++)
-    if (spins > SPINS) sched_yield();
-}
-
-static Team join(int thread, int threads, Barrier *barrier, const Scratch *w) {
+static Team join(int thread, int threads, Work *work, const Scratch *w) {
   Rounded own = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
                  w->rounded.scales + thread * w->num_blocks,
                  w->rounded.sums + thread * w->num_blocks};
-  return (Team){thread, threads, 0, barrier, w->normed + thread * w->normed_size,
+  Hand hand = {thread, threads, 0, 0, 0, work};
+  return (Team){hand, w->normed + thread * w->normed_size,
                 w->scores + thread * w->scores_size, own};
 }
 
 /* ---- the parts of a layer ---- */
 
-/* y [n, out] = x [n, in] times m transposed, x being this thread's rounded numbers: its
-   share of y's tiles. */
-static void multiply(const Matrix *m, int n, float *y, const Team *team) {
-  SHARE(num_tiles(m));
-  for (int i = from; i < to; i++) product(m, n, i, team->rounded, y);
+/* Tiles `from` to `to` of y [n, out] = x [n, in] times m transposed, x being this thread's
+   rounded numbers. */
+static void multiply(const Matrix *m, int n, int from, int to, float *y, const Team *team) {
+  for (int i = from; i < least(to, num_tiles(m)); i++) product(m, n, i, team->rounded, y);
 }
+
+static int num_items(const Matrix *m, int size) { return (num_tiles(m) + size - 1) / size; }
 
 static void rms_norm(int width, float eps, const float *x, const float *weight, float *y) {
   Floats squares = {0};
@@ -105,14 +86,15 @@ static void normalise(const Model *m, int n, const float *x, const float *weight
 }
 
 /* Cosine and sine of each token's angles, position * frequency. */
-static void measure_angles(const Model *m, const Pass *p, const Scratch *w,
-                           const Team *team) {
+static void measure_angles(const Model *m, const Pass *p, const Scratch *w, Team *team) {
   int half = m->head_dim / 2;
-  SHARE(p->num_tokens * half);
-  for (int i = from; i < to; i++) {
-    float angle = (float)p->positions[i / half] * m->frequencies[i % half];
-    w->cos[i] = cosf(angle), w->sin[i] = sinf(angle);
-  }
+  if (!begin(&team->hand, p->num_tokens)) return;
+  EACH_ITEM(t, &team->hand)
+    for (int i = 0; i < half; i++) {
+      float angle = (float)p->positions[t] * m->frequencies[i];
+      w->cos[t * half + i] = cosf(angle), w->sin[t * half + i] = sinf(angle);
+    }
+  end(&team->hand);
 }
 
 /* Turn each pair (x[i], x[i + d/2]) by its angle. */
@@ -124,25 +106,37 @@ static void rotate(int half_dim, const float *cos, const float *sin, float *x) {
   }
 }
 
-/* Queries and keys turned by their positions; keys and values to their slots. */
-static void place(const Model *m, const Pass *p, const Scratch *w, int64_t layer,
-                  const Team *team) {
-  int d = m->head_dim, kv = m->num_kv_heads, all_heads = m->num_heads + kv;
-  SHARE(p->num_tokens * all_heads);
-  for (int i = from; i < to; i++) {
-    int t = i / all_heads, head = i % all_heads;
-    const float *cos = w->cos + t * d / 2, *sin = w->sin + t * d / 2;
-    if (head < m->num_heads) {
-      rotate(d / 2, cos, sin, w->queries + ((size_t)t * m->num_heads + head) * d);
-    } else {
-      int source = (t * kv + head - m->num_heads) * d;
-      size_t target = layer * p->layer_size +
-                      ((size_t)p->write_slots[t] * kv + head - m->num_heads) * d;
-      rotate(d / 2, cos, sin, w->keys + source);
-      memcpy(p->keys + target, w->keys + source, d * sizeof(float));
-      memcpy(p->values + target, w->values + source, d * sizeof(float));
-    }
+/* A head's queries, keys or values of all tokens, x [tokens, heads * head_dim]: queries and
+   keys are turned by their positions, keys and values go to their slots. */
+static void place(const Model *m, const Pass *p, const Scratch *w, float *x, int row_size,
+                  int head, float *slots) {
+  int d = m->head_dim;
+  for (int t = 0; t < p->num_tokens; t++) {
+    float *numbers = x + (size_t)t * row_size + head * d;
+    if (x != w->values) rotate(d / 2, w->cos + t * d / 2, w->sin + t * d / 2, numbers);
+    if (slots)
+      memcpy(slots + (p->write_slots[t] * m->num_kv_heads + head) * d, numbers,
+             d * sizeof(float));
   }
+}
+
+/* Queries, keys and values, a head at a time. */
+static void project(const Model *m, const Pass *p, const Scratch *w, int index, Team *team) {
+  const Layer *l = m->layers + index;
+  const Matrix *matrices[] = {&l->query, &l->key, &l->value};
+  float *results[] = {w->queries, w->keys, w->values};
+  float *slots[] = {0, p->keys + index * p->layer_size, p->values + index * p->layer_size};
+  int kv = m->num_kv_heads, tiles = m->head_dim / LANES;
+  if (!begin(&team->hand, m->num_heads + 2 * kv)) return;
+  normalise(m, p->num_tokens, p->x, l->attention_norm, team);
+  EACH_ITEM(i, &team->hand) {
+    int after = i - m->num_heads, which = after < 0 ? 0 : 1 + after / kv;
+    int head = after < 0 ? i : after % kv;
+    const Matrix *matrix = matrices[which];
+    multiply(matrix, p->num_tokens, head * tiles, (head + 1) * tiles, results[which], team);
+    place(m, p, w, results[which], matrix->out, head, slots[which]);
+  }
+  end(&team->hand);
 }
 
 /* Neighbouring tokens of one row, and one head of keys and values. */
@@ -166,6 +160,18 @@ static Unit tokens_after(const Pass *p, Unit u) {
   return next;
 }
 
+static int num_units(const Pass *p) {
+  int n = 0;
+  for (Unit u = tokens_after(p, (Unit){0}); u.tokens; u = tokens_after(p, u)) n++;
+  return n;
+}
+
+static Unit unit_at(const Pass *p, int index) {
+  Unit u = tokens_after(p, (Unit){0});
+  while (index--) u = tokens_after(p, u);
+  return u;
+}
+
 static void attend(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
                    const Team *team) {
   if (u.tokens == 0) return;
@@ -175,78 +181,81 @@ static void attend(const Model *m, const Pass *p, const Scratch *w, int64_t laye
                     w->mixed + at);
 }
 
-/* Heads of a lone row are shared out; of several rows a thread takes whole ones, as a
-   slot's heads lie side by side. A unit waits until its successor's keys are asked for. */
+/* Heads of a lone row are items; of several rows an item is all heads of a unit, as a slot's
+   heads lie side by side. A unit waits until its successor's keys are asked for. */
 static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t layer,
-                      const Team *team) {
-  int is_alone = p->rows[0] == p->rows[p->num_tokens - 1], number = 0;
-  Unit waiting = {0, 0, 0};
-  for (Unit u = tokens_after(p, waiting); u.tokens; u = tokens_after(p, u)) {
-    for (; u.head < m->num_kv_heads; u.head++) {
-      if ((is_alone ? number + u.head : number) % team->threads != team->thread) continue;
+                      Team *team) {
+  int is_alone = p->rows[0] == p->rows[p->num_tokens - 1];
+  int heads = is_alone ? 1 : m->num_kv_heads, pieces = m->num_kv_heads / heads;
+  Unit waiting = {0};
+  if (!begin(&team->hand, p->num_units * pieces)) return;
+  EACH_ITEM(i, &team->hand) {
+    Unit u = unit_at(p, i / pieces);
+    for (u.head = i % pieces * heads; u.head < (i % pieces + 1) * heads; u.head++) {
       Heads h = heads_of(m, p, layer, u);
       fetch_first(&h, h.keys);
       attend(m, p, w, layer, waiting, team);
       waiting = u;
     }
-    number += is_alone ? m->num_kv_heads : 1;
   }
   attend(m, p, w, layer, waiting, team);
+  end(&team->hand);
 }
 
 /* x += m . y for all tokens. */
 static void add_product(const Matrix *m, const Pass *p, const float *y, float *room,
-                        const Team *team) {
-  SHARE(num_tiles(m));
+                        Team *team) {
+  if (!begin(&team->hand, num_items(m, FEW))) return;
   prepare(p->num_tokens, m->in, y, team->rounded);
-  multiply(m, p->num_tokens, room, team);
-  int end = least(to * LANES, m->out);
-  for (int t = 0; t < p->num_tokens; t++)
-    for (int o = t * m->out + from * LANES; o < t * m->out + end; o++) p->x[o] += room[o];
+  EACH_ITEM(i, &team->hand) {
+    int from = i * FEW, to = from + FEW, last = least(to * LANES, m->out);
+    multiply(m, p->num_tokens, from, to, room, team);
+    for (int t = 0; t < p->num_tokens; t++)
+      for (int o = t * m->out + from * LANES; o < t * m->out + last; o++) p->x[o] += room[o];
+  }
+  end(&team->hand);
 }
 
 /* silu(gate . x) * (up . x) for all tokens. */
-static void gated(const Layer *l, int n, const Scratch *w, const Team *team) {
-  multiply(&l->gate, n, w->gated, team);
-  multiply(&l->up, n, w->up, team);
-  SHARE(num_tiles(&l->gate));
-  for (int t = 0; t < n; t++)
-    for (int i = from; i < to; i++) {
-      int at = t * l->gate.out + i * LANES;
-      Floats gate = load(w->gated + at);
-      store(w->gated + at, gate / (1 + exponential(-gate)) * load(w->up + at));
-    }
+static void gated(const Model *m, const Pass *p, const Scratch *w, int index, Team *team) {
+  const Layer *l = m->layers + index;
+  int n = p->num_tokens, width = l->gate.out;
+  if (!begin(&team->hand, num_items(&l->gate, FEW))) return;
+  normalise(m, n, p->x, l->ffn_norm, team);
+  EACH_ITEM(item, &team->hand) {
+    int from = item * FEW, to = from + FEW;
+    multiply(&l->gate, n, from, to, w->gated, team);
+    multiply(&l->up, n, from, to, w->up, team);
+    for (int t = 0; t < n; t++)
+      for (int i = from * LANES; i < least(to * LANES, width); i += LANES) {
+        float *gate = w->gated + t * width + i;
+        store(gate, load(gate) / (1 + exponential(-load(gate))) *
+                        load(w->up + t * width + i));
+      }
+  }
+  end(&team->hand);
 }
 
 static void run_layer(const Model *m, const Pass *p, const Scratch *w, int index,
                       Team *team) {
   const Layer *l = m->layers + index;
-  int n = p->num_tokens;
-  normalise(m, n, p->x, l->attention_norm, team);
-  multiply(&l->query, n, w->queries, team);
-  multiply(&l->key, n, w->keys, team);
-  multiply(&l->value, n, w->values, team);
-  meet(team);
-  place(m, p, w, index, team);
-  meet(team);
+  project(m, p, w, index, team);
   attention(m, p, w, index, team);
-  meet(team);
   add_product(&l->output, p, w->mixed, w->room, team);
-  meet(team);
-  normalise(m, n, p->x, l->ffn_norm, team);
-  gated(l, n, w, team);
-  meet(team);
+  gated(m, p, w, index, team);
   add_product(&l->down, p, w->gated, w->room, team);
-  meet(team);
 }
 
 /* Logits of the tokens that are scored. */
-static void score(const Model *m, const Pass *p, const Team *team) {
+static void score(const Model *m, const Pass *p, Team *team) {
+  if (!begin(&team->hand, num_items(&m->head, MANY))) return;
   for (int i = 0; i < p->num_scored; i++)
     rms_norm(m->width, m->norm_eps, p->x + p->scored[i] * m->width, m->final_norm,
              team->normed + i * m->width);
   prepare(p->num_scored, m->width, team->normed, team->rounded);
-  multiply(&m->head, p->num_scored, p->logits, team);
+  EACH_ITEM(i, &team->hand)
+    multiply(&m->head, p->num_scored, i * MANY, (i + 1) * MANY, p->logits, team);
+  end(&team->hand);
 }
 
 /* ---- a pass in parts that the room is large enough for ---- */
@@ -257,6 +266,7 @@ static Pass tokens_of(const Model *m, const Pass *p, int start, int most) {
   part.num_tokens = least(most, p->num_tokens - start);
   part.rows += start, part.positions += start, part.write_slots += start;
   part.x += (size_t)start * m->width;
+  part.num_units = num_units(&part);
   return part;
 }
 
@@ -288,13 +298,13 @@ void pack(const Matrix *m, const uint8_t *blocks, uint8_t *tiles, int32_t num_th
 
 /* The first `depth` layers, then the head. */
 void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
-  Barrier barrier = {0, 0};
-  #pragma omp parallel num_threads(m->num_threads)
+  Work work = {0};
+  #pragma omp parallel num_threads(least(m->num_threads, MAX_THREADS))
   {
-    Team team = join(THREAD, &barrier, w);
+    Team team = join(THREAD, &work, w);
     for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
       Pass part = tokens_of(m, p, t, w->num_tokens);
-      measure_angles(m, &part, w, &team); /* read after the first meeting */
+      measure_angles(m, &part, w, &team);
       for (int i = 0; i < depth; i++) run_layer(m, &part, w, i, &team);
     }
     for (int i = 0; i < p->num_scored; i += w->num_tokens) {

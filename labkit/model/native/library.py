@@ -19,7 +19,7 @@ from pathlib import Path
 __all__ = ["FLAGS", "open_library"]
 
 HERE = Path(__file__).parent
-SOURCE, HEADERS = HERE / "layer.c", ("lanes.h", "product.h", "attention.h")
+SOURCE, HEADERS = HERE / "layer.c", ("lanes.h", "product.h", "attention.h", "team.h")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC")
 TRIES = (("-fopenmp",), ())  # Apple's clang has no OpenMP: one thread, then
