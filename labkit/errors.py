@@ -17,6 +17,8 @@ our own is an `assert` with a sentence instead.
 
 from __future__ import annotations
 
+from functools import partial
+
 __all__ = [
     "ConfigError",
     "InputError",
@@ -65,6 +67,9 @@ class QueueFull(LabError):
     def __init__(self, message: str, *, retry_after_s: float) -> None:
         super().__init__(message)
         self.retry_after_s = retry_after_s
+
+    def __reduce__(self) -> tuple[partial[QueueFull], tuple[str]]:
+        return partial(QueueFull, retry_after_s=self.retry_after_s), (str(self),)
 
 
 class ProtocolError(LabError):

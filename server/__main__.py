@@ -17,21 +17,21 @@ from pathlib import Path
 from labkit.clock import SystemClock
 from labkit.errors import LabError
 from server.app import create_app
-from server.backend import Backend, EmbeddedEngine, load_engine
+from server.backend import Backend, EngineProcess, load_engine
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings, share_cores
 
 __all__ = ["main"]
 
 
-def embedded(settings: Settings) -> Backend:
+def engine_process(settings: Settings) -> Backend:
     """The engine on the model that the settings name."""
-    return EmbeddedEngine(partial(load_engine, settings))
+    return EngineProcess(partial(load_engine, settings))
 
 
 def main(
     arguments: Sequence[str] | None = None,
-    backend_of: Callable[[Settings], Backend] = embedded,
+    backend_of: Callable[[Settings], Backend] = engine_process,
 ) -> int:
     """Serve until told to stop; the exit code."""
     share_cores()

@@ -62,6 +62,9 @@ class ApiError(LabError):
         super().__init__(problem.message)
         self.problem = problem
 
+    def __reduce__(self) -> tuple[type[ApiError], tuple[Problem]]:
+        return ApiError, (self.problem,)
+
 
 class ClientGone(LabError):
     """The client closed the connection; nobody is left to answer."""

@@ -17,7 +17,6 @@ from functools import cached_property
 from labkit.clock import Clock
 from labkit.config import EngineConfig
 from labkit.engine.branch import choice, forked
-from labkit.engine.chat import chat_template
 from labkit.engine.chooser import Chooser, Scored
 from labkit.engine.desk import Desk
 from labkit.engine.door import refuse_crowds, refuse_unknown
@@ -85,7 +84,8 @@ class Engine:
     @cached_property
     def template(self) -> ChatTemplate:
         """The model's own chat template; `WeightsError` for a model without one."""
-        return chat_template(self._model, self.tokenizer)
+        spec = self._model.tokenizer
+        return ChatTemplate.from_spec(spec, self.tokenizer, self.model_name)
 
     @property
     def has_work(self) -> bool:

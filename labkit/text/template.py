@@ -17,6 +17,8 @@ from jinja2.ext import loopcontrols
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 
 from labkit.errors import InputError, WeightsError
+from labkit.records import TokenizerSpec
+from labkit.text.tokenizer import Tokenizer
 
 __all__ = ["ChatTemplate"]
 
@@ -50,6 +52,22 @@ class ChatTemplate:
                 f"chat template, line {error.lineno}: {error}; fetch the weights again"
             ) from error
         self._tokens = {"bos_token": bos, "eos_token": eos}
+
+    @classmethod
+    def from_spec(
+        cls, spec: TokenizerSpec, tokenizer: Tokenizer, name: str
+    ) -> ChatTemplate:
+        """The own template of the model called `name`; `WeightsError` without one."""
+        if spec.chat_template is None:
+            raise WeightsError(
+                f"{name} has no chat template: load a chat model, or add token ids "
+                "of a prompt of your own"
+            )
+        ends = (spec.bos_id, next(iter(spec.eos_ids), None))
+        bos, eos = (
+            "" if i is None else tokenizer.decode([i], skip_special=False) for i in ends
+        )
+        return cls(spec.chat_template, bos=bos, eos=eos)
 
     def render(
         self,

@@ -1,6 +1,7 @@
-"""The only door to the engine: the protocol, and the engine embedded in a thread."""
+"""The only door to the engine: the protocol, and an engine in a thread or process."""
 
-from server.backend.embedded import EmbeddedEngine, load_engine
+from server.backend.embedded import EmbeddedEngine
+from server.backend.process import EngineProcess
 from server.backend.protocol import (
     Backend,
     BackendState,
@@ -9,12 +10,14 @@ from server.backend.protocol import (
     Served,
     not_ready,
 )
+from server.backend.worker import load_engine
 
 __all__ = [
     "Backend",
     "BackendState",
     "BackendStatus",
     "EmbeddedEngine",
+    "EngineProcess",
     "Run",
     "Served",
     "load_engine",

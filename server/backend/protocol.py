@@ -53,7 +53,7 @@ class Served:
 
 
 class Run:
-    """One admitted request's steps, on their way from the engine's thread.
+    """One admitted request's steps, on their way from the engine.
 
     The iteration ends early when the run is aborted and raises when the engine failed.
     At most `max_tokens` steps are ever waiting in it.
@@ -65,7 +65,7 @@ class Run:
         self._inbox: asyncio.Queue[Item] = asyncio.Queue()
 
     def put(self, item: Item) -> None:
-        """Called from the engine's thread: a step, an error, or None for the end."""
+        """From any thread: a step, an error, or None for the end."""
         self.put_all([(self, item)])
 
     @staticmethod
@@ -75,6 +75,9 @@ class Run:
         for run, item in items:
             by_loop.setdefault(run._loop, []).append((run._inbox, item))
         for loop, letters in by_loop.items():
+            if loop is _here():
+                _deliver(letters)
+                continue
             with suppress(RuntimeError):  # the loop is closed: nobody listens any more
                 loop.call_soon_threadsafe(_deliver, letters)
 
@@ -88,6 +91,14 @@ class Run:
         if isinstance(item, LabError):
             raise item
         return item
+
+
+def _here() -> asyncio.AbstractEventLoop | None:
+    """The loop that runs in this thread."""
+    try:
+        return asyncio.get_running_loop()
+    except RuntimeError:
+        return None
 
 
 def _deliver(letters: Sequence[Letter]) -> None:
