@@ -7,10 +7,12 @@ on its logits, knobs, seed and place in the output, and on nothing else in the b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from collections.abc import Sequence as ListLike
+from contextlib import contextmanager
 from dataclasses import dataclass
+from math import isfinite
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -46,14 +48,15 @@ def sample(
     assert _is_finite(logits), "the model gave logits that are not finite"
     watcher = StageWatcher(logits, rows, watch) if watch and rows.watched else None
     shaped = logits
-    for stage in stages:
-        shaped = stage.run(shaped, rows)
+    with _one_thread():
+        for stage in stages:
+            shaped = stage.run(shaped, rows)
+            if watcher:
+                watcher.show(stage.name, shaped)
+        token_ids = draw(shaped, rows)
         if watcher:
-            watcher.show(stage.name, shaped)
-    token_ids = draw(shaped, rows)
-    if watcher:
-        watcher.show_draw(token_ids)
-    return _with_logprobs(token_ids, logits, rows)
+            watcher.show_draw(token_ids)
+        return _with_logprobs(token_ids, logits, rows)
 
 
 def draw(logits: Tensor, rows: SamplingRows) -> Tensor:
@@ -83,11 +86,26 @@ def places_of_largest(values: Tensor) -> Tensor:
     return torch.from_numpy(values.numpy().argmax(axis=-1))
 
 
+@contextmanager
+def _one_thread() -> Iterator[None]:
+    """Keep torch's threads out of it.
+
+    They would be woken for each row of 32,768 logits and more, and then spin for
+    milliseconds where the decoder's threads are about to compute.
+    """
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(num_threads)
+
+
 def _is_finite(logits: Tensor) -> bool:
     """True without a NaN and without an infinity; on the CPU no thread is woken."""
     if logits.device.type != "cpu":
         return bool(logits.sum().isfinite())
-    return bool(np.isfinite(logits.numpy().sum()))
+    return isfinite(logits.numpy().sum())
 
 
 def _with_logprobs(token_ids: Tensor, logits: Tensor, rows: SamplingRows) -> Sampled:

@@ -7,6 +7,7 @@ the other process is gone.
 from __future__ import annotations
 
 import os
+import pickle
 import signal
 import sys
 import threading
@@ -38,7 +39,7 @@ def _listen(commands: Connection, worker: Worker) -> None:
 
 def _tell(news: Connection, told: News) -> None:
     try:
-        news.send(told)
+        news.send_bytes(pickle.dumps(told))  # faster than `send`, which copies more
     except OSError:
         os._exit(0)
 

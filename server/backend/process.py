@@ -10,6 +10,7 @@ the other notices and ends.
 from __future__ import annotations
 
 import asyncio
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -74,10 +75,12 @@ class EngineProcess(Front):
     def _read(self) -> None:
         """There is news, or the end of all news."""
         try:
-            self.hear(self._news.recv())
+            news = pickle.loads(self._news.recv_bytes())
         except (EOFError, OSError):
             asyncio.get_running_loop().remove_reader(self._news.fileno())
             self.hear(Over(BackendState.FAILED, self._farewell()))
+        else:
+            self.hear(news)
 
     def _farewell(self) -> str:
         assert self._process is not None, "it was started before it was read"

@@ -3,20 +3,17 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 
 import server.__main__ as command
-from labkit.clock import SystemClock
-from labkit.engine import Engine
-from server.backend import EmbeddedEngine
+from server.backend import EngineProcess
 from server.settings import Settings
-from tests.support.tiny import tiny_model
+from tests.support.served import tiny_engine
 
 
-def backend(settings: Settings) -> EmbeddedEngine:
+def backend(settings: Settings) -> EngineProcess:
     """What the command uses in place of the downloaded weights."""
-    return EmbeddedEngine(
-        lambda: Engine(tiny_model(), settings.engine(), SystemClock())
-    )
+    return EngineProcess(partial(tiny_engine, settings))
 
 
 if __name__ == "__main__":

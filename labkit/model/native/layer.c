@@ -7,9 +7,9 @@
 #include <math.h>
 
 #include "attention.h"
+#include "crew.h"
 #include "lanes.h"
 #include "product.h"
-#include "team.h"
 
 enum { TILE = 8 }; /* tokens whose queries share what they read */
 enum { FEW = 2, MANY = 8 }; /* tiles of an item: of a layer's matrices, of the head */
@@ -51,11 +51,11 @@ typedef struct {
   Rounded rounded;
 } Team; /* one thread of it, and its own room */
 
-static Team join(int thread, int threads, Work *work, const Scratch *w) {
+static Team join(Hand hand, const Scratch *w) {
+  int thread = hand.thread;
   Rounded own = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
                  w->rounded.scales + thread * w->num_blocks,
                  w->rounded.sums + thread * w->num_blocks};
-  Hand hand = {thread, threads, 0, 0, 0, work};
   return (Team){hand, w->normed + thread * w->normed_size,
                 w->scores + thread * w->scores_size, own};
 }
@@ -279,50 +279,68 @@ static Pass scored_of(const Model *m, const Pass *p, int start, int most) {
 
 /* ---- what Python calls ---- */
 
-#ifdef _OPENMP
-#include <omp.h>
-#define THREAD omp_get_thread_num(), omp_get_num_threads()
-#else
-#define THREAD 0, 1
-#endif
-
 /* Bytes of a matrix once packed. */
 int64_t packed_bytes(const Matrix *m) { return tile_bytes(m) * num_tiles(m); }
 
+typedef struct { const Matrix *m; const uint8_t *blocks; uint8_t *tiles; } Packing;
+
+static void pack_some(Hand hand, void *what) {
+  const Packing *p = what;
+  if (!begin(&hand, num_tiles(p->m))) return;
+  EACH_ITEM(i, &hand)
+    pack_tile(p->m, p->blocks, i * LANES, p->tiles + i * tile_bytes(p->m));
+  end(&hand);
+}
+
 /* Lay out a matrix's GGUF blocks anew, into `tiles`. */
 void pack(const Matrix *m, const uint8_t *blocks, uint8_t *tiles, int32_t num_threads) {
-  #pragma omp parallel for num_threads(num_threads)
-  for (int i = 0; i < num_tiles(m); i++)
-    pack_tile(m, blocks, i * LANES, tiles + i * tile_bytes(m));
+  Packing packing = {m, blocks, tiles};
+  together(num_threads, pack_some, &packing);
+}
+
+typedef struct { const Model *m; const Pass *p; const Scratch *w; int depth; } Forward;
+
+static void forward_some(Hand hand, void *what) {
+  const Forward *f = what;
+  const Model *m = f->m;
+  const Pass *p = f->p;
+  const Scratch *w = f->w;
+  Team team = join(hand, w);
+  for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
+    Pass part = tokens_of(m, p, t, w->num_tokens);
+    measure_angles(m, &part, w, &team);
+    for (int i = 0; i < f->depth; i++) run_layer(m, &part, w, i, &team);
+  }
+  for (int i = 0; i < p->num_scored; i += w->num_tokens) {
+    Pass part = scored_of(m, p, i, w->num_tokens);
+    score(m, &part, &team);
+  }
 }
 
 /* The first `depth` layers, then the head. */
 void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
-  Work work = {0};
-  #pragma omp parallel num_threads(least(m->num_threads, MAX_THREADS))
-  {
-    Team team = join(THREAD, &work, w);
-    for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
-      Pass part = tokens_of(m, p, t, w->num_tokens);
-      measure_angles(m, &part, w, &team);
-      for (int i = 0; i < depth; i++) run_layer(m, &part, w, i, &team);
-    }
-    for (int i = 0; i < p->num_scored; i += w->num_tokens) {
-      Pass part = scored_of(m, p, i, w->num_tokens);
-      score(m, &part, &team);
-    }
+  Forward pass = {m, p, w, depth};
+  together(m->num_threads, forward_some, &pass);
+}
+
+typedef struct { int items, rounds; } Exercise;
+
+static void exert_some(Hand hand, void *what) {
+  const Exercise *e = what;
+  if (!begin(&hand, e->items)) return;
+  EACH_ITEM(i, &hand) {
+    volatile int32_t kept;
+    int32_t result;
+    exercise(e->rounds, &result);
+    kept = result + i, (void)kept;
   }
+  end(&hand);
 }
 
 /* What the threads can multiply and add together: number of operations that were done. */
 int64_t exert(int32_t rounds, int32_t num_threads) {
-  int64_t done = 0;
-  #pragma omp parallel num_threads(num_threads) reduction(+ : done)
-  {
-    volatile int32_t kept;
-    int32_t result;
-    done += exercise(rounds, &result);
-    kept = result, (void)kept;
-  }
-  return done;
+  int32_t result;
+  Exercise all = {64 * num_threads, rounds / 64};
+  together(num_threads, exert_some, &all);
+  return all.items * exercise(all.rounds, &result);
 }
