@@ -1,6 +1,6 @@
 """Requests over time, what a step costs, and what comes of both: records of a replay.
 
-`engine/replay.py` runs arrivals through the real scheduler on a virtual clock. These
+`replay/arrivals.py` runs arrivals through the real scheduler on a virtual clock. These
 are its plain inputs and outputs: they can be saved, drawn and compared without it.
 """
 

@@ -18,10 +18,10 @@ from labkit.book.traffic import SHORT_CHUNK, TASKS, WHOLE_CHUNK, run_stall, run_
 from labkit.clock import SystemClock
 from labkit.config import EngineConfig
 from labkit.engine import Engine
-from labkit.engine.costs import measure_costs
 from labkit.model.fetch import weights_path
 from labkit.model.loaded import LoadedModel
 from labkit.model.weights import load_model
+from labkit.replay.costs import measure_costs
 from labkit.trace import Scalar
 
 __all__ = ["record"]

@@ -13,8 +13,8 @@ from itertools import pairwise
 from labkit.book.replay import Measured
 from labkit.config import EngineConfig
 from labkit.engine import Engine
-from labkit.engine.replay import replay
 from labkit.records import StepReport
+from labkit.replay.arrivals import replay
 from labkit.sequence import SamplingParams
 from labkit.workload import Arrival, CostPoint, StepCosts
 

@@ -15,7 +15,7 @@ from pathlib import Path
 BASE = ("errors", "clock", "config", "sequence", "records", "workload", "trace")
 TEXTS = (*BASE, "text")
 ENGINE = (*TEXTS, "sampling", "cache", "model")
-BOOK = (*ENGINE, "weights", "engine", "agent", "net", "figures", "widgets")
+BOOK = (*ENGINE, "weights", "engine", "replay", "agent", "net", "figures", "widgets")
 
 LABKIT: dict[str, tuple[str, ...]] = {
     **{name: BASE[:i] for i, name in enumerate(BASE)},
@@ -25,6 +25,7 @@ LABKIT: dict[str, tuple[str, ...]] = {
     "weights": BASE,
     "model": (*BASE, "weights"),
     "engine": ENGINE,
+    "replay": (*ENGINE, "engine"),
     "agent": TEXTS,
     "net": TEXTS,
     "figures": BASE,
@@ -50,7 +51,7 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # These may import everything.
 OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
 
-TENSORS = ("sampling", "weights", "model", "engine", "book")
+TENSORS = ("sampling", "weights", "model", "engine", "replay", "book")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "torch": tuple(f"labkit/{f}/*" for f in TENSORS),
     "numpy": ("labkit/weights/*", "labkit/model/*"),

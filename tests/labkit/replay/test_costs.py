@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from labkit.clock import FakeClock
-from labkit.engine.costs import measure_costs
 from labkit.errors import InputError
+from labkit.replay.costs import measure_costs
 from tests.support.engines import HELLO, knobs, tiny_engine
 
 

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from labkit.config import EngineConfig
-from labkit.engine.replay import replay
 from labkit.errors import ConfigError, NeverFits
+from labkit.replay.arrivals import replay
 from labkit.sequence import FinishReason
 from labkit.workload import Arrival, CostPoint, ReplayResult, StepCosts, arrivals_of
 from tests.support.engines import drain, knobs, tiny_engine

@@ -1,0 +1,1 @@
+"""Recorded arrivals through the real scheduler again, on a clock of measured costs."""
