@@ -21,7 +21,7 @@ SIZES = (4, 3, 2)  # tokens of an n-gram that is looked up, longest first
 TOKEN_COST = 0.25  # of a step, to judge one more token; two cores, packed weights
 FREE_TOKENS = 12  # of a pass; beyond them a token more costs its full share
 LARGEST_TRUST = 0.99
-LEARNING = 0.25  # how far one verdict moves the trust
+LEARNING = 1 / 3  # how far one verdict moves the trust
 RECOVERY = 0.005  # how far a step without drafts moves it back
 
 
