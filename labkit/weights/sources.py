@@ -2,7 +2,7 @@
 
 A source is a function that writes the bytes of one asset to an open file, or raises
 `SourceFailed` with one sentence saying why it could not. Sources check nothing and keep
-nothing: `fetch` verifies the bytes and puts the file in place.
+nothing: `assets` verifies the bytes and puts the file in place.
 """
 
 from __future__ import annotations

@@ -9,15 +9,8 @@ from pathlib import Path
 import pytest
 
 from labkit.errors import WeightsError
-from labkit.model.fetch import (
-    ASSETS,
-    DEFAULT,
-    default_sources,
-    main,
-    obtain,
-    unpack,
-    weights_path,
-)
+from labkit.model.fetch import main, unpack, weights_path
+from labkit.weights.assets import ASSETS, DEFAULT, default_sources, obtain
 from labkit.weights.files import parsed_path
 from labkit.weights.sources import SourceFailed
 from tests.support.gguf_writer import write_gguf
