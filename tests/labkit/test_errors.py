@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pickle
+
 import pytest
 
 from labkit import errors
@@ -33,6 +35,20 @@ def test_never_fits_is_an_input_error_since_waiting_cannot_help() -> None:
 
 def test_a_full_queue_says_when_to_ask_again() -> None:
     assert QueueFull("full", retry_after_s=2.5).retry_after_s == 2.5
+
+
+def test_errors_cross_to_another_process_with_all_that_they_know() -> None:
+    unfit, full = (
+        NeverFits("too long", param="messages"),
+        QueueFull("f", retry_after_s=2),
+    )
+    sent = [pickle.loads(pickle.dumps(error)) for error in (unfit, full)]
+    assert (type(sent[0]), str(sent[0]), sent[0].param) == (
+        NeverFits,
+        "too long",
+        "messages",
+    )
+    assert (type(sent[1]), str(sent[1]), sent[1].retry_after_s) == (QueueFull, "f", 2)
 
 
 def test_bad_values_are_value_errors_too() -> None:

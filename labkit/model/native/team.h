@@ -56,7 +56,8 @@ static int begin(Hand *h, int total) {
   return atomic_load(&w->part) == h->part;
 }
 
-/* An item of thread `owner`'s share; -1 when none is left, or the part is over. */
+/* An item of thread `owner`'s share; -1 when none is left, or the part is over. What a
+   late thread has prepared for itself may be of a later part's numbers: it gets none. */
 static inline int take_from(Hand *h, int owner) {
   _Atomic uint64_t *left = &h->work->shares[owner].left;
   uint64_t seen = atomic_load(left);
