@@ -12,7 +12,7 @@
 #include "product.h"
 
 enum { TILE = 8 }; /* tokens whose queries share what they read */
-enum { FEW = BLOCK / LANES, MANY = 8 }; /* tiles of an item: of a layer, of the head */
+enum { FEW = 2, MANY = 8 }; /* tiles of an item: of a layer's matrices, of the head */
 typedef struct {
   const float *attention_norm, *ffn_norm; /* [width] */
   Matrix query, key, value, output, gate, up, down;
@@ -39,8 +39,8 @@ typedef struct {
 } Pass;
 typedef struct {
   float *cos, *sin, *queries, *keys, *values, *mixed, *gated, *up, *room; /* a row a token */
-  float *normed, *scores;   /* for each thread its own */
-  Rounded rounded;          /* everyone's, then each thread's own */
+  float *normed, *scores;   /* these, and the next, for each thread its own */
+  Rounded rounded;
   int64_t normed_size, scores_size, num_blocks; /* of one thread */
   int32_t num_tokens;       /* that all this has room for */
 } Scratch;
@@ -48,21 +48,24 @@ typedef struct {
 typedef struct {
   Hand hand;
   float *normed, *scores;
-  Rounded rounded, shared;
-} Team; /* one thread of it, with its own room and what is everyone's */
+  Rounded rounded;
+} Team; /* one thread of it, and its own room */
 
 static Team join(Hand hand, const Scratch *w) {
   int thread = hand.thread;
+  Rounded own = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
+                 w->rounded.scales + thread * w->num_blocks,
+                 w->rounded.sums + thread * w->num_blocks};
   return (Team){hand, w->normed + thread * w->normed_size,
-                w->scores + thread * w->scores_size,
-                from_block(w->rounded, (thread + 1) * w->num_blocks), w->rounded};
+                w->scores + thread * w->scores_size, own};
 }
 
 /* ---- the parts of a layer ---- */
 
-/* Tiles `from` to `to` of y [n, out] = x [n, in] times m transposed. */
-static void multiply(const Matrix *m, int n, int from, int to, Rounded x, float *y) {
-  for (int i = from; i < least(to, num_tiles(m)); i++) product(m, n, i, x, y);
+/* Tiles `from` to `to` of y [n, out] = x [n, in] times m transposed, x being this thread's
+   rounded numbers. */
+static void multiply(const Matrix *m, int n, int from, int to, float *y, const Team *team) {
+  for (int i = from; i < least(to, num_tiles(m)); i++) product(m, n, i, team->rounded, y);
 }
 
 static int num_items(const Matrix *m, int size) { return (num_tiles(m) + size - 1) / size; }
@@ -130,8 +133,7 @@ static void project(const Model *m, const Pass *p, const Scratch *w, int index, 
     int after = i - m->num_heads, which = after < 0 ? 0 : 1 + after / kv;
     int head = after < 0 ? i : after % kv;
     const Matrix *matrix = matrices[which];
-    multiply(matrix, p->num_tokens, head * tiles, (head + 1) * tiles, team->rounded,
-             results[which]);
+    multiply(matrix, p->num_tokens, head * tiles, (head + 1) * tiles, results[which], team);
     place(m, p, w, results[which], matrix->out, head, slots[which]);
   }
   end(&team->hand);
@@ -200,21 +202,21 @@ static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t l
   end(&team->hand);
 }
 
-/* x += m . y for all tokens, y being rounded already if it is not given. */
+/* x += m . y for all tokens. */
 static void add_product(const Matrix *m, const Pass *p, const float *y, float *room,
                         Team *team) {
   if (!begin(&team->hand, num_items(m, FEW))) return;
-  if (y) prepare(p->num_tokens, m->in, y, team->rounded);
+  prepare(p->num_tokens, m->in, y, team->rounded);
   EACH_ITEM(i, &team->hand) {
     int from = i * FEW, to = from + FEW, last = least(to * LANES, m->out);
-    multiply(m, p->num_tokens, from, to, y ? team->rounded : team->shared, room);
+    multiply(m, p->num_tokens, from, to, room, team);
     for (int t = 0; t < p->num_tokens; t++)
       for (int o = t * m->out + from * LANES; o < t * m->out + last; o++) p->x[o] += room[o];
   }
   end(&team->hand);
 }
 
-/* silu(gate . x) * (up . x) for all tokens, a block of each at a time, rounded. */
+/* silu(gate . x) * (up . x) for all tokens. */
 static void gated(const Model *m, const Pass *p, const Scratch *w, int index, Team *team) {
   const Layer *l = m->layers + index;
   int n = p->num_tokens, width = l->gate.out;
@@ -222,15 +224,14 @@ static void gated(const Model *m, const Pass *p, const Scratch *w, int index, Te
   normalise(m, n, p->x, l->ffn_norm, team);
   EACH_ITEM(item, &team->hand) {
     int from = item * FEW, to = from + FEW;
-    multiply(&l->gate, n, from, to, team->rounded, w->gated);
-    multiply(&l->up, n, from, to, team->rounded, w->up);
-    for (int t = 0; t < n; t++) {
-      float *gate = w->gated + t * width + item * BLOCK;
-      const float *up = w->up + t * width + item * BLOCK;
-      for (int i = 0; i < BLOCK; i += LANES)
-        store(gate + i, load(gate + i) / (1 + exponential(-load(gate + i))) * load(up + i));
-      prepare(1, BLOCK, gate, from_block(team->shared, t * width / BLOCK + item));
-    }
+    multiply(&l->gate, n, from, to, w->gated, team);
+    multiply(&l->up, n, from, to, w->up, team);
+    for (int t = 0; t < n; t++)
+      for (int i = from * LANES; i < least(to * LANES, width); i += LANES) {
+        float *gate = w->gated + t * width + i;
+        store(gate, load(gate) / (1 + exponential(-load(gate))) *
+                        load(w->up + t * width + i));
+      }
   }
   end(&team->hand);
 }
@@ -242,7 +243,7 @@ static void run_layer(const Model *m, const Pass *p, const Scratch *w, int index
   attention(m, p, w, index, team);
   add_product(&l->output, p, w->mixed, w->room, team);
   gated(m, p, w, index, team);
-  add_product(&l->down, p, 0, w->room, team);
+  add_product(&l->down, p, w->gated, w->room, team);
 }
 
 /* Logits of the tokens that are scored. */
@@ -253,7 +254,7 @@ static void score(const Model *m, const Pass *p, Team *team) {
              team->normed + i * m->width);
   prepare(p->num_scored, m->width, team->normed, team->rounded);
   EACH_ITEM(i, &team->hand)
-    multiply(&m->head, p->num_scored, i * MANY, (i + 1) * MANY, team->rounded, p->logits);
+    multiply(&m->head, p->num_scored, i * MANY, (i + 1) * MANY, p->logits, team);
   end(&team->hand);
 }
 

@@ -89,10 +89,6 @@ static inline Shorts pair_of(int is_q8, Shorts word, int p) {
   return word >> (4 * (p % 4)) & 15;
 }
 
-static inline Rounded from_block(Rounded r, int64_t g) {
-  return (Rounded){r.pairs + g * PAIRS, r.scales + g, r.sums + g};
-}
-
 /* Tokens x [n, in], rounded: pairs [n, in / 2] of numbers i and i + 16 of a block, scales
    and scaled sums [n, in / 32]. */
 static void prepare(int n, int in, const float *x, Rounded to) {
