@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
+from functools import cached_property
 
 from labkit.errors import LabError
 from labkit.records import EngineCounts
@@ -41,7 +42,6 @@ class Front:
         self._status = BackendStatus(BackendState.LOADING, "the model is being loaded")
         self._loaded: Loaded | None = None
         self._tokenizer: Tokenizer | None = None
-        self._template: ChatTemplate | None = None
         self._runs: dict[str, Run] = {}
         self._asked: dict[str, Future[None]] = {}  # submits without an answer
 
@@ -59,10 +59,7 @@ class Front:
 
     def render(self, messages: Sequence[Mapping[str, str]]) -> str:
         """The model's chat template, filled."""
-        ready = self._ready()
-        if self._template is None:
-            name, tokenizer = ready.served.name, self._spelling()
-            self._template = ChatTemplate.from_spec(ready.tokenizer, tokenizer, name)
+        self._ready()
         return self._template.render(messages)
 
     def encode(self, prompt: str) -> list[int]:
@@ -128,6 +125,11 @@ class Front:
         if self._loaded is not None and self._status.state is BackendState.READY:
             return self._loaded
         raise not_ready(self._status)
+
+    @cached_property
+    def _template(self) -> ChatTemplate:
+        ready, tokenizer = self._ready(), self._spelling()
+        return ChatTemplate.from_spec(ready.tokenizer, tokenizer, ready.served.name)
 
     def _spelling(self) -> Tokenizer:
         self._ready()

@@ -81,7 +81,7 @@ class Worker:
                 self._step(engine)
             else:
                 self._obey(engine, self._inbox.get())
-        for request in list(self._runs):
+        for request in self._runs:
             engine.abort(request)
 
     def _obey(self, engine: Engine, command: Command) -> None:

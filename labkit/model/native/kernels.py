@@ -61,7 +61,6 @@ class Pass(ctypes.Structure):
         *((name, Pointer) for name in ("read_slots", "scored")),
         *(("keys", Pointer), ("values", Pointer), ("layer_size", Long)),
         *(("x", Pointer), ("logits", Pointer)),
-        ("num_units", Int),
     )
 
 

@@ -35,7 +35,6 @@ typedef struct {
   float *keys, *values;       /* [layers, slots, kv_heads, head_dim] */
   int64_t layer_size;         /* numbers a layer of these */
   float *x, *logits;          /* [tokens, width], changed; [num_scored, vocab] */
-  int32_t num_units;          /* of `attention`, counted here */
 } Pass;
 typedef struct {
   float *cos, *sin, *queries, *keys, *values, *mixed, *gated, *up, *room; /* a row a token */
@@ -47,6 +46,7 @@ typedef struct {
 
 typedef struct {
   Hand hand;
+  int num_units; /* of `attention`, in the part of a pass that is at hand */
   float *normed, *scores;
   Rounded rounded;
 } Team; /* one thread of it, and its own room */
@@ -56,7 +56,7 @@ static Team join(Hand hand, const Scratch *w) {
   Rounded own = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
                  w->rounded.scales + thread * w->num_blocks,
                  w->rounded.sums + thread * w->num_blocks};
-  return (Team){hand, w->normed + thread * w->normed_size,
+  return (Team){hand, 0, w->normed + thread * w->normed_size,
                 w->scores + thread * w->scores_size, own};
 }
 
@@ -188,7 +188,7 @@ static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t l
   int is_alone = p->rows[0] == p->rows[p->num_tokens - 1];
   int heads = is_alone ? 1 : m->num_kv_heads, pieces = m->num_kv_heads / heads;
   Unit waiting = {0};
-  if (!begin(&team->hand, p->num_units * pieces)) return;
+  if (!begin(&team->hand, team->num_units * pieces)) return;
   EACH_ITEM(i, &team->hand) {
     Unit u = unit_at(p, i / pieces);
     for (u.head = i % pieces * heads; u.head < (i % pieces + 1) * heads; u.head++) {
@@ -266,7 +266,6 @@ static Pass tokens_of(const Model *m, const Pass *p, int start, int most) {
   part.num_tokens = least(most, p->num_tokens - start);
   part.rows += start, part.positions += start, part.write_slots += start;
   part.x += (size_t)start * m->width;
-  part.num_units = num_units(&part);
   return part;
 }
 
@@ -308,6 +307,7 @@ static void forward_some(Hand hand, void *what) {
   Team team = join(hand, w);
   for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
     Pass part = tokens_of(m, p, t, w->num_tokens);
+    team.num_units = num_units(&part);
     measure_angles(m, &part, w, &team);
     for (int i = 0; i < f->depth; i++) run_layer(m, &part, w, i, &team);
   }
@@ -323,15 +323,15 @@ void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
   together(m->num_threads, forward_some, &pass);
 }
 
-typedef struct { int items, rounds; } Exercise;
+typedef struct { int items, rounds; atomic_llong done; } Exercise;
 
 static void exert_some(Hand hand, void *what) {
-  const Exercise *e = what;
+  Exercise *e = what;
   if (!begin(&hand, e->items)) return;
   EACH_ITEM(i, &hand) {
     volatile int32_t kept;
     int32_t result;
-    exercise(e->rounds, &result);
+    atomic_fetch_add(&e->done, exercise(e->rounds, &result));
     kept = result + i, (void)kept;
   }
   end(&hand);
@@ -339,8 +339,7 @@ static void exert_some(Hand hand, void *what) {
 
 /* What the threads can multiply and add together: number of operations that were done. */
 int64_t exert(int32_t rounds, int32_t num_threads) {
-  int32_t result;
-  Exercise all = {64 * num_threads, rounds / 64};
+  Exercise all = {64 * num_threads, rounds / 64, 0};
   together(num_threads, exert_some, &all);
-  return all.items * exercise(all.rounds, &result);
+  return atomic_load(&all.done);
 }
