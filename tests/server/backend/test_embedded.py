@@ -14,13 +14,19 @@ from labkit.engine import Engine
 from labkit.errors import NeverFits, WeightsError
 from labkit.records import StepReport
 from labkit.sequence import SamplingParams
-from server.backend import BackendState, EmbeddedEngine, Run
+from server.backend import BackendState, EmbeddedEngine
 from server.errors import ApiError
+from tests.support.backend_scenes import (
+    LONG,
+    callers_leave,
+    close_while_one_waits,
+    drained,
+    free_blocks,
+)
 from tests.support.running import wait_until
 from tests.support.tiny import tiny_model
 
 CONFIG = EngineConfig(num_blocks=32, max_waiting=2)
-LONG = SamplingParams(max_tokens=400, ignore_eos=True, seed=1)
 
 
 class FragileEngine(Engine):
@@ -58,17 +64,6 @@ def make() -> Iterator[Make]:
 def ready(backend: EmbeddedEngine) -> EmbeddedEngine:
     wait_until(lambda: backend.status().state is BackendState.READY, "the model loads")
     return backend
-
-
-def free_blocks(backend: EmbeddedEngine) -> int:
-    counts = backend.status().counts
-    assert counts is not None
-    return counts.free_blocks
-
-
-async def drained(run: Run) -> None:
-    while await run.next() is not None:
-        pass
 
 
 def refusal_of(backend: EmbeddedEngine) -> ApiError:
@@ -125,18 +120,7 @@ def test_what_never_fits_is_refused_by_the_engine(make: Make) -> None:
 
 def test_a_caller_that_leaves_while_waiting_leaves_nothing(make: Make) -> None:
     backend = ready(make(tiny_engine))
-
-    async def scene() -> None:
-        for number in range(20):
-            task = asyncio.create_task(backend.submit(f"r{number}", [5, 6], LONG))
-            await asyncio.sleep(0)
-            task.cancel()
-            await asyncio.gather(task, return_exceptions=True)
-        run = await backend.submit("last", [5, 6], LONG)
-        backend.abort("last")
-        await drained(run)
-
-    asyncio.run(scene())
+    asyncio.run(callers_leave(backend))
     assert free_blocks(backend) == CONFIG.num_blocks
 
 
@@ -175,17 +159,7 @@ def test_an_engine_that_keeps_failing_is_given_up(make: Make) -> None:
 
 
 def test_closing_answers_whoever_still_waits(make: Make) -> None:
-    backend = ready(make(tiny_engine))
-
-    async def scene() -> None:
-        run = await backend.submit("r", [5, 6], LONG)
-        await asyncio.to_thread(backend.close, 5.0)
-        with pytest.raises(ApiError, match="stopping"):
-            await drained(run)
-        with pytest.raises(ApiError, match="stopping"):
-            await backend.submit("s", [5, 6], LONG)
-
-    asyncio.run(scene())
+    asyncio.run(close_while_one_waits(ready(make(tiny_engine))))
 
 
 def test_control_tokens_have_a_name_and_no_bytes(make: Make) -> None:

@@ -21,11 +21,16 @@ from labkit.sequence import FinishReason, SamplingParams
 from server.backend import BackendState, EngineProcess, Run
 from server.errors import ApiError
 from server.settings import Settings
+from tests.support.backend_scenes import (
+    LONG,
+    callers_leave,
+    close_while_one_waits,
+    free_blocks,
+)
 from tests.support.running import wait_until
 from tests.support.served import no_engine, tiny_engine
 
 SETTINGS = Settings(num_blocks=32, max_running=1, max_waiting=1)
-LONG = SamplingParams(max_tokens=400, ignore_eos=True, seed=1)
 LOAD = partial(tiny_engine, SETTINGS)
 
 
@@ -51,12 +56,6 @@ async def text_of(run: Run) -> tuple[str, FinishReason | None]:
         for event in advance.events:  # type: ignore[union-attr]
             text, finish = text + event.text, event.finish
     return text, finish
-
-
-def free_blocks(backend: EngineProcess) -> int:
-    counts = backend.status().counts
-    assert counts is not None
-    return counts.free_blocks
 
 
 def test_a_run_says_what_the_same_engine_says_here() -> None:
@@ -132,10 +131,7 @@ def test_a_process_that_dies_is_told_to_its_runs_and_to_later_ones() -> None:
 def test_closing_answers_whoever_still_waits() -> None:
     async def scene() -> None:
         async with started() as backend:
-            run = await backend.submit("r", [5, 6], LONG)
-            await asyncio.to_thread(backend.close, 5.0)
-            with pytest.raises(ApiError, match="stopping"):
-                await text_of(run)
+            await close_while_one_waits(backend)
 
     asyncio.run(scene())
 
@@ -143,14 +139,7 @@ def test_closing_answers_whoever_still_waits() -> None:
 def test_a_caller_that_leaves_while_waiting_leaves_nothing() -> None:
     async def scene() -> None:
         async with started() as backend:
-            for number in range(20):
-                task = asyncio.create_task(backend.submit(f"r{number}", [5, 6], LONG))
-                await asyncio.sleep(0)
-                task.cancel()
-                await asyncio.gather(task, return_exceptions=True)
-            run = await backend.submit("last", [5, 6], LONG)
-            backend.abort("last")
-            await text_of(run)
+            await callers_leave(backend)
             assert free_blocks(backend) == SETTINGS.num_blocks
 
     asyncio.run(scene())
