@@ -140,7 +140,7 @@ async def streamed(
                 if piece is not None:
                     yield piece
                     pulse.sent()
-                trace.handed(piece)
+                trace.handed(event.index, piece)
                 if event.finish is not None:
                     yield _end(event.finish, tally, trace)
                     return

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from labkit.clock import Clock
 from labkit.records import Layer
 from labkit.trace import Mark, Scalar, Span, Trace
-from server.chat import Advance, Outcome, StreamEvent, TextPiece
+from server.chat import Advance, Outcome, TextPiece
 
 __all__ = ["RunTrace", "Shelf", "server_timing"]
 
@@ -56,9 +56,10 @@ class RunTrace:
         start_s = self._prefill_began_s if is_first else done.started_s
         self._step("prefill" if is_first else "decode", start_s or 0.0, done)
         for event in done.events:
-            at_s = event.time_s
-            self._mark("token", Layer.STREAMING, at_s, done.step, token=event.index)
             self._num_tokens += 1
+            if self._num_steps <= self._max_steps:
+                at_s, place = event.time_s, event.index
+                self._mark("token", Layer.STREAMING, at_s, done.step, token=place)
         if is_first:
             self._reached_s = done.ended_s
 
@@ -66,15 +67,18 @@ class RunTrace:
         """The first frame, which carries no token, is with the socket."""
         self._mark("first_chunk", Layer.STREAMING, self._clock.now())
 
-    def handed(self, event: StreamEvent | None) -> None:
-        """The socket has taken what a step had to say; None where that was nothing."""
-        if not self._is_flushed and self._num_tokens:
+    def handed(self, token: int, piece: TextPiece | None) -> None:
+        """The socket has what the output's `token` released; None: it released nothing.
+
+        By now the engine may be several tokens further on.
+        """
+        if not self._is_flushed:
             self._is_flushed = True
             self.lap("flush", Layer.STREAMING)
-            self._mark("first_token", Layer.STREAMING, self._reached_s)
-        if isinstance(event, TextPiece) and event.text and not self._has_text:
+            self._mark("first_token", Layer.STREAMING, self._reached_s, token=token)
+        if piece is not None and piece.text and not self._has_text:
             self._has_text = True
-            self._first_text()
+            self._first_text(token)
 
     def settle(self, outcome: Outcome) -> None:
         """Record the end; steps that the trace had no room for are counted."""
@@ -83,11 +87,11 @@ class RunTrace:
         now_s = self._clock.now()
         self._mark("finish", Layer.STREAMING, now_s, outcome=str(outcome))
 
-    def _first_text(self) -> None:
-        now_s = self._reached_s if self._num_tokens == 1 else self._clock.now()
-        if now_s > self._reached_s:  # earlier tokens had released nothing to show
+    def _first_text(self, token: int) -> None:
+        now_s = self._clock.now() if token else self._reached_s
+        if token:  # the ones before it had released nothing to show
             self._span("hold", Layer.STREAMING, self._reached_s, now_s)
-        self._mark("first_text", Layer.STREAMING, now_s)
+        self._mark("first_text", Layer.STREAMING, now_s, token=token)
 
     def _step(self, name: str, start_s: float, done: Advance) -> None:
         self._num_steps += 1
@@ -120,8 +124,6 @@ class RunTrace:
         token: int | None = None,
         **attrs: Scalar,
     ) -> None:
-        if token is not None and self._num_steps > self._max_steps:
-            return
         key = self.trace.key(step, token)
         self.trace.add(Mark(name, layer, time_s - self._origin_s, key, attrs))
 

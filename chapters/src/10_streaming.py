@@ -183,14 +183,7 @@ lab.source(StreamDetokenizer)
 # %% tags=["nbval-check-output"]
 plain = lab.trace(lab.request, **knobs)
 held = lab.trace(lab.request, max_tokens=8, temperature=0.0, stop="The answer is 2")
-
-
-def first_visible(trace):
-    shown_s = trace.marks_named("first_text")[0].time_s
-    return sum(mark.time_s <= shown_s for mark in trace.marks_named("token")) - 1
-
-
-first_texts = [first_visible(plain), first_visible(held)]
+first_texts = [t.marks_named("first_text")[0].key.token for t in (plain, held)]
 names = ["plain", "with a stop string"]
 lab.table(["request", "token that brings text"], zip(names, first_texts, strict=True))
 

@@ -45,7 +45,7 @@ def test_time_to_first_token_is_the_sum_of_its_parts() -> None:
     clock = FakeClock(now=100.0)
     recorder = new_trace(clock)
     until_first_token(clock, recorder)
-    recorder.handed(None)
+    recorder.handed(0, None)
     trace = recorder.trace
     lengths = {s.name: s.duration_s for s in trace.spans}
     assert list(lengths) == [*PARTS, "flush"]
@@ -70,12 +70,13 @@ def test_held_back_text_is_a_span_of_its_own() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
     until_first_token(clock, recorder)
-    recorder.handed(None)
+    recorder.handed(0, None)
     recorder.advance(step(clock, 1, "Hi"))
-    recorder.handed(TextPiece("Hi"))
+    recorder.handed(1, TextPiece("Hi"))
     trace = recorder.trace
     assert trace.named("hold").duration_s == 1.0
-    assert trace.marks_named("first_text")[0].time_s == 7.0
+    [first] = trace.marks_named("first_text")
+    assert (first.time_s, first.key.token) == (7.0, 1)
     assert trace.named("decode").key.step == 0
 
 
@@ -83,10 +84,21 @@ def test_text_of_the_first_token_is_not_held() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
     until_first_token(clock, recorder)
-    recorder.handed(TextPiece("H"))
-    recorder.handed(TextPiece("i"))
+    recorder.handed(0, TextPiece("H"))
+    recorder.handed(1, TextPiece("i"))
     marks = recorder.trace.marks_named("first_text")
-    assert [m.time_s for m in marks] == [6.0]
+    assert [(m.time_s, m.key.token) for m in marks] == [(6.0, 0)]
+    assert all(s.name != "hold" for s in recorder.trace.spans)
+
+
+def test_an_engine_that_is_further_on_does_not_move_the_first_text() -> None:
+    clock = FakeClock()
+    recorder = new_trace(clock)
+    until_first_token(clock, recorder)
+    recorder.advance(step(clock, 1, "i"))  # told before the socket has the first
+    recorder.handed(0, TextPiece("H"))
+    recorder.handed(1, TextPiece("i"))
+    assert [m.key.token for m in recorder.trace.marks_named("first_text")] == [0]
     assert all(s.name != "hold" for s in recorder.trace.spans)
 
 
@@ -111,7 +123,7 @@ def test_marks_say_when_each_thing_was_first(tiny_server: RunningServer) -> None
     run = tiny_server.chat(stream=True).headers["x-request-id"]
     trace = Trace.from_dict(tiny_server.get(f"/v1/traces/{run}").json)
     names = ("first_chunk", "first_token", "first_text", "finish")
-    assert all(len(trace.marks_named(name)) == 1 for name in names)
+    assert [len(trace.marks_named(name)) for name in names] == [1, 1, 1, 1]
     assert [m.key.token for m in trace.marks_named("token")] == [0, 1, 2, 3]
     assert trace.meta["outcome"] == "finished"
     assert trace.meta["completion_tokens"] == 4
@@ -136,7 +148,7 @@ def test_server_timing_sums_by_name_in_milliseconds() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
     until_first_token(clock, recorder)
-    recorder.handed(None)
+    recorder.handed(0, None)
     recorder.advance(step(clock, 1))
     value = server_timing(recorder.trace)
     assert value.startswith("parse;dur=500.000, render;dur=500.000")

@@ -25,6 +25,7 @@ CHAT: dict[str, Any] = {
     "model": "m",
     "messages": [{"role": "user", "content": "hi"}],
     "max_tokens": 4,
+    "temperature": 0,  # the same answer each time: one drawn may be without a letter
 }
 
 
