@@ -13,7 +13,6 @@ import torch
 from torch import Tensor
 
 from labkit.model.inputs import ForwardInputs
-from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
 
 __all__ = ["next_logits"]
@@ -24,7 +23,7 @@ def next_logits(model: LoadedModel, ids: Sequence[int], last: int = 1) -> Tensor
     """float32 [last, vocab]: after each of the `last` tokens, what may come next."""
     decoder, size = model.decoder, len(ids)
     places = torch.arange(size, device=decoder.device)
-    store = KVStore(decoder.config, size, dtype=decoder.dtype, device=decoder.device)
+    store = decoder.new_store(size)
     inputs = ForwardInputs(
         token_ids=torch.tensor(ids, device=decoder.device),
         positions=places,

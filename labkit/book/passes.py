@@ -16,7 +16,6 @@ from torch import Tensor
 from labkit.errors import InputError
 from labkit.model.decoder import Decoder
 from labkit.model.inputs import ForwardInputs
-from labkit.model.kv_store import KVStore
 
 __all__ = ["last_logits"]
 
@@ -25,7 +24,7 @@ def last_logits(decoder: Decoder, ids: Sequence[int], parts: Sequence[int]) -> T
     """float32 logits [vocab] after `ids`, computed in passes of `parts` tokens."""
     if sum(parts) != len(ids) or min(parts, default=0) < 1:
         raise InputError(f"parts={list(parts)} do not add up to {len(ids)} tokens")
-    kv = KVStore(decoder.config, len(ids), dtype=decoder.dtype, device=decoder.device)
+    kv = decoder.new_store(len(ids))
     logits = torch.empty(0)
     for end, length in zip(accumulate(parts), parts, strict=True):
         logits = decoder.forward(_pass(decoder, ids, end - length, end), kv)

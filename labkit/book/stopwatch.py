@@ -140,11 +140,11 @@ def linear_params(config: ModelConfig) -> int:
 def _noise(model: LoadedModel, num_slots: int) -> KVStore:
     """A store in which every slot holds something."""
     decoder, config = model.decoder, model.config
-    store = KVStore(config, num_slots, dtype=decoder.dtype, device=decoder.device)
+    store = decoder.new_store(num_slots)
     source = torch.Generator(device=decoder.device).manual_seed(0)
     shape = (num_slots, config.num_kv_heads, config.head_dim)
     slots = torch.arange(num_slots, device=decoder.device)
     values = torch.randn(shape, generator=source, device=decoder.device)
     for layer in range(config.num_layers):
-        store.write(layer, slots, values.to(decoder.dtype), values.to(decoder.dtype))
+        store.write(layer, slots, values.to(store.dtype), values.to(store.dtype))
     return store

@@ -266,10 +266,10 @@ class Engine:
         """Give a row its new tokens, up to the one that ends it; their events."""
         outlet, events, token_ids = self._desk.open[row.request], list[TokenEvent](), []
         for token_id, logprob, top in chosen:
-            event = outlet.emit(token_id, self._logbook.num_steps, time_s)
-            events.append(replace(event, logprob=logprob, top=top))
+            number = self._logbook.num_steps
+            events.append(outlet.emit(token_id, number, time_s, logprob, top))
             token_ids.append(token_id)
-            if event.finish is not None:
+            if events[-1].finish is not None:
                 break
         sequence = self._scheduler.advance(row, *token_ids)
         if events[-1].finish is not None:

@@ -41,7 +41,14 @@ class Outlet:
         for token_id in sequence.output_ids:
             self._stops.feed(self._characters.feed(token_id))
 
-    def emit(self, token_id: int, step: int, time_s: float) -> TokenEvent:
+    def emit(
+        self,
+        token_id: int,
+        step: int,
+        time_s: float,
+        logprob: float | None = None,
+        top: tuple[tuple[int, float], ...] = (),
+    ) -> TokenEvent:
         """The event of the sequence's next token, with the text that it sets free."""
         self._num_out += 1
         is_end = token_id in self._end_ids  # no text of the answer, and not counted
@@ -54,6 +61,8 @@ class Outlet:
             token_id=token_id,
             text=text + self._flush() if finish else text,
             time_s=time_s,
+            logprob=logprob,
+            top=top,
             finish=finish,
             is_counted=not is_end,
         )

@@ -16,7 +16,6 @@ from labkit.engine.batch import forward_inputs
 from labkit.engine.plan import Plan
 from labkit.model.decoder import Decoder
 from labkit.model.graphs import DecodeGraphs
-from labkit.model.kv_store import KVStore
 
 __all__ = ["Runner"]
 
@@ -29,12 +28,7 @@ class Runner:
         self._block_size = config.block_size
         self.num_layers = decoder.config.num_layers
         self.device = decoder.device
-        self.kv = KVStore(
-            decoder.config,
-            config.num_blocks * config.block_size,
-            dtype=decoder.dtype,
-            device=decoder.device,
-        )
+        self.kv = decoder.new_store(config.num_blocks * config.block_size)
         is_cuda = decoder.device.type == "cuda"
         self._graphs = DecodeGraphs(decoder, self.kv) if is_cuda else None
 

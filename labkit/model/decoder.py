@@ -64,6 +64,10 @@ class Decoder:
         """Number format of the weights and of keys and values."""
         return self.weights.embedding.dtype
 
+    def new_store(self, num_slots: int, kind: type[KVStore] = KVStore) -> KVStore:
+        """Room for the keys and values of `num_slots` tokens, as `forward` wants it."""
+        return kind(self.config, num_slots, dtype=self.dtype, device=self.device)
+
     @torch.inference_mode()
     def forward(
         self, inputs: ForwardInputs, kv: KVStore, *, num_layers: int | None = None

@@ -30,9 +30,7 @@ def shuffled_slots(num_slots: int, seed: int = 0) -> list[int]:
 
 
 def empty_store(decoder: Decoder, num_slots: int) -> KVStore:
-    return KVStore(
-        decoder.config, num_slots, dtype=decoder.dtype, device=decoder.device
-    )
+    return decoder.new_store(num_slots)
 
 
 def inputs_of(*parts: Part) -> ForwardInputs:

@@ -67,7 +67,7 @@ def decode_seconds(decoder: Decoder, context: int, *, is_paged: bool) -> float:
     slots = paged_slots(context) if is_paged else list(range(context))
     kind = KVStore if is_paged else ContiguousStore
     num_slots = -(-context // BLOCK) * BLOCK
-    kv = kind(decoder.config, num_slots, dtype=decoder.dtype, device=decoder.device)
+    kv = decoder.new_store(num_slots, kind)
     ids = [(7 * i + 3) % decoder.config.vocab_size for i in range(context)]
     for start in range(0, context - 1, CHUNK):
         part = ids[start : min(start + CHUNK, context - 1)]
@@ -87,7 +87,7 @@ def token_by_token(
     length, device = len(windows[0]), decoder.device
     slots = list(range(length))
     found = np.empty((len(windows), length, decoder.config.vocab_size), np.float32)
-    kv = KVStore(decoder.config, length, dtype=decoder.dtype, device=device)
+    kv = decoder.new_store(length)
     for index, window in enumerate(windows):
         for place, token in enumerate(window):
             logits = decoder.forward(one_row([token], place, slots, device), kv)
