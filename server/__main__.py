@@ -17,7 +17,7 @@ from pathlib import Path
 from labkit.clock import SystemClock
 from labkit.errors import LabError
 from server.app import create_app
-from server.backend import Backend, EngineProcess, load_engine
+from server.backend import Backend, EngineProcess, freeze_heap, load_engine
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings, share_cores
 
@@ -45,7 +45,12 @@ def main(
     backend = backend_of(settings)
     app = create_app(settings, backend, SystemClock())
     server = LabServer(
-        app, backend, settings, announce=options.announce, parent=options.parent
+        app,
+        backend,
+        settings,
+        announce=options.announce,
+        parent=options.parent,
+        when_loaded=freeze_heap,
     )
     print(f"labkit server on {url_of(sock)} (Ctrl-C stops it)", flush=True)  # noqa: T201  # said to the user
     with suppress(KeyboardInterrupt):

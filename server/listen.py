@@ -12,6 +12,7 @@ import errno
 import json
 import os
 import socket
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,7 @@ class LabServer(uvicorn.Server):
         *,
         announce: Path | None = None,
         parent: int | None = None,
+        when_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         config = uvicorn.Config(
             app,
@@ -90,13 +92,14 @@ class LabServer(uvicorn.Server):
         self._shutdown_s = settings.shutdown_s
         self._announce = announce
         self._parent = parent
+        self._when_loaded = when_loaded
         self._chores: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """Start to listen, then look after the file and the parent."""
+        """Start to listen, then look after the model, the file and the parent."""
         await super().startup(sockets)
-        if self._announce is not None and sockets:
-            chore = self._announce_when_loaded(self._announce, url_of(sockets[0]))
+        if sockets:
+            chore = self._await_model(url_of(sockets[0]))
             self._chores.append(asyncio.create_task(chore))
         if self._parent is not None:
             self._chores.append(asyncio.create_task(self._follow(self._parent)))
@@ -110,9 +113,14 @@ class LabServer(uvicorn.Server):
         await asyncio.to_thread(self._backend.close, self._shutdown_s)
         await super().shutdown(sockets)
 
-    async def _announce_when_loaded(self, path: Path, url: str) -> None:
+    async def _await_model(self, url: str) -> None:
         while self._backend.status().state is BackendState.LOADING:  # noqa: ASYNC110  # a thread sets it
             await asyncio.sleep(LOOK_EVERY_S)
+        self._when_loaded()
+        if self._announce is not None:
+            self._write(self._announce, url)
+
+    def _write(self, path: Path, url: str) -> None:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         draft = path.with_name(f"{path.name}.{os.getpid()}")
         draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")

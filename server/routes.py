@@ -31,6 +31,7 @@ from server.errors import ApiError, ClientGone, Problem
 from server.http.away import unless_gone
 from server.http.body import Receive, check_content_type, parse_object, read_body
 from server.http.edge import Send
+from server.http.stall import WriteLimit, write_limit
 from server.pipeline import Desk, Ticket, answer, known_names, require_model
 from server.telemetry import RunTrace, server_timing
 
@@ -238,18 +239,17 @@ class EventStream(Response):
     async def _send_all(self, send: Send) -> None:
         start = {"type": "http.response.start", "status": self.status_code}
         await send({**start, "headers": self.raw_headers})
-        async with asyncio.timeout(None) as deadline:  # one, moved from write to write
-            await self._send_frames(self._first, send, deadline)
+        async with write_limit(self._write_s) as limit:
+            await self._send_frames(self._first, send, limit)
             async for event in self._events:
-                await self._send_frames(event, send, deadline)
+                await self._send_frames(event, send, limit)
         await send({"type": "http.response.body", "body": b"", "more_body": False})
 
     async def _send_frames(
-        self, event: StreamEvent, send: Send, deadline: asyncio.Timeout
+        self, event: StreamEvent, send: Send, limit: WriteLimit
     ) -> None:
-        now_s = asyncio.get_running_loop().time
         for frame in self._encoder.feed(event):
-            deadline.reschedule(now_s() + self._write_s)
+            limit.began()
             part = {"type": "http.response.body", "body": frame, "more_body": True}
             await send(part)
-        deadline.reschedule(None)
+        limit.done()

@@ -53,13 +53,11 @@ class RunTrace:
             self.note(cached_tokens=done.start)
         if is_first and not done.events:
             return  # a chunk of the prompt; the last one closes the span
-        start_s = self._prefill_began_s if is_first else done.started_s
-        self._step("prefill" if is_first else "decode", start_s or 0.0, done)
-        for event in done.events:
-            self._num_tokens += 1
-            if self._num_steps <= self._max_steps:
-                at_s, place = event.time_s, event.index
-                self._mark("token", Layer.STREAMING, at_s, done.step, token=place)
+        self._num_tokens += len(done.events)
+        self._num_steps += 1
+        if self._num_steps <= self._max_steps:
+            start_s = self._prefill_began_s if is_first else done.started_s
+            self._step("prefill" if is_first else "decode", start_s or 0.0, done)
         if is_first:
             self._reached_s = done.ended_s
 
@@ -94,37 +92,35 @@ class RunTrace:
         self._mark("first_text", Layer.STREAMING, now_s, token=token)
 
     def _step(self, name: str, start_s: float, done: Advance) -> None:
-        self._num_steps += 1
-        if self._num_steps > self._max_steps:
-            return
-        step, layer = done.step, Layer.STREAMING
-        self._span(name, Layer.COMPUTE, start_s, done.computed_s, step)
-        self._span("sample", Layer.SAMPLING, done.computed_s, done.sampled_s, step)
-        self._span("detokenize", layer, done.sampled_s, done.ended_s, step)
+        """A step's three spans, and a mark a token; every token pays for this."""
+        origin_s, key = self._origin_s, self.trace.key(done.step)
+        started_s = start_s - origin_s
+        computed_s, sampled_s = done.computed_s - origin_s, done.sampled_s - origin_s
+        ended_s = done.ended_s - origin_s
+        streaming, make_key = Layer.STREAMING, self.trace.key
+        self.trace.add(
+            Span(name, Layer.COMPUTE, started_s, computed_s, key),
+            Span("sample", Layer.SAMPLING, computed_s, sampled_s, key),
+            Span("detokenize", streaming, sampled_s, ended_s, key),
+        )
+        for e in done.events:
+            key = make_key(done.step, e.index)
+            self.trace.add(Mark("token", streaming, e.time_s - origin_s, key))
 
-    def _span(
-        self,
-        name: str,
-        layer: Layer,
-        start_s: float,
-        end_s: float,
-        step: int | None = None,
-    ) -> None:
+    def _span(self, name: str, layer: Layer, start_s: float, end_s: float) -> None:
         begin_s = start_s - self._origin_s
         close_s = max(begin_s, end_s - self._origin_s)
-        self.trace.add(Span(name, layer, begin_s, close_s, self.trace.key(step)))
+        self.trace.add(Span(name, layer, begin_s, close_s, self.trace.key()))
 
     def _mark(
         self,
         name: str,
         layer: Layer,
         time_s: float,
-        step: int | None = None,
-        *,
         token: int | None = None,
         **attrs: Scalar,
     ) -> None:
-        key = self.trace.key(step, token)
+        key = self.trace.key(token=token)
         self.trace.add(Mark(name, layer, time_s - self._origin_s, key, attrs))
 
 

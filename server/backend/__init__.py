@@ -1,6 +1,7 @@
 """The only door to the engine: the protocol, and an engine in a thread or process."""
 
 from server.backend.embedded import EmbeddedEngine
+from server.backend.heap import freeze_heap
 from server.backend.process import EngineProcess
 from server.backend.protocol import (
     Backend,
@@ -20,6 +21,7 @@ __all__ = [
     "EngineProcess",
     "Run",
     "Served",
+    "freeze_heap",
     "load_engine",
     "not_ready",
 ]

@@ -11,10 +11,17 @@ import pickle
 import signal
 import sys
 import threading
+from collections.abc import Callable
+from functools import partial
 from multiprocessing.connection import Connection
+from typing import TYPE_CHECKING
 
+from server.backend.heap import freeze_heap
 from server.backend.messages import News
 from server.backend.worker import Worker
+
+if TYPE_CHECKING:
+    from labkit.engine.engine import Engine
 
 __all__ = ["main"]
 
@@ -22,10 +29,17 @@ __all__ = ["main"]
 def main(commands: Connection, news: Connection) -> int:
     """Work for whoever holds the other ends."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the other one will tell us
-    worker = Worker(commands.recv(), lambda told: _tell(news, told))
+    load = partial(_load_for_good, commands.recv())
+    worker = Worker(load, lambda told: _tell(news, told))
     threading.Thread(target=_listen, args=(commands, worker), daemon=True).start()
     worker.run()
     return 0
+
+
+def _load_for_good(load: Callable[[], Engine]) -> Engine:
+    engine = load()
+    freeze_heap()
+    return engine
 
 
 def _listen(commands: Connection, worker: Worker) -> None:

@@ -10,7 +10,6 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
-from dataclasses import replace
 from functools import cached_property
 
 from labkit.errors import LabError
@@ -39,7 +38,8 @@ class Front:
     """Its methods are the event loop's; `hear` may be called from another thread."""
 
     def __init__(self) -> None:
-        self._status = BackendStatus(BackendState.LOADING, "the model is being loaded")
+        self._state, self._detail = BackendState.LOADING, "the model is being loaded"
+        self._counts: EngineCounts | None = None
         self._loaded: Loaded | None = None
         self._tokenizer: Tokenizer | None = None
         self._runs: dict[str, Run] = {}
@@ -51,7 +51,7 @@ class Front:
 
     def status(self) -> BackendStatus:
         """State and counts as of the last news."""
-        return self._status
+        return BackendStatus(self._state, self._detail, self._counts)
 
     def served(self) -> Served:
         """The model's name and limits."""
@@ -104,27 +104,28 @@ class Front:
             case Loaded():
                 self._tokenizer = Tokenizer.from_spec(news.tokenizer)
                 self._loaded = news
-                self._status = BackendStatus(BackendState.READY, counts=news.counts)
+                self._state, self._detail = BackendState.READY, ""
+                self._counts = news.counts
             case Admitted():
-                self._count(news.counts)
+                self._counts = news.counts
                 self._answer(news.request, None)
             case Refused():
                 self._runs.pop(news.request, None)
                 self._answer(news.request, news.error)
             case Stepped():
-                self._count(news.counts)
+                self._counts = news.counts
                 self._hand_over(news)
             case Dropped():
-                self._count(news.counts)
+                self._counts = news.counts
                 if (run := self._runs.pop(news.request, None)) is not None:
                     run.put(news.error)
             case Over():
                 self._end(news)
 
     def _ready(self) -> Loaded:
-        if self._loaded is not None and self._status.state is BackendState.READY:
+        if self._loaded is not None and self._state is BackendState.READY:
             return self._loaded
-        raise not_ready(self._status)
+        raise not_ready(self.status())
 
     @cached_property
     def _template(self) -> ChatTemplate:
@@ -135,9 +136,6 @@ class Front:
         self._ready()
         assert self._tokenizer is not None, "it came with the news of being ready"
         return self._tokenizer
-
-    def _count(self, counts: EngineCounts) -> None:
-        self._status = replace(self._status, counts=counts)
 
     def _answer(self, request: str, error: LabError | None) -> None:
         """To the submit that waits; the one that was cancelled has aborted it."""
@@ -159,11 +157,11 @@ class Front:
 
     def _end(self, over: Over) -> None:
         """The last words: whoever still waits for the engine hears why it is gone."""
-        if self._status.state in (BackendState.FAILED, BackendState.CLOSED):
+        if self._state in (BackendState.FAILED, BackendState.CLOSED):
             return
-        self._status = replace(self._status, state=over.state, detail=over.detail)
+        self._state, self._detail = over.state, over.detail
         for request in list(self._asked):
-            self._answer(request, not_ready(self._status))
+            self._answer(request, not_ready(self.status()))
         while self._runs:
             with suppress(KeyError):  # it left at this very moment
-                self._runs.popitem()[1].put(not_ready(self._status))
+                self._runs.popitem()[1].put(not_ready(self.status()))

@@ -1,4 +1,4 @@
-"""Binding and addresses, without a server."""
+"""Binding, addresses, and what a server does once its model is there."""
 
 from __future__ import annotations
 
@@ -8,9 +8,14 @@ import sys
 
 import pytest
 
+from labkit.clock import SystemClock
 from labkit.errors import ConfigError
 from labkit.net.announced import is_alive
+from server.backend import BackendState
 from server.listen import bind, url_of
+from server.settings import Settings
+from tests.support.running import RunningServer, wait_until
+from tests.support.scripted_backend import ScriptedBackend
 
 
 def test_port_0_takes_a_free_one() -> None:
@@ -33,3 +38,15 @@ def test_a_process_is_alive_until_it_has_ended() -> None:
     process = subprocess.Popen([sys.executable, "-c", ""])
     process.wait(20)
     assert not is_alive(process.pid)
+
+
+def test_what_waits_for_the_model_is_done_once_when_it_is_there() -> None:
+    seen: list[BackendState] = []
+    backend = ScriptedBackend(SystemClock())
+    server = RunningServer(
+        Settings(), backend, when_loaded=lambda: seen.append(backend.state)
+    )
+    with server:
+        wait_until(lambda: bool(seen), "the server has looked at its model")
+        server.chat()
+    assert seen == [BackendState.READY]

@@ -62,13 +62,17 @@ class RunningServer:
     """A context: the server listens inside, and is gone after it."""
 
     def __init__(
-        self, settings: Settings, backend: Backend, clock: Clock | None = None
+        self,
+        settings: Settings,
+        backend: Backend,
+        clock: Clock | None = None,
+        when_loaded: Callable[[], None] = lambda: None,
     ) -> None:
         self.backend = backend
         self.settings = settings
         app = create_app(settings, backend, clock or SystemClock())
         self.desk = app.state.desk
-        self._server = LabServer(app, backend, settings)
+        self._server = LabServer(app, backend, settings, when_loaded=when_loaded)
         self._sock = bind("127.0.0.1", 0)
         self.url = url_of(self._sock)
         self.port: int = self._sock.getsockname()[1]

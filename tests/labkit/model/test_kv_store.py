@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit.errors import ConfigError
-from labkit.model.kv_store import KVStore
+from labkit.model.kv_store import CACHE_LINE, HUGE_PAGE, KVStore
 from tests.support.tiny import tiny_config
 
 CPU = torch.device("cpu")
@@ -50,3 +50,17 @@ def test_its_size_is_what_the_config_says_a_token_costs(dtype):
 def test_a_store_without_slots_is_refused():
     with pytest.raises(ConfigError, match="num_slots=0"):
         store(0)
+
+
+def test_large_layers_do_not_reach_a_new_huge_page_with_the_same_slot():
+    config = tiny_config()
+    num_slots = HUGE_PAGE // (config.num_kv_heads * config.head_dim * 4)
+    kv = store(num_slots)
+    begin = [kv.addresses()[2] * 4 * layer for layer in range(config.num_layers)]
+    places = [place % HUGE_PAGE for place in begin]
+    assert len(set(places)) == config.num_layers
+    assert all(place % CACHE_LINE == 0 for place in places)
+    assert kv.num_bytes == num_slots * config.kv_bytes_per_token(4)
+    ones = torch.ones(1, config.num_kv_heads, config.head_dim)
+    kv.write(0, torch.tensor([num_slots - 1]), ones, ones)
+    assert not any(found.any() for found in kv.read(1, torch.arange(num_slots)))
