@@ -133,7 +133,8 @@ class Speculator:
     def __init__(self, drafter: Drafter, max_drafts: int) -> None:
         self._drafter = drafter
         self._max_drafts = max_drafts
-        self._first_trust = min((1 + drafter.cost) / 2, LARGEST_TRUST)
+        # enough for one draft: a text that repeats itself shows it soon
+        self._first_trust = min((1 + 3 * drafter.cost) / 4, LARGEST_TRUST)
         self._trust: dict[str, float] = {}
         self._verifies = self._drafted = self._accepted = 0
 

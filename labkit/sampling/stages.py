@@ -9,6 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
+from operator import attrgetter
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -37,7 +40,7 @@ NUM_BEST = 1024  # tokens that are sorted before the whole vocabulary is
 DOUBT = 1e-6  # what rounding may do to a sum of shares
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Stage:
     """A named step from logits to logits; rows with neutral knobs pass it by."""
 
@@ -50,7 +53,11 @@ class Stage:
         """True where this stage would change a row with these `params`."""
         if self.is_for_draw and is_greedy(params):
             return False
-        return any(getattr(params, k) != getattr(NEUTRAL, k) for k in self.knobs)
+        return bool(self._setting(params) != self._setting(NEUTRAL))
+
+    @cached_property
+    def _setting(self) -> Callable[[SamplingParams], Any]:
+        return attrgetter(*self.knobs)  # asked for each row of each step
 
     def run(self, logits: Tensor, rows: SamplingRows) -> Tensor:
         """Logits [rows, vocab] after this stage; the argument is not changed."""

@@ -110,14 +110,20 @@ def test_trust_comes_back_when_a_text_begins_to_repeat_itself() -> None:
 
 
 @pytest.mark.parametrize(
-    ("room", "num_running", "most"), [(99, 1, 2), (1, 1, 1), (0, 1, 0), (99, 12, 0)]
+    ("room", "num_running", "most"),
+    [(99, 1, 8), (99, 3, 3), (1, 1, 1), (0, 1, 0), (99, 12, 0)],
 )
 def test_room_and_a_full_batch_limit_what_is_drafted(
     room: int, num_running: int, most: int
 ) -> None:
-    assert (
-        len(Speculator(Parrot(), 8).propose(sequence([1]), room, num_running)) == most
-    )
+    speculator = Speculator(Parrot(), 8)
+    drafted(speculator, 1.0, 60)
+    found = speculator.propose(sequence([1]), room, num_running)
+    assert len(found) == most
+
+
+def test_a_new_text_is_tried_with_one_draft() -> None:
+    assert len(Speculator(Parrot(), 8).propose(sequence([1]), 99, 1)) == 1
 
 
 def test_statistics_count_what_was_drafted_and_what_stood() -> None:
