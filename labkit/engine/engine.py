@@ -265,9 +265,9 @@ class Engine:
     ) -> list[TokenEvent]:
         """Give a row its new tokens, up to the one that ends it; their events."""
         outlet, events, token_ids = self._desk.open[row.request], list[TokenEvent](), []
+        step = self._logbook.num_steps
         for token_id, logprob, top in chosen:
-            number = self._logbook.num_steps
-            events.append(outlet.emit(token_id, number, time_s, logprob, top))
+            events.append(outlet.emit(token_id, step, time_s, logprob, top))
             token_ids.append(token_id)
             if events[-1].finish is not None:
                 break

@@ -2,8 +2,8 @@
 
 Commands go down and news come up, each way in the order in which they were said, be it
 inside one process or between two. Everything here can be pickled; what passes with
-every token is pickled as its values, which takes a fifth of the calls that Python makes
-for a frozen dataclass with slots.
+every token is pickled as its values: to read frozen dataclasses with slots Python would
+make 37 calls more a token.
 """
 
 from __future__ import annotations

@@ -9,9 +9,8 @@ from torch import Tensor
 
 from labkit.model.decoder import Decoder
 from labkit.model.inputs import ForwardInputs
-from labkit.model.kv_store import KVStore
 
-__all__ = ["Part", "empty_store", "forward_all", "inputs_of", "shuffled_slots"]
+__all__ = ["Part", "forward_all", "inputs_of", "shuffled_slots"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +26,6 @@ def shuffled_slots(num_slots: int, seed: int = 0) -> list[int]:
     """All slots of a store in an order that no neighbourhood survives."""
     source = torch.Generator().manual_seed(seed)
     return torch.randperm(num_slots, generator=source).tolist()
-
-
-def empty_store(decoder: Decoder, num_slots: int) -> KVStore:
-    return decoder.new_store(num_slots)
 
 
 def inputs_of(*parts: Part) -> ForwardInputs:
@@ -60,7 +55,7 @@ def forward_all(
 
     float32 [len(ids) - num_prefill + 1, vocab], the prefill's last position first.
     """
-    kv = empty_store(decoder, len(slots))
+    kv = decoder.new_store(len(slots))
     rows = [decoder.forward(inputs_of(Part(ids[:num_prefill], 0, slots)), kv)]
     for place in range(num_prefill, len(ids)):
         part = Part(ids[: place + 1], place, slots)

@@ -33,7 +33,7 @@ typedef struct {
   const int64_t *read_slots;  /* [rows, context] */
   const int64_t *scored;      /* [num_scored] tokens that become logits */
   float *keys, *values;       /* [layers, slots, kv_heads, head_dim] */
-  int64_t layer_size;         /* numbers a layer of these */
+  int64_t layer_size;         /* numbers from one layer of these to the next */
   float *x, *logits;          /* [tokens, width], changed; [num_scored, vocab] */
 } Pass;
 typedef struct {

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 from labkit.model import reference
 from tests.support.steps import (
     Part,
-    empty_store,
     forward_all,
     inputs_of,
     shuffled_slots,
@@ -35,7 +34,7 @@ def test_prefill_then_decode_equals_recomputing_everything(num_prefill):
 
 def test_a_prompt_in_chunks_equals_a_prompt_at_once():
     decoder, ids, slots = tiny_model().decoder, ids_of(2, 30), shuffled_slots(32)
-    kv = empty_store(decoder, 32)
+    kv = decoder.new_store(32)
     for start, end in ((0, 11), (11, 12), (12, 30)):
         got = decoder.forward(inputs_of(Part(ids[:end], start, slots)), kv)
     torch.testing.assert_close(got[0], reference.logits(decoder, ids)[-1], **CLOSE)
@@ -43,7 +42,7 @@ def test_a_prompt_in_chunks_equals_a_prompt_at_once():
 
 def test_prefills_and_decodes_of_any_length_share_a_step():
     decoder, slots = tiny_model().decoder, shuffled_slots(128)
-    kv = empty_store(decoder, 128)
+    kv = decoder.new_store(128)
     texts = [ids_of(seed, length) for seed, length in ((3, 9), (4, 5), (5, 17), (6, 5))]
     owned = [slots[32 * place : 32 * place + 32] for place in range(4)]
     parts = [Part(ids, 0, own) for ids, own in zip(texts, owned, strict=True)]
@@ -61,7 +60,7 @@ def test_prefills_and_decodes_of_any_length_share_a_step():
 )
 def test_any_mixture_of_sequences_gives_each_its_own_logits(shapes):
     decoder = tiny_model(num_layers=1).decoder
-    slots, kv = shuffled_slots(128), empty_store(decoder, 128)
+    slots, kv = shuffled_slots(128), decoder.new_store(128)
     parts = []
     for place, (old, new) in enumerate(shapes):
         own = slots[20 * place : 20 * place + 20]
@@ -76,7 +75,7 @@ def test_any_mixture_of_sequences_gives_each_its_own_logits(shapes):
 
 def test_slots_of_others_are_never_seen():
     decoder, ids, slots = tiny_model().decoder, ids_of(8, 12), shuffled_slots(32)
-    kv = empty_store(decoder, 32)
+    kv = decoder.new_store(32)
     everything = torch.full((32, 2, 8), 1e4)
     for layer in range(2):
         kv.write(layer, torch.arange(32), everything, everything)
@@ -89,7 +88,7 @@ def test_slots_of_others_are_never_seen():
 def test_only_final_positions_get_logits_in_float32():
     decoder = tiny_model().decoder
     parts = Part(ids_of(1, 5), 0, list(range(5))), Part(ids_of(2, 3), 0, [5, 6, 7])
-    got = decoder.forward(inputs_of(*parts), empty_store(decoder, 8))
+    got = decoder.forward(inputs_of(*parts), decoder.new_store(8))
     assert got.shape == (2, 288)
     assert got.dtype is torch.float32
     assert not got.requires_grad
@@ -117,4 +116,4 @@ def test_inputs_whose_shapes_disagree_are_refused():
     )
     decoder = tiny_model().decoder
     with pytest.raises(AssertionError, match="write_slots"):
-        decoder.forward(wrong, empty_store(decoder, 4))
+        decoder.forward(wrong, decoder.new_store(4))

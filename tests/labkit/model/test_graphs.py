@@ -9,7 +9,7 @@ from labkit.model.decoder import Decoder
 from labkit.model.graphs import CONTEXT_STEP, MAX_ROWS, DecodeGraphs
 from labkit.model.inputs import ForwardInputs
 from labkit.weights.parameters import ModelWeights
-from tests.support.steps import Part, empty_store, inputs_of
+from tests.support.steps import Part, inputs_of
 from tests.support.tiny import random_tensors, tiny_config, tiny_model
 
 CLOSE = {"atol": 1e-5, "rtol": 0}
@@ -37,7 +37,7 @@ def parts_of(lengths: list[int]) -> list[Part]:
 
 
 def prepared(decoder, parts, num_slots: int = 1024):
-    kv = empty_store(decoder, num_slots)
+    kv = decoder.new_store(num_slots)
     decoder.forward(inputs_of(*(Part(p.ids[:-1], 0, p.slots) for p in parts)), kv)
     return kv
 
@@ -75,7 +75,7 @@ def test_a_shape_is_recorded_once_and_answers_stay_apart():
 
 def test_prompts_and_large_batches_are_not_recorded():
     decoder = tiny_model().decoder
-    graphs = DecodeGraphs(decoder, empty_store(decoder, 4096), Recorder())
+    graphs = DecodeGraphs(decoder, decoder.new_store(4096), Recorder())
     assert graphs.logits(inputs_of(Part([1, 2, 3], 0, [0, 1, 2]))) is None
     many = [Part([5], 0, [place]) for place in range(MAX_ROWS + 1)]
     assert graphs.logits(inputs_of(*many)) is None
@@ -95,9 +95,9 @@ def test_a_cuda_graph_equals_the_plain_step():
     tensors = {n: t.cuda() for n, t in random_tensors(config, 0).items()}
     decoder = Decoder(config, ModelWeights.from_tensors(config, tensors))
     step = on_cuda(inputs_of(*parts_of([9, 4, 17])))
-    graphs = DecodeGraphs(decoder, empty_store(decoder, 1024))
+    graphs = DecodeGraphs(decoder, decoder.new_store(1024))
     for _ in range(2):  # recorded, then replayed
         got = graphs.logits(step)
     torch.testing.assert_close(
-        got, decoder.forward(step, empty_store(decoder, 1024)), **CLOSE
+        got, decoder.forward(step, decoder.new_store(1024)), **CLOSE
     )

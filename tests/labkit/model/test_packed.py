@@ -20,7 +20,7 @@ from labkit.model.weights import load_model
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
-from tests.support.steps import Part, empty_store, inputs_of, shuffled_slots
+from tests.support.steps import Part, inputs_of, shuffled_slots
 from tests.support.tiny import packable_config, random_tensors
 
 CLOSE = {"atol": 5e-3, "rtol": 0}  # what 16 bits leave of logits that spread by 10
@@ -58,7 +58,7 @@ def ids_of(seed: int, length: int) -> list[int]:
 
 def run(decoder: Decoder, *steps: list[Part], num_slots: int = 512):
     """Logits of the last of `steps`, and the store after it."""
-    kv = empty_store(decoder, num_slots)
+    kv = decoder.new_store(num_slots)
     for parts in steps:
         logits = decoder.forward(inputs_of(*parts), kv)
     return logits, kv
@@ -106,8 +106,8 @@ def test_several_tokens_of_a_row_can_be_scored(models):
     fields = {name: getattr(whole, name) for name in whole.__slots__}
     several = type(whole)(**{**fields, "num_logits": (4,)})
     packed, plain = models
-    got = packed.forward(several, empty_store(packed, 32))
-    wanted = plain.forward(several, empty_store(plain, 32))
+    got = packed.forward(several, packed.new_store(32))
+    wanted = plain.forward(several, plain.new_store(32))
     assert got.shape == (4, 288)
     torch.testing.assert_close(got, wanted, **CLOSE)
 
@@ -115,8 +115,7 @@ def test_several_tokens_of_a_row_can_be_scored(models):
 def test_an_early_exit_leaves_after_the_same_layer(models):
     part = inputs_of(Part(ids_of(4, 6), 0, shuffled_slots(32)))
     got, wanted = (
-        decoder.forward(part, empty_store(decoder, 32), num_layers=1)
-        for decoder in models
+        decoder.forward(part, decoder.new_store(32), num_layers=1) for decoder in models
     )
     torch.testing.assert_close(got, wanted, **CLOSE)
 

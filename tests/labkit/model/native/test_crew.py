@@ -12,7 +12,7 @@ import torch
 from labkit.model.decoder import Decoder
 from labkit.model.weights import load_model
 from tests.support.gguf_writer import Packed, write_gguf
-from tests.support.steps import Part, empty_store, inputs_of, shuffled_slots
+from tests.support.steps import Part, inputs_of, shuffled_slots
 from tests.support.tiny import packable_config, random_tensors
 
 SHAPES = [(1, 0), (1, 30), (9, 0), (40, 7), (200, 0)]  # new tokens, tokens before them
@@ -40,7 +40,7 @@ def decoder_of(source: Path, num_threads: int) -> Decoder:
 
 
 def logits_of(decoder: Decoder, num_new: int, num_before: int) -> torch.Tensor:
-    kv, slots = empty_store(decoder, 512), shuffled_slots(512)
+    kv, slots = decoder.new_store(512), shuffled_slots(512)
     numbers = torch.Generator().manual_seed(num_new)
     ids = torch.randint(0, 288, (num_before + num_new,), generator=numbers).tolist()
     if num_before:
