@@ -47,7 +47,7 @@ def _head(run: Run) -> list[str]:
     return [
         f"Measured on {run['date']} by `{run['command']}`: {machine['cpu']}, "
         f"{machine['cores']} cores, {machine['threads_each']} threads each; "
-        f"{', '.join(versions)}. Medians of {run['rounds']} rounds, everyone in turn.",
+        f"{', '.join(versions)}. Medians, everyone in turn in each round.",
     ]
 
 
@@ -71,13 +71,14 @@ def _rates(run: Run) -> list[str]:
 
 
 def _bounds(run: Run) -> list[str]:
-    lines = ["| ratio | measured | bound | |", "|---|---|---|---|"]
+    lines = ["| ratio | measured | rounds | bound | |", "|---|---|---|---|---|"]
     for key, bound in run["bounds"].items():
         value = run["ratios"][key]
         sign = "≤" if bound["is_ceiling"] else "≥"
         cells = (
             bound["what"],
             "not measured" if value is None else number(value),
+            str(len(run["ratio_samples"].get(key, []))),
             f"{sign} {bound['limit']:g}",
             "✓" if bound["holds"] else "✗",
         )
