@@ -41,16 +41,14 @@ ROWS: Mapping[str, Row] = {
     "batch8": (rows.batch8, 3, ("batch8_vs_batch1", "batch8_vs_llama_cpp_batch8")),
     "paged": (rows.paged, 2, ("paged_vs_contiguous",)),
     "prefix": (rows.prefix, 2, ("prefix_hit_ttft",)),
-    "spec": (rows.spec, 4, ("spec_copy", "spec_free")),
+    "spec": (rows.spec, 2, ("spec_copy", "spec_free")),
     "server": (rows_more.server, 2, ("server_vs_engine",)),
     "server32": (rows_more.server32, 2, ("server32",)),
     "start": (rows_more.start, 1, ("start_warm_s",)),
     "quality": (rows_more.quality, 0, ()),
     "cuda": (rows_more.cuda, 3, ()),
 }
-# Single samples of 0.7 s scatter by a tenth and more, and these rows' bounds lie within
-# a few per cent of what they measure, so their rounds are more.
-MORE_ROUNDS = {"spec": 3, "server": 3}
+MORE_ROUNDS = {"server": 3}  # times as many: one stream scatters by a tenth
 EXTRA: Mapping[str, Row] = {"profile": (rows_more.profile, 0, ())}  # only when named
 KEPT = ROOT / "tests" / "bench" / "results" / "latest.json"
 LATEST = ROOT / ".bench" / "latest.json"

@@ -268,29 +268,22 @@ def spec(bench: Bench) -> None:
     """Drafts from the text so far, where it repeats itself and where it does not."""
     sizes = bench.sizes
     ask = bench.team.ask
-    tasks = {"copy": [ask("ours", "encode", COPY_TASK)]}
-    tasks["free"] = [bench.prompts.fresh(sizes.prompt)]
+    copy, free = ask("ours", "encode", COPY_TASK), bench.prompts.fresh(sizes.prompt)
+    drafted = f"{DRAFTS} drafts"
 
-    pace: dict[str, list[float]] = {}
+    def add(task: str, prompt: list[int], heat: float) -> None:
+        pairs = []  # a first one is not counted, as everywhere
+        for _ in range(bench.rounds + 1):
+            asked = (prompt, sizes.answer, DRAFTS, heat)
+            pairs.append(ask("ours", "with_drafts", *asked))
+            bench.tick()
+        found = zip(*pairs[1:], strict=True)
+        plain, ahead = [[a["tokens"] / a["wall_s"] for a in each] for each in found]
+        pace = [answer["tokens"] / answer["steps"] for _, answer in pairs[1:]]
+        bench.record.add("spec", f"{task}, plain", "tokens/s", plain)
+        bench.record.add("spec", f"{task}, {drafted}", "tokens/s", ahead)
+        bench.record.add("spec", f"{task}, {drafted}", "tokens a step", pace)
+        bench.record.ratios[f"spec_{task}"] = quotients(ahead, plain)
 
-    def speed(task: str, drafts: int) -> float:
-        heat = 0.0 if task == "copy" else 0.9
-        answer = ask("ours", "decode", tasks[task], sizes.answer, drafts, heat)
-        if drafts:
-            pace.setdefault(task, []).append(answer["tokens"] / answer["steps"])
-        return float(answer["tokens"] / answer["wall_s"])
-
-    calls: dict[str, Call] = {
-        f"{task}, {name}": (lambda t=task, d=drafts: speed(t, d))  # type: ignore[misc]
-        for task in tasks
-        for name, drafts in (("plain", 0), (f"{DRAFTS} drafts", DRAFTS))
-    }
-    found = in_turn(bench, calls)
-    for name, samples in found.items():
-        bench.record.add("spec", name, "tokens/s", samples)
-    for task in tasks:
-        drafted, plain = found[f"{task}, {DRAFTS} drafts"], found[f"{task}, plain"]
-        bench.record.ratios[f"spec_{task}"] = quotients(drafted, plain)
-        bench.record.add(
-            "spec", f"{task}, {DRAFTS} drafts", "tokens a step", pace[task]
-        )
+    add("copy", copy, 0.0)
+    add("free", free, 0.9)

@@ -19,7 +19,7 @@ from labkit.sequence import SamplingParams
 from tests.bench.contenders.passes import decode_seconds, token_by_token
 from tests.bench.contenders.profiling import profile_step
 
-__all__ = ["Ours", "run"]
+__all__ = ["Ours", "Run", "run"]
 
 Prompts = Sequence[Sequence[int]]
 
@@ -51,21 +51,24 @@ class Ours:
         prompt = engine.template.render([{"role": "user", "content": question}])
         return engine.tokenizer.encode(prompt, allow_special=True)
 
-    def decode(
-        self,
-        prompts: Prompts,
-        num_tokens: int,
-        drafts: int = 0,
-        temperature: float = 0.0,
-    ) -> dict[str, Any]:
+    def decode(self, prompts: Prompts, num_tokens: int) -> dict[str, Any]:
         """Continuations of all prompts in one batch, the first tokens untimed."""
-        found = run(self._engine(drafts), prompts, num_tokens, temperature)
-        return {
-            "tokens": found["decoded"],
-            "wall_s": found["decode_s"],
-            "outputs": found["outputs"],
-            "steps": found["steps"],
-        }
+        return _decoded(run(self._engine(), prompts, num_tokens))
+
+    def with_drafts(
+        self, prompt: Sequence[int], num_tokens: int, drafts: int, temperature: float
+    ) -> list[dict[str, Any]]:
+        """One continuation without drafts and with them, a step of each in turn.
+
+        A host that is slow for a moment is so for both.
+        """
+        runs = [
+            Run(self._engine(most), [prompt], num_tokens, temperature)
+            for most in (0, drafts)
+        ]
+        while any([each.advance() for each in runs]):
+            pass
+        return [_decoded(each.found()) for each in runs]
 
     def answer(self, prompts: Prompts, num_tokens: int) -> dict[str, Any]:
         """The same with everything timed, from the first `add` to the last event."""
@@ -102,33 +105,62 @@ class Ours:
         return self._engines[drafts]
 
 
-def run(
-    engine: Engine, prompts: Prompts, num_tokens: int, temperature: float = 0.0
-) -> dict[str, Any]:
-    """Answer `prompts` together; every answer has `num_tokens` tokens."""
-    params = SamplingParams(
-        max_tokens=num_tokens, temperature=temperature, ignore_eos=True, seed=1
-    )
-    started = time.perf_counter()
-    names = [engine.add(prompt, params) for prompt in prompts]
-    reports: list[StepReport] = []
-    stamps: list[float] = []
-    while engine.has_work:
-        reports.append(engine.step())
-        stamps.append(time.perf_counter())
-    outputs = {name: [] for name in names}
-    first = 0  # the step after which everybody decodes
-    for place, report in enumerate(reports):
-        assert report.error is None, report.error
-        for event in report.emitted:
-            first = first if outputs[event.request] else place
-            outputs[event.request].append(event.token_id)
-    decoded = sum(len(report.emitted) for report in reports[first + 1 :])
+def _decoded(found: dict[str, Any]) -> dict[str, Any]:
     return {
-        "outputs": [outputs[name] for name in names],
-        "wall_s": stamps[-1] - started,
-        "decoded": decoded,
-        "decode_s": stamps[-1] - stamps[first],
-        "steps": len(reports) - first - 1,
-        "cached": reports[0].scheduled[0].start,
+        "tokens": found["decoded"],
+        "wall_s": found["decode_s"],
+        "outputs": found["outputs"],
+        "steps": found["steps"],
     }
+
+
+class Run:
+    """An answering of `prompts` together, step by step; each has `num_tokens` tokens."""
+
+    def __init__(
+        self, engine: Engine, prompts: Prompts, num_tokens: int, temperature: float
+    ) -> None:
+        self._engine = engine
+        params = SamplingParams(
+            max_tokens=num_tokens, temperature=temperature, ignore_eos=True, seed=1
+        )
+        started = time.perf_counter()
+        self._names = [engine.add(prompt, params) for prompt in prompts]
+        self._add_s = time.perf_counter() - started
+        self._reports: list[StepReport] = []
+        self._seconds: list[float] = []
+
+    def advance(self) -> bool:
+        """Take a step; False where there was none to take."""
+        if not self._engine.has_work:
+            return False
+        started = time.perf_counter()
+        self._reports.append(self._engine.step())
+        self._seconds.append(time.perf_counter() - started)
+        return True
+
+    def found(self) -> dict[str, Any]:
+        """The answers and how long they took; `decode_s` from the first tokens on."""
+        outputs: dict[str, list[int]] = {name: [] for name in self._names}
+        first = 0  # the step after which everybody decodes
+        for place, report in enumerate(self._reports):
+            assert report.error is None, report.error
+            for event in report.emitted:
+                first = first if outputs[event.request] else place
+                outputs[event.request].append(event.token_id)
+        return {
+            "outputs": [*outputs.values()],
+            "wall_s": self._add_s + sum(self._seconds),
+            "decoded": sum(len(r.emitted) for r in self._reports[first + 1 :]),
+            "decode_s": sum(self._seconds[first + 1 :]),
+            "steps": len(self._reports) - first - 1,
+            "cached": self._reports[0].scheduled[0].start,
+        }
+
+
+def run(engine: Engine, prompts: Prompts, num_tokens: int) -> dict[str, Any]:
+    """What a greedy `Run` found, taken to its end."""
+    whole = Run(engine, prompts, num_tokens, 0.0)
+    while whole.advance():
+        pass
+    return whole.found()
