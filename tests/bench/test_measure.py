@@ -1,4 +1,4 @@
-"""How often each row is measured, by rows that only write down what they are given."""
+"""How often each row is measured: rows that only write down what they are given."""
 
 from __future__ import annotations
 

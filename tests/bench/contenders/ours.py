@@ -66,8 +66,9 @@ class Ours:
             Run(self._engine(most), [prompt], num_tokens, temperature)
             for most in (0, drafts)
         ]
-        while any([each.advance() for each in runs]):
-            pass
+        open_runs = runs
+        while open_runs:
+            open_runs = [each for each in open_runs if each.advance()]
         return [_decoded(each.found()) for each in runs]
 
     def answer(self, prompts: Prompts, num_tokens: int) -> dict[str, Any]:
@@ -115,7 +116,7 @@ def _decoded(found: dict[str, Any]) -> dict[str, Any]:
 
 
 class Run:
-    """An answering of `prompts` together, step by step; each has `num_tokens` tokens."""
+    """Answers to `prompts` together, step by step; each has `num_tokens` tokens."""
 
     def __init__(
         self, engine: Engine, prompts: Prompts, num_tokens: int, temperature: float
@@ -141,7 +142,7 @@ class Run:
 
     def found(self) -> dict[str, Any]:
         """The answers and how long they took; `decode_s` from the first tokens on."""
-        outputs: dict[str, list[int]] = {name: [] for name in self._names}
+        outputs: dict[str, list[int | None]] = {name: [] for name in self._names}
         first = 0  # the step after which everybody decodes
         for place, report in enumerate(self._reports):
             assert report.error is None, report.error
