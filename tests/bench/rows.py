@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any, TypeVar
 
 from tests.bench import work
 from tests.bench.bounds import quotients
@@ -35,8 +36,8 @@ __all__ = [
 PEER, OTHER = "llama.cpp", "transformers"
 DRAFTS = 4
 
+T = TypeVar("T")
 Call = Callable[[], float]
-Samples = dict[str, list[float]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,12 @@ class Bench:
         return [name for name in names if self.team.has(name)]
 
 
-def in_turn(bench: Bench, calls: Mapping[str, Call]) -> Samples:
+def in_turn(bench: Bench, calls: Mapping[str, Callable[[], T]]) -> dict[str, list[T]]:
     """Each call once unmeasured, then A B C A B C ... for all rounds."""
     for call in calls.values():
         call()
         bench.tick()
-    found: Samples = {name: [] for name in calls}
+    found: dict[str, list[T]] = {name: [] for name in calls}
     for _ in range(bench.rounds):
         for name, call in calls.items():
             found[name].append(call())
@@ -269,21 +270,19 @@ def spec(bench: Bench) -> None:
     sizes = bench.sizes
     ask = bench.team.ask
     copy, free = ask("ours", "encode", COPY_TASK), bench.prompts.fresh(sizes.prompt)
-    drafted = f"{DRAFTS} drafts"
 
-    def add(task: str, prompt: list[int], heat: float) -> None:
-        pairs = []  # a first one is not counted, as everywhere
-        for _ in range(bench.rounds + 1):
-            asked = (prompt, sizes.answer, DRAFTS, heat)
-            pairs.append(ask("ours", "with_drafts", *asked))
-            bench.tick()
-        found = zip(*pairs[1:], strict=True)
-        plain, ahead = [[a["tokens"] / a["wall_s"] for a in each] for each in found]
-        pace = [answer["tokens"] / answer["steps"] for _, answer in pairs[1:]]
+    def pair(prompt: list[int], heat: float) -> Any:
+        """The answer without drafts and the one with them."""
+        return ask("ours", "with_drafts", prompt, sizes.answer, DRAFTS, heat)
+
+    calls = {"copy": lambda: pair(copy, 0.0), "free": lambda: pair(free, 0.9)}
+    for task, pairs in in_turn(bench, calls).items():
+        plain, ahead = (
+            [a["tokens"] / a["wall_s"] for a in who] for who in zip(*pairs, strict=True)
+        )
+        pace = [answer["tokens"] / answer["steps"] for _, answer in pairs]
+        drafted = f"{task}, {DRAFTS} drafts"
         bench.record.add("spec", f"{task}, plain", "tokens/s", plain)
-        bench.record.add("spec", f"{task}, {drafted}", "tokens/s", ahead)
-        bench.record.add("spec", f"{task}, {drafted}", "tokens a step", pace)
+        bench.record.add("spec", drafted, "tokens/s", ahead)
+        bench.record.add("spec", drafted, "tokens a step", pace)
         bench.record.ratios[f"spec_{task}"] = quotients(ahead, plain)
-
-    add("copy", copy, 0.0)
-    add("free", free, 0.9)

@@ -19,7 +19,7 @@ from labkit.sequence import SamplingParams
 from tests.bench.contenders.passes import decode_seconds, token_by_token
 from tests.bench.contenders.profiling import profile_step
 
-__all__ = ["Ours", "Run", "run"]
+__all__ = ["Ours", "run"]
 
 Prompts = Sequence[Sequence[int]]
 
@@ -133,9 +133,9 @@ class Run:
 
     def advance(self) -> bool:
         """Take a step; False where there was none to take."""
+        started = time.perf_counter()
         if not self._engine.has_work:
             return False
-        started = time.perf_counter()
         self._reports.append(self._engine.step())
         self._seconds.append(time.perf_counter() - started)
         return True
