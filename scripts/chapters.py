@@ -71,7 +71,7 @@ CHAPTERS = (
         8,
         "compute",
         "Why is the first token slow and the next one not?",
-        ("labkit/model/", "labkit/engine/"),
+        ("labkit/model/", "labkit/native/", "labkit/engine/"),
     ),
     Chapter(9, "sampling", "How is one token chosen?", ("labkit/sampling/",)),
     Chapter(

@@ -41,4 +41,5 @@ def _pass(decoder: Decoder, ids: Sequence[int], start: int, end: int) -> Forward
         read_slots=torch.arange(end, device=decoder.device).unsqueeze(0),
         query_lens=(end - start,),
         context_lens=(end,),
+        num_logits=(1,),
     )

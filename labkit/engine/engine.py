@@ -25,7 +25,6 @@ from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.runner import Runner
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.speculative import Drafter, DraftStats, NgramDrafter, Speculator
-from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
 from labkit.records import BlockView, CacheStats, EngineCounts, StepReport, TokenEvent
 from labkit.sampling.pipeline import Watch
@@ -41,7 +40,8 @@ class Engine:
 
     A request without a seed gets one from `fresh_seed`. An end-of-text token ends a
     request without text and is not counted as usage. With `max_drafts` it speculates:
-    by prompt lookup, or by what `drafter` makes of the runner.
+    by prompt lookup, or by what `drafter` makes of the runner. Its weights (`model`)
+    and its keys and values (`kv`) are there to be looked at, not to be changed.
     """
 
     def __init__(
@@ -53,14 +53,15 @@ class Engine:
         drafter: Callable[[Runner], Drafter] | None = None,
     ) -> None:
         self.config = config.resolve(model.config)
+        self.model = model
         self.model_name = model.name
         self.tokenizer = Tokenizer.from_spec(model.tokenizer)
         self.device = model.decoder.device
-        self._model = model
         self._vocab_size = model.config.vocab_size
         self._clock = clock
         self._scheduler = Scheduler(self.config)
         self._runner = Runner(model.decoder, self.config)
+        self.kv = self._runner.kv
         drafts = drafter(self._runner) if drafter else NgramDrafter()
         self._speculator = Speculator(drafts, self.config.max_drafts)
         self._desk = Desk(
@@ -71,20 +72,10 @@ class Engine:
         self._logbook = Logbook(self._scheduler)
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
 
-    @property
-    def model(self) -> LoadedModel:
-        """The weights and what belongs to them, for whoever looks inside."""
-        return self._model
-
-    @property
-    def kv(self) -> KVStore:
-        """The tensors of keys and values; look, do not touch."""
-        return self._runner.kv
-
     @cached_property
     def template(self) -> ChatTemplate:
         """The model's own chat template; `WeightsError` for a model without one."""
-        spec = self._model.tokenizer
+        spec = self.model.tokenizer
         return ChatTemplate.from_spec(spec, self.tokenizer, self.model_name)
 
     @property
@@ -289,12 +280,10 @@ class Engine:
         error: str | None,
     ) -> StepReport:
         """Count the step, hand its events to the streams, and put it on record."""
-        ended_s = self._clock.now()
-        started_s, computed_s, sampled_s = (*stamps, ended_s, ended_s)[:3]
+        stamps += [self._clock.now()] * (4 - len(stamps))
         if plan.rows:
-            self._desk.pace.add(ended_s - started_s)
+            self._desk.pace.add(stamps[-1] - stamps[0])
         for event in emitted:
             if event.request in self._boxes:
                 self._boxes[event.request].append(event)
-        moments = (started_s, computed_s, sampled_s, ended_s)
-        return self._logbook.write(plan, emitted, moments, error)
+        return self._logbook.write(plan, emitted, stamps, error)

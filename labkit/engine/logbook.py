@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from collections.abc import Sequence as ListLike
 
 from labkit.engine.plan import Plan
 from labkit.engine.scheduler import Scheduler
@@ -41,10 +42,10 @@ class Logbook:
         self,
         plan: Plan,
         emitted: list[TokenEvent],
-        stamps: tuple[float, float, float, float],
+        stamps: ListLike[float],
         error: str | None,
     ) -> StepReport:
-        """The record of the step that has just ended."""
+        """The record of the step that has just ended; `stamps` are its four moments."""
         running = tuple(s.request for s in self._scheduler.running)
         waiting = tuple(s.request for s in self._scheduler.waiting)
         cache = self._scheduler.cache

@@ -36,7 +36,7 @@ class Pace:
         wait_s = min(steps, default=0) * (self.mean_step_s or 0.0)
         wait_s = min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
         return QueueFull(
-            f"{scheduler.num_waiting} requests wait already, {len(running)} run: "
+            f"{len(scheduler.waiting)} requests wait already, {len(running)} run: "
             f"try again in {wait_s:.0f} s",
             retry_after_s=wait_s,
         )

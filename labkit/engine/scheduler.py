@@ -17,7 +17,7 @@ from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.policy import policy_named
-from labkit.records import BlockCounts, EngineCounts, ScheduledSlice
+from labkit.records import EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
 __all__ = ["Propose", "Scheduler", "worst_case_tokens"]
@@ -60,11 +60,6 @@ class Scheduler:
         self._too_few = -1  # free blocks with which the queue's head was not admitted
 
     @property
-    def num_waiting(self) -> int:
-        """Sequences that hold nothing yet."""
-        return len(self._waiting)
-
-    @property
     def running(self) -> tuple[Sequence, ...]:
         """Sequences that hold blocks, longest-running first."""
         return tuple(self._running.values())
@@ -78,23 +73,19 @@ class Scheduler:
         """All sequences that have not ended: the running ones, then the queue."""
         return (*self.running, *self.waiting)
 
-    def blocks(self) -> BlockCounts:
-        """The pool by what its blocks are doing."""
-        return self.cache.counts()
-
     def counts(self) -> EngineCounts:
         """How full pool and queues are now; blocks kept for reuse count as free."""
         return EngineCounts(
             free_blocks=self.cache.num_free,
             total_blocks=self._config.num_blocks,
             num_running=len(self._running),
-            num_waiting=self.num_waiting,
+            num_waiting=len(self._waiting),
             max_waiting=self._config.max_waiting,
         )
 
     def has_room(self, sequence: Sequence, num: int = 1) -> bool:
         """True if the queue takes `num` like it; one that can run need not queue."""
-        num_places = self._config.max_waiting - self.num_waiting
+        num_places = self._config.max_waiting - len(self._waiting)
         if not self._waiting and self._has_seat:
             needed = -(-sequence.num_tokens // self._config.block_size)
             num_places += needed + len(self._running) <= self.cache.num_free
@@ -120,8 +111,8 @@ class Scheduler:
             tuple(draft.rows.values()),
             tuple(draft.admitted),
             self._config.max_step_tokens,
-            self.num_waiting,
-            self.blocks(),
+            len(self._waiting),
+            self.cache.counts(),
             tuple(draft.preempted),
         )
 
@@ -156,7 +147,7 @@ class Scheduler:
         self.cache.check()
         tables = [self.cache.table(name).blocks for name in self._running]
         held = {block for table in tables for block in table}
-        assert len(held) == self.blocks().held, "blocks are held by no sequence"
+        assert len(held) == self.cache.counts().held, "blocks are held by no sequence"
         assert len(self._running) <= self._num_seats, "more sequences than seats"
         arrivals = [sequence.arrival_s for sequence in self.sequences()]
         assert arrivals == sorted(arrivals), "somebody was overtaken"

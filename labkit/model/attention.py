@@ -8,7 +8,6 @@ last bits may depend on its neighbours: a longer slab is summed in another order
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -20,7 +19,6 @@ from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 
 __all__ = ["Slab", "attend", "attend_slots", "plan_attention"]
-
 
 PIECE = 128  # tokens of one prompt that attend together; the next piece sees more
 
@@ -40,49 +38,34 @@ class Slab:
         return len(self.slots) * self.query_len
 
 
-@dataclass(frozen=True, slots=True)
-class _Span:
-    """Which tokens of a step form a slab."""
-
-    first: int  # sequence
-    rows: int  # sequences
-    start: int  # token
-    query_len: int  # tokens a sequence
-    num_later: int  # new tokens of the sequence that come after these
-
-
 def plan_attention(
     inputs: ForwardInputs, group: int, dtype: torch.dtype
 ) -> tuple[Slab, ...]:
     """Cut a step into slabs, in order; each token of the step is in exactly one.
 
-    `group` is how many queries share a KV head, `dtype` that of the attention.
+    `group` is how many queries share a KV head, `dtype` that of the attention. A lone
+    long prompt is cut into pieces, so that its early tokens skip the late ones.
     """
-    spans = _spans(inputs.query_lens)
-    return tuple(_slab(inputs, span, group, dtype) for span in spans)
-
-
-def _spans(query_lens: tuple[int, ...]) -> Iterator[_Span]:
-    """A lone long prompt is cut, so that its early tokens skip the late ones."""
-    start = first = 0
-    for query_len, run in groupby(query_lens):
-        rows = len(list(run))
-        size = query_len if rows > 1 else PIECE
+    slabs, start, first = [], 0, 0  # the next token, the next sequence
+    for query_len, run in groupby(inputs.query_lens):
+        rows = slice(first, first := first + len(list(run)))
+        num_rows = first - rows.start
+        size = query_len if num_rows > 1 else PIECE
         for done in range(0, query_len, size):
-            now = min(size, query_len - done)
-            yield _Span(first, rows, start + done, now, query_len - done - now)
-        start, first = start + query_len * rows, first + rows
+            now = min(size, query_len - done)  # new tokens of each sequence
+            longest = max(inputs.context_lens[rows]) - (query_len - done - now)
+            positions = inputs.positions[start : start + num_rows * now]
+            bias = _bias(positions.view(num_rows, now), longest, group).to(dtype)
+            slabs.append(Slab(start, now, inputs.read_slots[rows, :longest], bias))
+            start += num_rows * now
+    return tuple(slabs)
 
 
-def _slab(inputs: ForwardInputs, s: _Span, group: int, dtype: torch.dtype) -> Slab:
-    longest = max(inputs.context_lens[s.first : s.first + s.rows]) - s.num_later
-    places = torch.arange(longest, device=inputs.positions.device)
-    positions = inputs.positions[s.start : s.start + s.rows * s.query_len]
-    folded = positions.view(s.rows, 1, s.query_len, 1).repeat_interleave(group, dim=2)
-    hidden = places > folded  # later tokens, and padding
-    bias = torch.zeros(hidden.shape, dtype=dtype, device=places.device)
-    slots = inputs.read_slots[s.first : s.first + s.rows, :longest]
-    return Slab(s.start, s.query_len, slots, bias.masked_fill_(hidden, -torch.inf))
+def _bias(positions: Tensor, longest: int, group: int) -> Tensor:
+    """-inf for later tokens and for padding, else 0; positions are [S, Q]."""
+    places = torch.arange(longest, device=positions.device)
+    folded = positions[:, None, :, None].repeat_interleave(group, dim=2)
+    return torch.where(places > folded, -torch.inf, 0.0)  # [S, 1, Q * G, C]
 
 
 def attend_slots(

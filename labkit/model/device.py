@@ -19,7 +19,7 @@ def pick_device(wish: str = "auto") -> torch.device:
     `ConfigError` where the wish is no device at all or is not on this machine.
     """
     if wish == "auto":
-        return torch.device(_best())
+        return torch.device(_present()[0])
     try:
         device = torch.device(wish)
     except RuntimeError:
@@ -44,7 +44,3 @@ def _present() -> tuple[str, ...]:
         "cpu": True,
     }
     return tuple(name for name, is_here in found.items() if is_here)
-
-
-def _best() -> str:
-    return _present()[0]

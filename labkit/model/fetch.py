@@ -15,7 +15,7 @@ from pathlib import Path
 from platformdirs import user_cache_path
 
 from labkit.errors import LabError, WeightsError
-from labkit.model.native.library import open_library
+from labkit.native.library import open_library
 from labkit.weights.assets import ASSETS, DEFAULT, default_sources, obtain
 from labkit.weights.files import parsed_path
 from labkit.weights.sources import Source, from_hub

@@ -9,6 +9,7 @@ the same slot) and contexts to a multiple of `CONTEXT_STEP` by slots that nobody
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 
 import torch
 from torch import Tensor
@@ -68,25 +69,16 @@ class DecodeGraphs:
         rows = len(inputs.query_lens)
         if inputs.num_tokens != rows or not inputs.scores_all or rows > MAX_ROWS:
             return None
-        shape = (_power_of_two(rows), _rounded_up(inputs.read_slots.shape[1]))
+        context = -(-inputs.read_slots.shape[1] // CONTEXT_STEP) * CONTEXT_STEP
+        shape = (1 << (rows - 1).bit_length(), context)
         filled = _filled(inputs, *shape)
         if shape not in self._graphs:
-            self._graphs[shape] = filled, self._capture(self._forward(filled))
+            forward = partial(self._decoder.forward, filled, self._kv)
+            self._graphs[shape] = filled, self._capture(forward)
         kept, run = self._graphs[shape]
         for name in ("token_ids", "positions", "write_slots", "read_slots"):
             getattr(kept, name).copy_(getattr(filled, name))
         return run()[:rows].clone()  # the next replay writes there again
-
-    def _forward(self, inputs: ForwardInputs) -> Forward:
-        return lambda: self._decoder.forward(inputs, self._kv)
-
-
-def _power_of_two(rows: int) -> int:
-    return 1 << (rows - 1).bit_length()
-
-
-def _rounded_up(context: int) -> int:
-    return -(-context // CONTEXT_STEP) * CONTEXT_STEP
 
 
 def _filled(inputs: ForwardInputs, rows: int, context: int) -> ForwardInputs:
@@ -105,4 +97,5 @@ def _filled(inputs: ForwardInputs, rows: int, context: int) -> ForwardInputs:
         read_slots=torch.nn.functional.pad(slots, (0, context - slots.shape[1])),
         query_lens=(1,) * rows,
         context_lens=(context,) * rows,
+        num_logits=(1,) * rows,
     )

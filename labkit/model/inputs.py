@@ -29,7 +29,7 @@ class ForwardInputs:
     read_slots: Tensor  # int64 [sequences, longest context], in order, padded with 0
     query_lens: tuple[int, ...]  # new tokens of each sequence, at least 1
     context_lens: tuple[int, ...]  # tokens its last new token sees, itself included
-    num_logits: tuple[int, ...] | None = None  # last tokens to score; None: 1 each
+    num_logits: tuple[int, ...]  # of each sequence: how many last tokens to score
 
     @property
     def num_tokens(self) -> int:
@@ -39,29 +39,28 @@ class ForwardInputs:
     @property
     def scores_all(self) -> bool:
         """True where every new token becomes logits, as in a decode step."""
-        counts = self.num_logits or (1,) * len(self.query_lens)
-        return counts == self.query_lens
+        return self.num_logits == self.query_lens
 
     def scored(self) -> ForwardInputs:
         """The same step with its scored tokens only; their keys are in the store."""
-        counts = self.num_logits or (1,) * len(self.query_lens)
-        kept = [row for row, count in enumerate(counts) if count]
+        kept = [row for row, count in enumerate(self.num_logits) if count]
+        counts = tuple(self.num_logits[row] for row in kept)
         chosen, rows = self.logit_indices, torch.tensor(kept, dtype=torch.int64)
         return ForwardInputs(
             token_ids=self.token_ids[chosen],
             positions=self.positions[chosen],
             write_slots=self.write_slots[chosen],
             read_slots=self.read_slots[rows.to(chosen.device)],
-            query_lens=tuple(counts[row] for row in kept),
+            query_lens=counts,
             context_lens=tuple(self.context_lens[row] for row in kept),
+            num_logits=counts,
         )
 
     @property
     def logit_indices(self) -> Tensor:
         """Where the tokens that become logits stand, sequence by sequence: int64."""
-        counts = self.num_logits or (1,) * len(self.query_lens)
-        ends = accumulate(self.query_lens)
-        places = [p for e, n in zip(ends, counts, strict=True) for p in range(e - n, e)]
+        runs = zip(accumulate(self.query_lens), self.num_logits, strict=True)
+        places = [place for end, num in runs for place in range(end - num, end)]
         return torch.tensor(places, dtype=torch.int64, device=self.token_ids.device)
 
     def check(self) -> None:
@@ -70,12 +69,11 @@ class ForwardInputs:
         for name in ("token_ids", "positions", "write_slots"):
             shape = tuple(getattr(self, name).shape)
             assert shape == (tokens,), f"{name} is {shape}, query_lens add to {tokens}"
-        assert sequences == len(self.context_lens), "one context length a sequence"
         wanted = (sequences, max(self.context_lens))
         shape = tuple(self.read_slots.shape)
         assert shape == wanted, f"read_slots is {shape}, contexts need {wanted}"
-        pairs = zip(self.query_lens, self.context_lens, strict=True)
-        assert all(1 <= new <= seen for new, seen in pairs), "new tokens see themselves"
-        if self.num_logits is not None:
-            pairs = zip(self.num_logits, self.query_lens, strict=True)
-            assert all(0 <= n <= new for n, new in pairs), "only new tokens are scored"
+        lengths = (self.num_logits, self.query_lens, self.context_lens)
+        assert {len(each) for each in lengths} == {sequences}, "one length a sequence"
+        for scored, new, seen in zip(*lengths, strict=True):
+            assert 1 <= new <= seen, f"{new} new tokens must see themselves, not {seen}"
+            assert 0 <= scored <= new, f"{scored} of {new} new tokens cannot be scored"

@@ -52,13 +52,8 @@ class StageWatcher:
 
     def _report(self, name: str, probs: Tensor, num_kept: Tensor) -> None:
         moved = (probs - self._probs).abs().sum(dim=-1) / 2
-        numbers = zip(num_kept.tolist(), moved.tolist(), strict=True)
-        self._tell(
-            [
-                _view(name, probs[i], int(k), float(m))
-                for i, (k, m) in enumerate(numbers)
-            ]
-        )
+        numbers = zip(probs, num_kept.tolist(), moved.tolist(), strict=True)
+        self._tell([_view(name, p, int(k), float(m)) for p, k, m in numbers])
         self._probs = probs
 
     def _tell(self, views: list[StageView]) -> None:

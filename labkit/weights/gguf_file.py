@@ -24,7 +24,7 @@ from labkit.weights.gguf_meta import config_of, tokenizer_of
 __all__ = ["GGUFFile", "gguf_name"]
 
 Array = npt.NDArray[np.float32]
-PACKED_KINDS = ("Q4_1", "Q8_0")  # what model/native/layer.c reads
+PACKED_KINDS = ("Q4_1", "Q8_0")  # what native/layer.c reads
 
 TOP_NAMES = {
     "model.embed_tokens.weight": "token_embd.weight",

@@ -23,7 +23,8 @@ LABKIT: dict[str, tuple[str, ...]] = {
     "cache": BASE,
     "sampling": BASE,
     "weights": BASE,
-    "model": (*BASE, "weights"),
+    "native": (*BASE, "weights"),
+    "model": (*BASE, "weights", "native"),
     "engine": ENGINE,
     "replay": (*ENGINE, "engine"),
     "agent": TEXTS,
@@ -51,7 +52,7 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # These may import everything.
 OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
 
-TENSORS = ("sampling", "weights", "model", "engine", "replay", "book")
+TENSORS = ("sampling", "weights", "native", "model", "engine", "replay", "book")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "torch": tuple(f"labkit/{f}/*" for f in TENSORS),
     "numpy": ("labkit/weights/*", "labkit/model/*"),

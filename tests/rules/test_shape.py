@@ -23,6 +23,18 @@ def test_files_and_functions_are_short(path: Path) -> None:
     assert shape.size_faults(path, tree.read(path)) == []
 
 
+def test_what_computes_a_token_stays_short_enough_to_read() -> None:
+    core = [p for p in SOURCES if p.parts[0] == "labkit" and p.parts[1] in shape.CORE]
+    lines = {str(path): shape.code_lines(tree.read(path)) for path in core}
+    assert sum(lines.values()) <= shape.MAX_CORE, lines
+
+
+def test_only_code_is_counted() -> None:
+    source = '"""Doc.\n\nMore."""\n\n# why\nX = (\n    1,  # one\n)\n'
+    assert shape.code_lines(source) == 3
+    assert shape.code_lines('def f():\n    """Doc."""\n    return """a\nb"""') == 3
+
+
 @pytest.mark.parametrize("path", DOCUMENTED, ids=str)
 def test_public_symbols_are_documented(path: Path) -> None:
     assert shape.doc_faults(path, tree.read(path)) == []

@@ -41,6 +41,7 @@ def inputs_of(*parts: Part) -> ForwardInputs:
         read_slots=torch.tensor(read),
         query_lens=tuple(len(part.ids) - part.start for part in parts),
         context_lens=tuple(len(part.ids) for part in parts),
+        num_logits=(1,) * len(parts),
     )
 
 

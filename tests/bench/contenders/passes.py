@@ -59,6 +59,7 @@ def one_row(
         read_slots=torch.tensor([slots[:end]], device=device),
         query_lens=(len(ids),),
         context_lens=(end,),
+        num_logits=(1,),
     )
 
 

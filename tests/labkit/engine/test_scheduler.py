@@ -117,7 +117,7 @@ def test_finishing_frees_blocks_of_the_running_and_places_of_the_waiting() -> No
     scheduler.finish(second, FinishReason.ABORT)
     scheduler.finish(first, FinishReason.STOP)
     assert scheduler.sequences() == ()
-    assert scheduler.blocks().free == 8
+    assert scheduler.cache.counts().free == 8
     assert (first.finish, second.finish) == (FinishReason.STOP, FinishReason.ABORT)
     scheduler.check()
 

@@ -95,7 +95,7 @@ def test_nothing_is_left_after_five_requests() -> None:
     for sequence in scheduler.sequences():
         scheduler.finish(sequence, FinishReason.LENGTH)
     assert scheduler.sequences() == ()
-    counts = scheduler.blocks()
+    counts = scheduler.cache.counts()
     assert (counts.held, counts.free + counts.cached) == (0, 40)
 
 

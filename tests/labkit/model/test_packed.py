@@ -13,10 +13,11 @@ from hypothesis import strategies as st
 from labkit.model.decoder import Decoder
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import rms_norm
-from labkit.model.native.kernels import Kernels
-from labkit.model.native.library import FLAGS, open_library
-from labkit.model.packed import ROOM, PackedDecoder
+from labkit.model.packed import PackedDecoder
 from labkit.model.weights import load_model
+from labkit.native.kernels import Kernels
+from labkit.native.library import FLAGS, open_library
+from labkit.native.packing import ROOM
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf

@@ -13,7 +13,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.model.native.library import open_library
+from labkit.native.library import open_library
 
 __all__ = ["MAX_LANES", "Kernels", "Layer", "Matrix", "Model", "Pass", "Scratch"]
 

@@ -6,8 +6,8 @@ import logging
 
 import pytest
 
-from labkit.model.native import library
-from labkit.model.native.library import open_library
+from labkit.native import library
+from labkit.native.library import open_library
 
 
 def made(cache) -> list[str]:
