@@ -13,7 +13,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 from labkit.errors import ConfigError
-from labkit.figures.drawings import Lines, Series
+from labkit.figures.drawings import Lines, Scale, Series
 from labkit.figures.palette import LIGHT
 from labkit.figures.svg import label
 from labkit.records import Layer
@@ -88,8 +88,9 @@ MODES = {
 AXES: dict[str, dict[str, Any]] = {
     "linear": {"rangemode": "tozero"},
     "log2": {"type": "log", "dtick": math.log10(2), "tickformat": ",d"},
-    "log10": {"type": "log", "dtick": "D2"},
+    "log10": {"type": "log", "tickformat": ",~g"},
 }
+NAME_ROOM = 15  # pixels from one name of a line to the next
 UNITS = {
     "ms": "milliseconds",
     "nodes": "DOM nodes written",
@@ -170,6 +171,7 @@ def figure(drawing: Lines) -> go.Figure:
             x=x_end if drawing.x_scale == "linear" else math.log10(x_end),
             y=y_end if drawing.y_scale == "linear" else math.log10(y_end),
             text=series.name,
+            xshift=5,
             yshift=shift,
             xanchor="left",
             showarrow=False,
@@ -178,17 +180,27 @@ def figure(drawing: Lines) -> go.Figure:
     picture.update_layout(
         title=drawing.title, showlegend=False, height=420, margin_r=130, margin_t=64
     )
-    for axis, scale, title in (
-        (picture.update_xaxes, drawing.x_scale, drawing.x_title),
-        (picture.update_yaxes, drawing.y_scale, drawing.y_title),
-    ):
-        axis(title=title, **AXES[scale])
+    xs = [x for series in drawing.series for x in series.x]
+    ys = [y for series in drawing.series for y in series.y]
+    picture.update_xaxes(title=drawing.x_title, **_axis(drawing.x_scale, xs))
+    picture.update_yaxes(title=drawing.y_title, **_axis(drawing.y_scale, ys))
     picture.update_xaxes(rangemode="normal")
     return picture
 
 
+def _axis(scale: Scale, values: Sequence[float]) -> dict[str, Any]:
+    """Plotly's words for an axis; ticks at powers of ten, or at 1, 2, 5 where few."""
+    if scale != "log10":
+        return AXES[scale]
+    low, high = (math.log10(edge) for edge in (min(values), max(values)))
+    steps = (1,) if high - low >= 2 else (1, 2, 5)
+    powers = range(math.floor(low), math.ceil(high) + 1)
+    ticks = [step * 10.0**power for power in powers for step in steps]
+    return {**AXES[scale], "tickvals": ticks}
+
+
 def _shifts(drawing: Lines) -> list[int]:
-    """Pixels up for each name, so that names of lines that end together part."""
+    """Pixels up for each name: off the axis, and apart where lines end together."""
     is_log = drawing.y_scale != "linear"
     heights = [math.log(s.y[-1]) if is_log else s.y[-1] for s in drawing.series]
     values = [y for series in drawing.series for y in series.y]
@@ -196,7 +208,10 @@ def _shifts(drawing: Lines) -> list[int]:
     near = 0.06 * (math.log(high / low) if is_log else high - min(0, low))
     order = sorted(range(len(heights)), key=heights.__getitem__)
     shifts = [0] * len(heights)
+    floor = math.log(low) if is_log else min(0, low)
+    if heights[order[0]] - floor < near / 2:
+        shifts[order[0]] = NAME_ROOM // 2 + 1
     for lower, upper in pairwise(order):
         if heights[upper] - heights[lower] < near:
-            shifts[upper] = shifts[lower] + 15
+            shifts[upper] = shifts[lower] + NAME_ROOM
     return shifts

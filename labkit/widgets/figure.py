@@ -23,7 +23,14 @@ from labkit.widgets.still import StillMixin
 
 __all__ = ["LiteFigure"]
 
-CONFIG = {"displaylogo": False, "showSendToCloud": False, "responsive": True}
+# of nine buttons, each a stop of the Tab key, those that do what else cannot be done
+BUTTONS = [["zoom2d", "pan2d", "resetScale2d"], ["toImage"]]
+CONFIG = {
+    "displaylogo": False,
+    "showSendToCloud": False,
+    "responsive": True,
+    "modeBarButtons": BUTTONS,
+}
 
 
 def _recolour() -> str:

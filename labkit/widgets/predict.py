@@ -155,7 +155,7 @@ class Verdict(LabWidget, page="verdict"):
         if guess is None:
             return f"{found} No prediction was locked.{tail}"
         said = f"You said {worded(guess, unit)}."
-        return f"{said} {found} {off_by(guess, self._answer)}{tail}"
+        return f"{said} {found} {off_by(guess, self._answer, unit)}{tail}"
 
 
 def worded(value: Guess, unit: str = "") -> str:
@@ -168,15 +168,17 @@ def worded(value: Guess, unit: str = "") -> str:
     return f"{shown} {unit}".rstrip()
 
 
-def off_by(guess: Guess, answer: Guess) -> str:
+def off_by(guess: Guess, answer: Guess, unit: str = "") -> str:
     """How far a guess is from the answer, in a sentence."""
     if isinstance(guess, str) or isinstance(answer, str):
         return "Right." if guess == answer else "Not this time."
-    if guess == answer:
+    if worded(guess) == worded(answer):
         return "Exactly right."
     way = "too high" if guess > answer else "too low"
     if guess > 0 and answer > 0:
         factor = max(guess, answer) / min(guess, answer)
+        if factor < 1.01:
+            return "Right, to within 1 %."
         times = f"{factor:.2f}" if factor < 10 else f"{factor:,.0f}"
         return f"Your guess is {way} by a factor of {times}."
-    return f"Your guess is {way} by {worded(abs(guess - answer))}."
+    return f"Your guess is {way} by {worded(abs(guess - answer), unit)}."

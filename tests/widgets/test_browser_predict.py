@@ -42,6 +42,11 @@ def test_a_number_outside_the_range_cannot_be_locked(notebook) -> None:
     box.focus()
     page.page.keyboard.type("2000")
     expect(lock).to_be_disabled()
+    expect(card.locator("output")).to_have_text(
+        "2,000 is out of range: use 0 to 1,000 ms."
+    )
+    page.page.keyboard.press("Enter")
+    expect(box).to_be_enabled()
     box.fill("20")
     page.page.keyboard.press("Tab")
     page.page.keyboard.press("Enter")
@@ -54,7 +59,22 @@ def test_the_answer_can_be_shown_without_a_prediction(notebook) -> None:
     card, verdict = page.widget("predict"), page.widget("verdict")
     verdict.get_by_role("button", name="Show it without").press("Enter")
     expect(verdict.locator("output")).to_contain_text("No prediction was locked.")
+    expect(verdict.locator("output")).to_be_focused()
     expect(card.get_by_role("radio", name="queue")).to_be_disabled()
+    page.check()
+
+
+def test_enter_locks_and_the_focus_stays_in_the_card(notebook) -> None:
+    page = notebook(NUMBER, "guess.reveal(10)")
+    card = page.widget("predict")
+    card.get_by_role("spinbutton").focus()
+    page.page.keyboard.type("10")
+    page.page.keyboard.press("Enter")
+    expect(card.locator("output")).to_have_text("Locked: 10 ms.")
+    expect(card.locator("output")).to_be_focused()
+    before = page.page.locator(".jp-Cell").count()
+    page.page.keyboard.press("b")  # JupyterLab's key for a new cell
+    assert page.page.locator(".jp-Cell").count() == before
     page.check()
 
 

@@ -99,6 +99,34 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
     book.check()
 
 
+def test_a_figure_keeps_its_height_and_takes_the_width_there_is(notebook) -> None:
+    code = (
+        "from labkit.figures.ttft import waterfall\n"
+        "from labkit.widgets.figure import LiteFigure\n"
+        "LiteFigure(waterfall(trace()))"
+    )
+    book = notebook(HEAD, code)
+    plot = book.page.locator(".lab-figure .main-svg").first
+    plot.wait_for(timeout=60_000)
+    height = plot.bounding_box()["height"]
+    sidebar = "window.jupyterapp.commands.execute('application:toggle-left-area')"
+    for change in (
+        lambda: book.page.set_viewport_size({"width": 1390, "height": 900}),
+        lambda: book.page.set_viewport_size({"width": 900, "height": 900}),
+        lambda: book.page.evaluate(sidebar),
+    ):
+        before = plot.bounding_box()["width"]
+        change()
+        room = book.page.locator(".lab-plot")
+        fits = "([a, b]) => Math.abs(a.clientWidth - b.clientWidth) < 2"
+        book.page.wait_for_function(
+            fits, arg=[plot.element_handle(), room.element_handle()]
+        )
+        assert plot.bounding_box()["width"] != before
+        assert plot.bounding_box()["height"] == height
+    book.check()
+
+
 @pytest.mark.parametrize("theme", THEMES)
 def test_text_of_every_widget_is_readable_in_both_themes(notebook, theme) -> None:
     book = notebook(HEAD, "TraceBar(trace())", "TTFTWaterfall([trace()])")

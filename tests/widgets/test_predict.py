@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import ConfigError
-from labkit.widgets.predict import Predict
+from labkit.widgets.predict import Predict, off_by
 
 
 def choice() -> Predict:
@@ -67,7 +67,7 @@ def test_after_the_answer_was_shown_nothing_can_be_locked() -> None:
     [
         (5, 5, "Exactly right."),
         (1, 200, "too low by a factor of 200."),
-        (0, 7, "too low by 7."),
+        (0, 7, "too low by 7 ms."),
     ],
 )
 def test_a_number_is_told_how_far_off_it_is(
@@ -104,3 +104,10 @@ def test_the_question_reads_without_a_kernel() -> None:
     assert repr(number()) == "<Predict: How long?>"
     assert "<svg" in number().still()
     assert "<svg" in number().reveal(3).still()
+
+
+def test_guesses_that_print_as_the_answer_does_are_right() -> None:
+    assert off_by(3.3616, 3.36) == "Exactly right."
+    assert off_by(40, 40.1) == "Right, to within 1 %."
+    assert off_by(41, 40) == "Your guess is too high by a factor of 1.02."
+    assert off_by(0, 24, "ms") == "Your guess is too low by 24 ms."

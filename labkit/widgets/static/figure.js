@@ -17,10 +17,24 @@ export default () => {
       view.el.classList.add('lab', 'lab-figure');
       view.el.setAttribute('role', 'group');
       view.el.setAttribute('aria-label', words);
-      const undo = await (await inner).render(view);
-      const note = lab.el('p', { className: 'lab-words', textContent: words });
-      view.el.append(note);
-      return () => { note.remove(); undo?.(); };
+      // Of its own height: plotly takes its host's at every change of the window's size.
+      const plot = lab.el('div', { className: 'lab-plot' });
+      plot.style.height = `${view.model.get('_widget_layout').height}px`;
+      view.el.replaceChildren(plot, lab.el('p', { className: 'lab-words', textContent: words }));
+      const undo = await (await inner).render({ ...view, el: plot });
+      const width = followed(plot);
+      return () => { width.disconnect(); undo?.(); };
     },
   };
 };
+
+// plotly follows the window only; a side bar that opens changes the plot's room as well.
+function followed(plot) {
+  const observer = new ResizeObserver(() => {
+    const drawn = plot.querySelector('.main-svg');
+    const room = plot.clientWidth;
+    if (drawn && room && Math.abs(drawn.clientWidth - room) > 1) window.dispatchEvent(new Event('resize'));
+  });
+  observer.observe(plot);
+  return observer;
+}

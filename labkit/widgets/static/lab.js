@@ -46,6 +46,12 @@ const lab = {
     return node;
   },
 
+  // Where the focus lands when what had it goes away or dead; not a stop of the Tab key.
+  landing(node, undo) {
+    node.tabIndex = -1;
+    return lab.quiet(node, undo);
+  },
+
   button(text, undo, act) {
     const node = lab.quiet(lab.el('button', { type: 'button', textContent: text }), undo);
     undo.on(node, 'click', act);

@@ -3,11 +3,18 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'predict', model.get('question'));
   const { node: output, say } = lab.speaker(undo);
+  lab.landing(output, undo);
   const options = model.get('options');
   const control = options.length ? choices(model, undo, draw) : numberBox(model, undo, draw);
-  const button = lab.button('Lock my prediction', undo, () => {
+  const lock = () => {
+    if (model.get('is_closed') || !control.isReady()) return;
     model.send({ op: 'lock', choice: control.read() });
-  });
+    output.focus(); // the button goes dead
+  };
+  const button = lab.button('Lock my prediction', undo, lock);
+  for (const input of control.inputs) {
+    undo.on(input, 'keydown', (event) => { if (event.key === 'Enter') lock(); });
+  }
   root.append(lab.el('h4', { textContent: model.get('question') }), control.node, button, output);
 
   function draw() {
@@ -18,7 +25,7 @@ function render({ model, el }) {
     root.classList.toggle('lab-locked', isClosed);
     if (locked) control.write(locked);
     if (isClosed) say(locked ? `Locked: ${locked}.` : 'The answer was shown without a prediction.');
-    else say('Choose, then lock. A locked prediction cannot be changed.');
+    else say(control.problem() || 'Choose, then lock. A locked prediction cannot be changed.');
   }
   undo.model(model, 'change:is_closed', draw);
   draw();
@@ -39,9 +46,11 @@ function choices(model, undo, draw) {
   const chosen = () => inputs.find((input) => input.checked);
   return {
     node,
+    inputs,
     read: () => chosen()?.value,
     write: (value) => { for (const input of inputs) input.checked = input.value === value; },
     isReady: () => Boolean(chosen()),
+    problem: () => '',
     disable: (yes) => { node.disabled = yes; },
   };
 }
@@ -49,15 +58,19 @@ function choices(model, undo, draw) {
 function numberBox(model, undo, draw) {
   const [min, max] = model.get('between');
   const unit = model.get('unit');
-  const range = `${min} to ${max}${unit ? ` ${unit}` : ""}`;
+  const shown = (value) => value.toLocaleString('en-US');
+  const range = `${shown(min)} to ${shown(max)}${unit ? ` ${unit}` : ''}`;
   const field = lab.field(`Your guess, ${range}`, undo, {
     type: 'number', value: '', min, max, step: 'any', act: draw,
   });
+  const isReady = () => Number.isFinite(field.read()) && field.input.checkValidity();
   return {
     node: field.node,
+    inputs: [field.input],
     read: field.read,
     write: (words) => field.write(Number.parseFloat(words.replaceAll(',', ''))),
-    isReady: () => Number.isFinite(field.read()) && field.input.checkValidity(),
+    isReady,
+    problem: () => (isReady() || Number.isNaN(field.read()) ? '' : `${shown(field.read())} is out of range: use ${range}.`),
     disable: (yes) => { field.input.disabled = yes; },
   };
 }

@@ -4,7 +4,11 @@ function render({ model, el }) {
   const root = lab.root(el, 'verdict', 'Answer');
   const text = lab.el('output', { className: 'lab-verdict-text', ariaLive: 'polite' });
   const wait = lab.el('p', { textContent: 'The answer shows when your prediction above is locked.' });
-  const button = lab.button('Show it without a prediction', undo, () => model.send({ op: 'open' }));
+  lab.landing(text, undo);
+  const button = lab.button('Show it without a prediction', undo, () => {
+    model.send({ op: 'open' });
+    text.focus(); // the button goes away
+  });
   root.append(wait, button, text);
 
   function draw() {

@@ -83,3 +83,13 @@ def test_names_of_lines_that_end_together_are_moved_apart() -> None:
     lines = tuple(Series(f"s{y}", (1, 2), (1.0, y), Layer.CACHE) for y in ends)
     picture = race.figure(Lines("t", "a", "x", "y", lines))
     assert [note.yshift for note in picture.layout.annotations] == [15, 0, 0]
+
+
+def test_a_logarithmic_axis_has_ticks_whatever_its_span() -> None:
+    def ticks(low: float, high: float) -> list[float]:
+        lines = (Series("a", (1.0, 2.0), (low, high), Layer.CACHE),)
+        picture = race.figure(Lines("t", "a", "x", "y", lines, y_scale="log10"))
+        return [v for v in picture.layout.yaxis.tickvals if low <= v <= high]
+
+    assert ticks(3, 40) == [5, 10, 20]
+    assert ticks(3, 4000) == [10, 100, 1000]
