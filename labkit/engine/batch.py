@@ -33,11 +33,12 @@ def forward_inputs(plan: Plan, block_size: int, device: torch.device) -> Forward
 
 
 def _read_slots(plan: Plan, block_size: int) -> Tensor:
-    """Slots of every row's tokens: int64 [rows, longest context], padded with 0."""
+    """Slots of every row's tokens: int64 [rows, longest context].
+
+    Beyond a row's own context they are those of its last block, then of block 0.
+    """
     widest = max(len(row.blocks) for row in plan.rows)
     padded = [[*r.blocks, *[0] * (widest - len(r.blocks))] for r in plan.rows]
     first = torch.tensor(padded).unsqueeze(-1) * block_size  # [rows, blocks, 1]
     slots = (first + torch.arange(block_size)).flatten(1)
-    lengths = torch.tensor([[row.context_len] for row in plan.rows])  # [rows, 1]
-    places = torch.arange(int(lengths.max()))
-    return torch.where(places < lengths, slots[:, : len(places)], 0)
+    return slots[:, : max(row.context_len for row in plan.rows)]

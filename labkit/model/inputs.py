@@ -26,7 +26,7 @@ class ForwardInputs:
     token_ids: Tensor  # int64 [tokens]
     positions: Tensor  # int64 [tokens], each one's place in its sequence, from 0
     write_slots: Tensor  # int64 [tokens], slot where its key and value go
-    read_slots: Tensor  # int64 [sequences, longest context], in order, padded with 0
+    read_slots: Tensor  # int64 [sequences, longest context], in order; the rest unseen
     query_lens: tuple[int, ...]  # new tokens of each sequence, at least 1
     context_lens: tuple[int, ...]  # tokens its last new token sees, itself included
     num_logits: tuple[int, ...]  # of each sequence: how many last tokens to score

@@ -18,5 +18,5 @@ def test_rows_of_unequal_length_become_one_line_of_tokens() -> None:
     assert inputs.token_ids.tolist() == [42, 8, 9]
     assert inputs.positions.tolist() == [5, 0, 1]
     assert inputs.write_slots.tolist() == [29, 4, 5]
-    assert inputs.read_slots.tolist() == [[12, 13, 14, 15, 28, 29], [4, 5, 0, 0, 0, 0]]
+    assert inputs.read_slots.tolist() == [[12, 13, 14, 15, 28, 29], [4, 5, 6, 7, 0, 1]]
     assert (inputs.query_lens, inputs.context_lens) == ((1, 2), (6, 2))
