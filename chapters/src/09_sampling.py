@@ -83,7 +83,10 @@ guess_kept.reveal(nucleus.kept)
 # Now turn the knobs yourself. Each row is a stage; it says how many tokens survive
 # it, how much of the mass it moved, and the *entropy* that is left (how many nats of
 # surprise). The noise of the draw is frozen, so when the picked token changes, your
-# knob did it. Move a stage by dragging its handle, or with the arrow keys on it.
+# knob did it. Move a stage by dragging its handle, or with arrow keys, Home and End.
+# *Typical* keeps the tokens whose surprise is nearest to the entropy
+# ([arXiv 2202.00666](https://arxiv.org/abs/2202.00666)). The penalties: 9.3; two of
+# them count what is written, and nothing is yet.
 
 # %%
 label = lab.engine.tokenizer.label
@@ -91,27 +94,31 @@ SamplingBench(bench, label, preset_orders(STAGES), temperature=0.8, top_p=0.95)
 
 # %% [markdown]
 # "Top-p 0.9 keeps 90 % of the tokens" is what many people think. Take a sentence that
-# is written already and look at each of its tokens in turn: how large was the nucleus
-# out of which it could have come?
+# is written already and look at each of its tokens in turn: how many tokens were
+# allowed at its place, and was it among them?
 
 # %%
 from labkit.book.logits import next_logits
 
 tale = "The lighthouse stood on a rock in the sea, and every night its light turned."
-start, text = ids_of("Tell me a story."), lab.engine.tokenizer.encode(tale)
-logits = next_logits(lab.engine.model, [*start, *text], last=len(text) + 1)
-sizes = [Bench(row).run({"top_p": 0.9}, ["top_p"])[1].kept for row in logits]
-smallest, largest = min(sizes), max(sizes)
-words = [label(token_id) for token_id in text]
-rows = [(word, f"{size:,}") for word, size in zip(words, sizes, strict=False)]
-lab.table(["token", "nucleus before it, p = 0.9"], rows)
+opening, text = ids_of("Tell me a story."), lab.engine.tokenizer.encode(tale)
+logits = next_logits(lab.engine.model, [*opening, *text[:-1]], last=len(text))
+allowed = [Bench(row).probs("labkit", top_p=0.9) > 0 for row in logits]
+sizes = [int(each.sum()) for each in allowed]
+was_in = [bool(each[i]) for each, i in zip(allowed, text, strict=True)]
+rows = [
+    (label(i), f"{size:,}", "yes" if is_in else "no")
+    for i, size, is_in in zip(text, sizes, was_in, strict=True)
+]
+lab.table(["token", "allowed in its place, p = 0.9", "was it among them?"], rows)
 
 # %%
 claim("top-p leaves a small part of the vocabulary", nucleus.kept < 4_915)
 claim(
     "the nucleus breathes: the largest is 20 times the smallest",
-    largest > 20 * smallest,
+    max(sizes) > 20 * min(sizes),
 )
+claim("a person's sentence leaves the nucleus now and then", not all(was_in))
 
 # %% [markdown]
 # **Why.** With logits $z_i$ and temperature $T$, shares are
@@ -137,8 +144,12 @@ views = bench.compare(hot)
 apart = max(max(view.distances) for view in views)
 guess_apart.reveal(round(100 * apart, 1))
 
+# %% [markdown]
+# Below are the four orders at temperature 1, where they agree. Turn the temperature
+# to 2 and look at where each of them has it.
+
 # %%
-OrderCompare(bench, label, temperature=2.0, top_p=0.9)
+OrderCompare(bench, label, temperature=1.0, top_p=0.9)
 
 # %% [markdown]
 # The difference has one cause. A temperature above 1 flattens the distribution, so a
@@ -180,17 +191,33 @@ claim("cut first, and the nucleus never changes", len(set(last)) == 1)
 claim("heat first, and it grows tenfold from 1 to 2", first[-1] > 10 * first[3])
 
 # %% [markdown]
-# It was expected that all four agree whenever the temperature is 1. Add a min-p and
-# look: vLLM applies min-p *before* top-k and top-p, the others after it, and shares
-# that were renormalised in between are higher.
+# It was expected that all four agree whenever the temperature is 1. Set top-k 50 and
+# top-p 0.9, then a min-p of 0.05 as well. Distance is the *total variation*: the share
+# of the mass that two engines place differently.
 
 # %%
-mixed = {"temperature": 1.0, "top_k": 50, "top_p": 0.9, "min_p": 0.05}
+from labkit.widgets.order_compare import title_of
+
+mild = {"temperature": 1.0, "top_k": 50, "top_p": 0.9}
+without, with_min_p = bench.compare(mild), bench.compare({**mild, "min_p": 0.05})
 rows = [
-    (view.name, f"{view.kept:,}", f"{max(view.distances):.3f}")
-    for view in bench.compare(mixed)
+    (title_of(a.name), a.kept, f"{a.distances[0]:.3f}", b.kept, f"{b.distances[0]:.3f}")
+    for a, b in zip(without, with_min_p, strict=True)
 ]
-lab.table(["engine", "survivors", "farthest from another"], rows)
+lab.table(["engine", "no min-p", "to vLLM", "min-p 0.05", "to vLLM"], rows)
+
+# %%
+kept_by = {view.name: view.kept for view in without}
+kept_min_p = {view.name: view.kept for view in with_min_p}
+claim("judged jointly, more survive", kept_by["sglang"] > kept_by["vllm"])
+claim("min-p first, fewer survive", kept_min_p["vllm"] < kept_min_p["llama_cpp"])
+
+# %% [markdown]
+# What a filter keeps is made to add up to 1 again, so its shares grow, and the next
+# top-p is reached sooner. SGLang judges all filters on the model's own distribution:
+# its top-p does not see shares that top-k made larger, and more tokens survive. vLLM
+# runs min-p *before* top-k and top-p; it reaches top-p sooner and keeps fewer. In the
+# others min-p cuts last, or at the same time.
 
 # %% [markdown]
 # Two toys you can check with a pencil. Four tokens with shares .5, .3, .15, .05,
@@ -204,7 +231,7 @@ pencil = Bench(torch.tensor([0.5, 0.3, 0.15, 0.05]).log())
 kept = {v.name: v.kept for v in pencil.compare({"temperature": 2.0, "top_p": 0.75})}
 joint = Bench(torch.tensor([0.4, 0.3, 0.2, 0.1]).log())
 both = {v.name: v.kept for v in joint.compare({"top_k": 2, "top_p": 0.5})}
-rows = [(name, kept[name], both[name]) for name in kept]
+rows = [(title_of(name), kept[name], both[name]) for name in kept]
 lab.table(["engine", "heated, top-p .75", "top-k 2, top-p .5"], rows)
 
 # %% tags=["nbval-check-output"]
@@ -242,7 +269,7 @@ guess_shift = lab.predict("Share of the first token", between=(0, 1))
 guess_shift
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def penalised(logits, shift, penalty=1.3):
     shifted = torch.tensor(logits) + shift
     seen = Bench(shifted, prompt_ids=[0])
@@ -250,13 +277,13 @@ def penalised(logits, shift, penalty=1.3):
 
 
 at_0, at_10 = penalised([2.0, 1.0, -1.0], 0), penalised([2.0, 1.0, -1.0], 10)
+guess_shift.reveal(round(at_10, 3), "Same shares before, same penalty.")
+
+# %% tags=["nbval-check-output"]
 lab.table(
     ["constant added", "share of the first token"],
     [(0, f"{at_0:.3f}"), (10, f"{at_10:.3f}")],
 )
-
-# %%
-guess_shift.reveal(round(at_10, 3), "Same shares before, same penalty.")
 
 # %% [markdown]
 # The same on a real vector. The prompt below contains the answer, so its first token
@@ -297,30 +324,45 @@ claim("the toy's shares are .601 and .131", toy == (0.601, 0.131))
 still = max(curves[1.0]) / min(curves[1.0])
 claim("the softmax alone does not see the constant", still < 1.001)
 claim("under the penalty it decides: over tenfold", high > 10 * low)
+logit = float(asked.logits[wanted])
+peak = shifts[curves[1.3].index(high)]
+nearest = min(shifts, key=lambda shift: abs(logit + shift))
+claim(
+    f"its logit is {logit:.1f}; the peak is where it is nearest to 0",
+    peak == nearest,
+)
 
 # %% [markdown]
-# **Why.** $z>0$ becomes $z/\theta$, else $z\theta$ (CTRL, arXiv 1909.05858). The
-# sign of a logit is an accident of the model's zero, so the penalty is one, too.
-# Frequency and presence penalties *subtract*,
-# $z_i-\alpha_f\,c_i-\alpha_p[c_i>0]$ with counts $c_i$, and have no such fault.
-# transformers has an open proposal for a penalty on log-probabilities
+# **Why.** The penalty takes $z(1-1/\theta)$ off a logit $z>0$, and $|z|(\theta-1)$ off
+# a negative one. It grows with the distance from zero, and where the constant brings
+# the logit to zero it does nothing: there the curves peak. CTRL (arXiv 1909.05858)
+# only divides; transformers added the branch for negative logits in 2019
+# ([#2303](https://github.com/huggingface/transformers/pull/2303)). Frequency and
+# presence penalties *subtract* the same from any logit,
+# $z_i-\alpha_f\,c_i-\alpha_p[c_i>0]$ with counts $c_i$. transformers has an open
+# proposal for a penalty on log-probabilities
 # ([#48642](https://github.com/huggingface/transformers/pull/48642), 2026-09), which
 # points out that its beam search has worked that way all along.
 
 # %% [markdown]
-# What counts as "seen" differs as well. vLLM and transformers look at prompt and
-# output, llama.cpp at the last 64 tokens of both; frequency and presence penalties
-# see the output only. The same prompt under each rule, and again with a long tail:
+# What counts as "seen" differs as well. The repetition penalty of vLLM and
+# transformers looks at prompt and output; vLLM's frequency and presence penalties see
+# the output only. In llama.cpp all three look at the last 64 tokens of both. The same
+# prompt under each rule, and again with a long tail:
 
 # %%
 tail_ids = ids_of(question + " Answer in one word, please." * 12)
 far = Bench.at(lab.engine, tail_ids)
+repetition, frequency = {"repetition_penalty": 1.3}, {"frequency_penalty": 1.0}
 rules = {
     "no penalty": ("vllm", {}),
-    "repetition 1.3, prompt and output": ("vllm", {"repetition_penalty": 1.3}),
-    "repetition 1.3, last 64 tokens": ("llama_cpp", {"repetition_penalty": 1.3}),
-    "frequency 1, output only": ("vllm", {"frequency_penalty": 1.0}),
+    "repetition 1.3, vLLM: prompt and output": ("vllm", repetition),
+    "repetition 1.3, llama.cpp: last 64 tokens": ("llama_cpp", repetition),
+    "frequency 1, vLLM: output only": ("vllm", frequency),
+    "frequency 1, llama.cpp: last 64 tokens": ("llama_cpp", frequency),
 }
+
+# %%
 logs = {
     rule: [float(b.probs(engine, **k)[wanted].log()) for b in (asked, far)]
     for rule, (engine, k) in rules.items()
@@ -329,12 +371,29 @@ rows = [(rule, *(f"{value:.2f}" for value in pair)) for rule, pair in logs.items
 lab.table(["rule", "log-prob, short prompt", "long prompt"], rows)
 
 # %%
-none, whole_text, recent, output_only = logs.values()
+none, whole_text, recent, output_only, recent_frequency = logs.values()
 claim("the prompt's answer is held against it", whole_text[0] < none[0] - 1)
-claim("an output-only penalty leaves the first token alone", output_only == none)
+claim("vLLM's frequency penalty leaves the first token alone", output_only == none)
+claim("llama.cpp's sees the prompt", recent_frequency[0] < none[0] - 0.5)
 is_out = wanted not in tail_ids[-64:]
 claim("in the long prompt the name is not among the last 64", is_out)
 claim("so llama.cpp's window spares it there", recent[1] > whole_text[1])
+
+# %% [markdown]
+# The bench in 9.1 had nothing to count. Here "no," stands three times already. Turn
+# *frequency*: it comes off once for every occurrence. *Presence* comes off once,
+# however often the token was written.
+
+# %%
+so_far = lab.engine.tokenizer.encode(" no, no, no,")
+again = Bench.at(lab.engine, ids_of("Write the word no ten times."), so_far)
+SamplingBench(again, label, preset_orders(STAGES), frequency_penalty=0.5)
+
+# %%
+by_count = again.probs("labkit", frequency_penalty=0.5)
+at_once = again.probs("labkit", presence_penalty=1.5)
+three_times = total_variation(by_count, at_once) < 1e-6
+claim("three times 0.5 of frequency is 1.5 of presence", three_times)
 
 # %% [markdown]
 # And where repetition is the syntax? JSON says `"` and `}` again and again. Do not
@@ -358,15 +417,21 @@ def judged(penalty):
 # %%
 verdicts = {penalty: judged(penalty) for penalty in (1.0, 1.1, 1.2, 1.3, 1.5)}
 rows = [
-    (penalty, f"{best} of {len(right)}", f"{total / len(right):.2f}")
+    (penalty, best, f"{total / len(right):.2f}")
     for penalty, (best, total) in verdicts.items()
 ]
-lab.table(["repetition penalty", "right token is best", "mean log-prob"], rows)
+best_of = f"right token is best, of {len(right)}"
+lab.table(["repetition penalty", best_of, "mean log-prob"], rows)
 
 # %%
 best, log_probs = zip(*verdicts.values(), strict=True)
 claim("a penalty of 1.5 makes right JSON less likely", log_probs[-1] < log_probs[0])
 claim("and fewer of its tokens come first", best[-1] < best[0])
+
+# %% [markdown]
+# If the mean log-prob rises at a penalty of 1.1, that is what was measured: a mild
+# penalty takes mass from wrong tokens, too. It is not a gain for greedy decoding,
+# which asks only which token comes first.
 
 # %% [markdown]
 # ## 9.4 Where does the chance come from?
@@ -391,7 +456,10 @@ guess_race.reveal(round(100 * wins[0].item() / 20_000, 2))
 # %%
 want = 20_000 * p
 chi_square = float(((wins - want) ** 2 / want).sum())
-lab.md(f"χ² = **{chi_square:.2f}**; above 16.27 one would doubt it (3 degrees, 0.1 %).")
+lab.md(
+    f"χ² = **{chi_square:.2f}**; above 16.27 one would doubt it "
+    "(3 degrees of freedom, 0.1 %)."
+)
 
 # %%
 claim("the race gives the distribution, without a cumulative sum", chi_square < 16.27)
@@ -420,42 +488,54 @@ lab.source(draw)
 # %% [markdown]
 # ## 9.5 What do you get when you set nothing?
 #
-# "I use the defaults" names a different distribution in each engine. transformers
-# falls back to top-k 50 when it samples; llama.cpp to temperature 0.8, top-k 40,
-# top-p 0.95, min-p 0.05; vLLM reads the model's own `generation_config` unless told
-# not to. Which of these three leaves the most entropy on our vector?
+# "I use the defaults" names another distribution in each engine. labkit changes
+# nothing. transformers is greedy with nothing set, and takes top-k 50 once it samples.
+# llama.cpp has temperature 0.8, top-k 40, top-p 0.95 and min-p 0.05. vLLM reads the
+# model's own `generation_config` unless told not to; where that sets nothing, it does
+# what labkit does. Out of 49,152 tokens, how many survive llama.cpp's defaults on our
+# vector?
 
 # %%
-names = ["no knob at all", "transformers' defaults", "llama.cpp's defaults"]
-guess_open = lab.predict("The most open distribution", options=names)
+guess_open = lab.predict("Tokens that survive llama.cpp's defaults", between=(1, 40))
 guess_open
 
 # %%
+names = ["labkit, nothing set", "transformers, sampling", "llama.cpp, nothing set"]
 llama = {"temperature": 0.8, "top_k": 40, "top_p": 0.95, "min_p": 0.05}
-plain, hf = bench.probs("vllm"), bench.probs("transformers", top_k=50)
-outcomes = [plain, hf, bench.probs("llama_cpp", **llama)]
-entropies = [float(torch.special.entr(q).sum()) for q in outcomes]
-guess_open.reveal(names[entropies.index(max(entropies))])
+untouched, hf = bench.probs("labkit"), bench.probs("transformers", top_k=50)
+outcomes = [untouched, hf, bench.probs("llama_cpp", **llama)]
+survivors_of = [int((q > 0).sum()) for q in outcomes]
+guess_open.reveal(survivors_of[-1])
 
 # %%
+entropies = [float(torch.special.entr(q).sum()) for q in outcomes]
+apart_of = [total_variation(untouched, q) for q in outcomes]
 rows = [
-    (
-        name,
-        f"{int((q > 0).sum()):,}",
-        f"{entropy:.2f}",
-        f"{total_variation(plain, q):.2f}",
+    (name, f"{count:,}", f"{entropy:.2f}", f"{tv:.2f}")
+    for name, count, entropy, tv in zip(
+        names, survivors_of, entropies, apart_of, strict=True
     )
-    for name, q, entropy in zip(names, outcomes, entropies, strict=True)
 ]
-lab.table(["defaults", "survivors", "entropy, nats", "TV to no knob"], rows)
+lab.table(
+    ["defaults", "survivors", "entropy, nats", "total variation from labkit's"], rows
+)
+
+# %% [markdown]
+# Does it show in the text? Eight answers were drawn under each set of defaults.
+# *Distinct pairs* is the number of different pairs of neighbouring tokens, over all
+# pairs in the eight answers: 1 where no pair is written twice.
 
 # %%
 told = lab.replay_measured("sampling")
+lab.md(told.origin)
+
+# %%
 ways = told["defaults"]
-rows = [(w["engine"], f"{w['distinct_2']:.2f}", w["texts"][0][:60]) for w in ways]
-lab.table(
-    ["defaults of", "distinct pairs, 8 answers", "one of the answers begins"], rows
-)
+rows = [
+    (name, f"{way['distinct_2']:.2f}", way["texts"][0][:60].rpartition(" ")[0] + " …")
+    for name, way in zip(names, ways, strict=True)
+]
+lab.table(["defaults", "distinct pairs", "one of the answers begins"], rows)
 
 # %%
 claim(
@@ -482,7 +562,7 @@ claim("the narrowest writes the least varied answers", min(variety) == variety[-
 
 # %%
 guess_loop = lab.predict(
-    "Repeated 4-token runs at temperature 0, in %", between=(0, 100)
+    "Repeated 4-token runs at temperature 0, in %", between=(0, 100), unit="%"
 )
 guess_loop
 
@@ -503,11 +583,13 @@ guess_loop.reveal(round(100 * repeats[0], 1))
 series = (
     Series("repeated", tuple(temps), tuple(repeats), Layer.SAMPLING, "line+dots"),
 )
+first_share, last_share = 100 * repeats[0], 100 * repeats[-1]
 title = (
-    f"{repeats[0]:.0%} of greedy text is said again, {repeats[-1]:.0%} at {temps[-1]}"
+    f"{first_share:.0f} % of greedy text is said again, "
+    f"{last_share:.0f} % at temperature {temps[-1]}"
 )
 alt = "; ".join(
-    f"T {t}: {r:.0%}, log-prob {s:.2f}"
+    f"T {t}: {100 * r:.0f} %, log-prob {s:.2f}"
     for t, r, s in zip(temps, repeats, sure, strict=True)
 )
 axes = ("temperature", "share of 4-token runs that repeat")
@@ -515,6 +597,7 @@ LiteFigure(Lines(title, alt, *axes, series))
 
 # %%
 ends = {r["temperature"]: " ".join(r["end"].split())[-72:] for r in stories[::-1]}
+ends = {t: f"… {end.partition(' ')[2]}" for t, end in ends.items()}  # whole words
 rows = [(t, f"{s:.2f}", ends[t]) for t, s in zip(temps, sure, strict=True)]
 lab.table(["temperature", "mean log-prob", "how a story ends"], rows)
 
@@ -536,36 +619,51 @@ lab.md(told.origin)
 #
 # At each place the model had other candidates. Take one, and go on from there. The
 # engine does not read the text again: the branch stands on its parent's *blocks*, the
-# cache of chapter 7, and only full blocks can be found again. The prompt has 34
-# tokens, a block 16. The branch below leaves where the answer was the closest call.
-# How many tokens must the model read before it can write on?
+# cache of chapter 7, and only full blocks can be found again. First the answer, and
+# where it was the closest call between two tokens that both go on:
+
+# %%
+import math
+
+from labkit.book.branching import Brancher, closest_call
+
+tree = BranchTree(Brancher(lab.engine, ids, max_tokens=12), label)
+answer = tree.branches[0]
+place = closest_call(answer, lab.engine.tokenizer.eos_ids)
+two = answer.tokens[place].top[:2]
+best, other = (f"{label(i)} ({100 * math.exp(logprob):.1f} %)" for i, logprob in two)
+size = lab.engine.config.block_size
+lab.md(
+    f"Token **{place + 1}** of the answer, {best}, was nearly {other}. The prompt has "
+    f"**{len(ids)}** tokens, a block **{size}**."
+)
+
+# %% [markdown]
+# The branch leaves there: it keeps the prompt and the tokens before that one, and has
+# the other candidate in its place. How many tokens must the model read before it can
+# write on?
 
 # %%
 guess_read = lab.predict("Tokens read before the branch goes on", between=(1, 43))
 guess_read
 
 # %%
-from labkit.book.branching import Brancher
-
-tree = BranchTree(Brancher(lab.engine, ids, max_tokens=12), label)
-answer = tree.branches[0]
-seconds = [token.top[1][1] for token in answer.tokens[:8]]
-place = seconds.index(max(seconds))  # the likeliest second candidate
-other = answer.tokens[place].top[1][0]
-branch = tree.fork(answer.name, place, other)
-tree
-
-# %%
-size = lab.engine.config.block_size
+other_id = two[1][0]
+branch = tree.fork(answer.name, place, other_id)
 unread = len(ids) + place + 1 - size * branch.num_shared
 guess_read.reveal(unread, f"{branch.num_shared} blocks were there already.")
 
+# %%
+tree
+
 # %% [markdown]
-# In the tree, arrow keys walk along a branch. Tab goes to the candidates of the
-# chosen token; Enter takes one. Hatched blocks are shared.
+# In the tree, arrow keys walk along a branch. Enter goes to the candidates of the
+# chosen token, Enter on one of them goes on with it, and Escape comes back. Hatched
+# blocks are shared. A struck number is a block that was given back at the branch's end
+# and that a later branch has written over.
 
 # %%
-claim("the branch begins with the other candidate", branch.tokens[0].token_id == other)
+claim("the branch begins with that candidate", branch.tokens[0].token_id == other_id)
 num_full = (len(ids) + place) // size
 claim("it stands on its parent's full blocks", branch.num_shared == num_full)
 drawn = len(branch.tokens) - 1  # the last one drawn is never read
@@ -591,14 +689,14 @@ changed = sum(a != b for a, b in picks)
 lab.md(f"Of 300 seeds, **{changed}** pick another token once digits are rounded away.")
 
 # %%
-again = {bench.run({"seed": 3}, [])[-1].top[0][0] for _ in range(3)}
-claim("equal logits and seed give the same token", len(again) == 1)
+picked = {bench.run({"seed": 3}, [])[-1].top[0][0] for _ in range(3)}
+claim("equal logits and seed give the same token", len(picked) == 1)
 claim("a seed does not protect you from other digits", changed > 0)
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Shares .5, .3, .15, .05; temperature 2; top-p .75. How many tokens survive
+# **1.** Shares .6, .2, .1, .06, .04; temperature 2; top-p .85. How many tokens survive
 # when the temperature comes first? Put your number, or a function of (probs,
 # temperature, top_p, is_heat_first) that answers for both orders, in place of `...`.
 
@@ -612,7 +710,7 @@ lab.check("9.1", ...)
 # </details>
 # <details><summary>Solution</summary>
 #
-# 3, and 2 the other way round: in the next cell.
+# 4, and 3 the other way round: in the next cell.
 # </details>
 
 
@@ -630,9 +728,9 @@ def nucleus_of(probs, temperature, top_p, is_heat_first):
 lab.check("9.1", nucleus_of)
 
 # %% [markdown]
-# **2.** Shares .4, .3, .2, .1; top-k 2; top-p .5. How many survive when top-p sees
-# what top-k left, made to add up to 1 again? Or a function of (probs, top_k, top_p,
-# is_joint), where *joint* means: both look at the first distribution.
+# **2.** Shares .35, .25, .2, .15, .05; top-k 3; top-p .7. How many survive when top-p
+# sees what top-k left, made to add up to 1 again? Or a function of (probs, top_k,
+# top_p, is_joint), where *joint* means: both look at the first distribution.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("9.2", ...)
@@ -640,11 +738,11 @@ lab.check("9.2", ...)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# After top-k 2 the shares are 4/7 and 3/7. Is the first one enough for .5?
+# After top-k 3 the shares are 7/16, 5/16 and 4/16. How many of them make up .7?
 # </details>
 # <details><summary>Solution</summary>
 #
-# 1, and 2 jointly: in the next cell.
+# 2, and 3 jointly: in the next cell.
 # </details>
 
 
@@ -659,7 +757,7 @@ def survivors(probs, top_k, top_p, is_joint):
 lab.check("9.2", survivors)
 
 # %% [markdown]
-# **3.** Logits 2, 1, −1; penalty 1.3 on the first; 10 is added to all of them before.
+# **3.** Logits 3, 2, 0; penalty 1.2 on the first; 6 is added to all of them before.
 # The first token's share, to three places? Or a function of (logits, penalty, shift).
 
 # %% tags=["exercise", "nbval-check-output"]
@@ -668,21 +766,20 @@ lab.check("9.3", ...)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# 12, 11 and 9 go into the penalty; only the first is divided.
+# 9, 8 and 6 go into the penalty; only the first is divided. Below zero it would be
+# multiplied.
 # </details>
 # <details><summary>Solution</summary>
 #
-# .131 (and .601 without the shift): in the next cell.
+# .348 (and .616 with −5 in place of 6): in the next cell.
 # </details>
 
+
 # %% tags=["solution", "nbval-check-output"]
-import math
-
-
 def share_of_first(logits, penalty, shift):
-    z = [value + shift for value in logits]
+    z = torch.tensor(logits) + shift
     z[0] = z[0] / penalty if z[0] > 0 else z[0] * penalty
-    return round(math.exp(z[0]) / sum(math.exp(value) for value in z), 3)
+    return float(z.softmax(dim=0)[0])
 
 
 lab.check("9.3", share_of_first)
@@ -712,16 +809,19 @@ TraceBar(recorded, lit=Layer.SAMPLING)
 # %% [markdown]
 # **What production systems do differently.** They sample on the GPU, for hundreds of
 # rows at once, in one fused kernel; they add stages for grammars, so that only valid
-# JSON survives; and they let a small model guess ahead and check its guesses by the
-# same race. **Next door**: in chapter 10 the token's id becomes text, and the text
-# reaches the screen.
+# JSON survives; and they let a small model guess ahead. vLLM lets a guess stand where a
+# uniform number is at most $p/q$, the large model's share over the small one's; only
+# the token in place of a refused guess is drawn by the race. **Next door**: in chapter
+# 10 the token's id becomes text, and the text reaches the screen.
 
 # %% [markdown]
 # ## Sources
 #
-# - vLLM `v1/sample/sampler.py`, `config/model.py`; transformers 5.23
+# - vLLM `v1/sample/sampler.py`, `v1/sample/rejection_sampler.py`, `config/model.py`;
+#   transformers 5.23
 #   `generation/utils.py`; llama.cpp `common/common.h`; SGLang `layers/sampler.py`
-# - Keskar and others, *CTRL*, arXiv 1909.05858
+# - Keskar and others, *CTRL*, arXiv 1909.05858; transformers #2303 (2019)
+# - Meister and others, *Locally Typical Sampling*, arXiv 2202.00666
 # - Holtzman and others, *The Curious Case of Neural Text Degeneration*, arXiv
 #   1904.09751
 # - Hollows, proposal for a normalised penalty, transformers #47595 and #48642; note

@@ -23,6 +23,7 @@ from labkit.sampling.pipeline import SamplingRows, sample
 from labkit.sampling.stages import Stage
 from labkit.sequence import SamplingParams
 from labkit.sequence import Sequence as Row
+from labkit.widgets.order_compare import title_of
 
 __all__ = ["COMPARED", "Bench", "preset_orders", "total_variation"]
 
@@ -52,6 +53,11 @@ class Bench:
         """The vector that chooses the token after `output_ids`."""
         logits = next_logits(engine.model, [*prompt_ids, *output_ids])[0]
         return cls(logits, prompt_ids, output_ids)
+
+    @property
+    def num_written(self) -> int:
+        """Tokens of output before the one to be drawn."""
+        return len(self._output_ids)
 
     def run(
         self, knobs: Mapping[str, float], order: Sequence[str]
@@ -88,14 +94,15 @@ class Bench:
 
 
 def preset_orders(stages: Sequence[str]) -> dict[str, list[str]]:
-    """Orders of engines over `stages`; those that an engine lacks come last.
+    """Orders over `stages`, by the engines' names; what one lacks comes last.
 
     SGLang is left out: it has no order, it judges all filters on one distribution.
     """
     found = {}
     for name in ("labkit", "vllm", "transformers", "llama_cpp"):
         has = [stage.name for stage in ORDERS[name] if stage.name in stages]
-        found[name] = [*has, *(stage for stage in stages if stage not in has)]
+        lacking = (stage for stage in stages if stage not in has)
+        found[title_of(name)] = [*has, *lacking]
     return found
 
 

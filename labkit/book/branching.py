@@ -7,7 +7,7 @@ steps. It expects to be the engine's only user while it grows a branch.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from labkit.engine import Engine
@@ -15,7 +15,7 @@ from labkit.errors import InputError
 from labkit.records import BlockEventKind, Branch, BranchToken, StepReport, TokenEvent
 from labkit.sequence import SamplingParams
 
-__all__ = ["Brancher"]
+__all__ = ["Brancher", "closest_call"]
 
 FOUND = (BlockEventKind.HIT, BlockEventKind.SHARE)
 
@@ -99,6 +99,20 @@ class Brancher:
         )
         self._made[name], self._lines[name] = branch, (*head, *own)
         return branch
+
+
+def closest_call(branch: Branch, ends: Collection[int] = ()) -> int:
+    """Place among the branch's own tokens where the two best were most alike.
+
+    Places where one of the two is among `ends` are passed over: no text goes on there.
+    """
+    gaps = {
+        place: first - second
+        for place, token in enumerate(branch.tokens)
+        for (best, first), (other, second) in [token.top[:2]]
+        if best not in ends and other not in ends
+    }
+    return min(gaps, key=gaps.__getitem__)
 
 
 def _own(report: StepReport, name: str) -> list[TokenEvent]:

@@ -41,6 +41,7 @@ class Exercise:
     unit: str
     hint: str
     cases: tuple[Case, ...]
+    tolerance: float = 0.0  # how far an answer that was not rounded may be off
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +61,7 @@ def grade(exercise: Exercise, answer: object) -> Grade:
         return Grade(State.OPEN, f"{exercise.name} is open: {exercise.task}")
     if callable(answer):
         return _grade_function(exercise, answer)
-    if _same(answer, exercise.value):
+    if _same(answer, exercise.value, exercise.tolerance):
         right = f"{exercise.value:,g} {exercise.unit}"
         return Grade(State.RIGHT, f"{exercise.name}: {right} is right.")
     return _wrong(exercise, f"{_short(answer)} is not right")
@@ -76,7 +77,7 @@ def _grade_function(exercise: Exercise, function: Callable[..., object]) -> Grad
             return _wrong(exercise, f"{call} raised {type(error).__name__}: {error}")
         if found is None or found is ...:
             return Grade(State.OPEN, f"{exercise.name} is open: {call} returns nothing")
-        if not _same(found, case.want):
+        if not _same(found, case.want, exercise.tolerance):
             gave = f"{call} gave {_short(found)}, expected {case.want:,g}"
             return _wrong(exercise, gave)
     count = len(exercise.cases)
@@ -87,14 +88,14 @@ def _wrong(exercise: Exercise, what: str) -> Grade:
     return Grade(State.WRONG, f"{exercise.name}: {what}. Hint: {exercise.hint}")
 
 
-def _same(answer: object, want: float) -> bool:
-    """Numbers count as equal up to what rounding in between may change."""
+def _same(answer: object, want: float, tolerance: float) -> bool:
+    """Numbers count as equal up to what rounding may change."""
     try:
         found = float(answer)  # type: ignore[arg-type]  # what is no number raises
     except (TypeError, ValueError):
         return False
     return not isinstance(answer, bool | str) and math.isclose(
-        found, want, rel_tol=1e-6
+        found, want, rel_tol=1e-6, abs_tol=tolerance
     )
 
 

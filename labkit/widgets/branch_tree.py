@@ -34,7 +34,8 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
     """`BranchTree(Brancher(engine, ids), tokenizer.label)`.
 
     Arrow keys go through the tokens of a branch; each shows what else could have stood
-    there, and a button goes on with it. `fork()` does the same, `branches` has them.
+    there, Enter goes to these candidates and a button goes on with one of them.
+    `fork()` does the same, `branches` has them.
     """
 
     drawn: traitlets.List[Any] = traitlets.List().tag(sync=True)
@@ -88,11 +89,12 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
                 self._left(branch),
                 _cut("".join(self._label(token.token_id) for token in branch.tokens)),
                 f"{branch.num_shared} of {len(branch.blocks)}",
-                str(branch.num_computed),
+                f"{branch.num_computed - _num_fed(branch)} + {_num_fed(branch)}",
             )
             for branch in self.branches
         ]
-        head = ("branch", "leaves", "its own text", "blocks shared", "tokens read")
+        read = "tokens read: to go on + drawn"
+        head = ("branch", "leaves", "its own text", "blocks shared", read)
         return Table(self._title(), self._alt(), head, tuple(rows))
 
     def _add(self, branch: Branch) -> None:
@@ -124,14 +126,18 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
     def _title(self) -> str:
         if len(self.branches) == 1:
             return "One answer; choose a token and take another candidate"
-        shared = sum(branch.num_shared for branch in self.branches)
         every = sum(len(branch.blocks) for branch in self.branches)
-        return f"{len(self.branches)} branches share {shared} of their {every} blocks"
+        filled = every - sum(branch.num_shared for branch in self.branches)
+        return (
+            f"{len(self.branches)} branches filled {filled} blocks; "
+            f"without sharing they would fill {every}"
+        )
 
     def _alt(self) -> str:
         return "; ".join(
             f"{self._letter(b)} leaves {self._left(b)}, stands on {len(b.blocks)} "
-            f"blocks, {b.num_shared} shared, and had {b.num_computed} tokens read"
+            f"blocks, {b.num_shared} shared, and had {b.num_computed} tokens read: "
+            f"{b.num_computed - _num_fed(b)} to go on and {_num_fed(b)} drawn"
             for b in self.branches
         )
 
@@ -145,12 +151,20 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
             "depth": 0 if parent is None else self._depth(branch),
             "start": branch.start,
             "tokens": [self._token(token) for token in branch.tokens],
-            "blocks": list(branch.blocks),
+            "blocks": [[block, self._taker(branch, block)] for block in branch.blocks],
             "num_shared": branch.num_shared,
-            "num_computed": branch.num_computed,
+            "num_to_go_on": branch.num_computed - _num_fed(branch),
+            "num_fed": _num_fed(branch),
             "title": self._title(),
             "alt": self._alt(),
         }
+
+    def _taker(self, branch: Branch, block: int) -> str:
+        """Letter of the later branch that wrote over `block`; "" if it stands."""
+        for later in self.branches[self.branches.index(branch) + 1 :]:
+            if block in later.blocks[later.num_shared :]:
+                return self._letter(later)
+        return ""
 
     def _depth(self, branch: Branch) -> int:
         return (
@@ -166,6 +180,12 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
             "p": _share(token.logprob),
             "top": top,
         }
+
+
+def _num_fed(branch: Branch) -> int:
+    """Drawn tokens that the model read: the last one drawn is never read."""
+    num_chosen = 0 if branch.parent is None else 1
+    return len(branch.tokens) - num_chosen - 1
 
 
 def _share(logprob: float) -> float:

@@ -18,7 +18,7 @@ from labkit.figures.drawings import Table
 from labkit.records import OrderView
 from labkit.widgets.base import LabWidget
 
-__all__ = ["KNOBS", "OrderCompare", "OrderSource"]
+__all__ = ["KNOBS", "OrderCompare", "OrderSource", "title_of"]
 
 KNOBS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 TITLES = {
@@ -67,7 +67,7 @@ class OrderCompare(LabWidget, page="order_compare"):
         """A row an engine: order, survivors, entropy, distances."""
         rows = [
             (
-                _title(view),
+                title_of(view.name),
                 f"{view.kept:,}",
                 f"{view.entropy:.3f}",
                 self._label(view.top[0][0]),
@@ -75,7 +75,7 @@ class OrderCompare(LabWidget, page="order_compare"):
             )
             for view in self.views
         ]
-        to = (f"TV to {_title(view)}" for view in self.views)
+        to = (f"distance to {title_of(view.name)}" for view in self.views)
         head = ("engine", "survivors", "entropy, nats", "best", *to)
         return Table(self._words(), self._alt(), head, tuple(rows))
 
@@ -90,7 +90,7 @@ class OrderCompare(LabWidget, page="order_compare"):
         views = [
             {
                 **asdict(view),
-                "title": _title(view),
+                "title": title_of(view.name),
                 "top": [(self._label(i), round(p, 6)) for i, p in view.top],
             }
             for view in self.views
@@ -104,14 +104,15 @@ class OrderCompare(LabWidget, page="order_compare"):
         if farthest < 0.0005:
             return "All engines give the same distribution"
         other = self.views[view.distances.index(farthest)]
-        names = f"{_title(view)} and {_title(other)}"
-        return f"{names} disagree about {farthest:.1%} of the mass"
+        names = f"{title_of(view.name)} and {title_of(other.name)}"
+        return f"{names} disagree about {100 * farthest:.1f} % of the mass"
 
     def _alt(self) -> str:
         set_to = ", ".join(f"{name} {value:g}" for name, value in self.knobs.items())
-        kept = "; ".join(f"{_title(v)} keeps {v.kept:,}" for v in self.views)
+        kept = "; ".join(f"{title_of(v.name)} keeps {v.kept:,}" for v in self.views)
         return f"With {set_to} (a top_k of 0 is off): {kept}."
 
 
-def _title(view: OrderView) -> str:
-    return TITLES.get(view.name, view.name)
+def title_of(engine: str) -> str:
+    """How an engine writes its own name: "vllm" is vLLM."""
+    return TITLES.get(engine, engine)

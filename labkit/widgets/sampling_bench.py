@@ -17,7 +17,7 @@ from labkit.figures.drawings import Table
 from labkit.records import StageView
 from labkit.widgets.base import LabWidget
 
-__all__ = ["KNOBS", "STAGES", "SamplingBench", "StageSource"]
+__all__ = ["COUNTING", "KNOBS", "STAGES", "SamplingBench", "StageSource"]
 
 KNOBS = {  # values that change nothing; a top_k of 0 keeps everything
     "repetition_penalty": 1.0,
@@ -30,13 +30,21 @@ KNOBS = {  # values that change nothing; a top_k of 0 keeps everything
     "typical_p": 1.0,
     "seed": 0,
 }
+COUNTING = ("frequency_penalty", "presence_penalty")  # what is written, no prompt
 STAGES = tuple(
     name.removesuffix("_p") if name == "typical_p" else name for name in KNOBS
 )[:-1]
 
 
+NOTHING_YET = "nothing written yet"
+
+
 class StageSource(Protocol):
     """Whatever runs the stages."""
+
+    @property
+    def num_written(self) -> int:
+        """Tokens of output that stand before the one to be drawn."""
 
     def run(
         self, knobs: Mapping[str, float], order: Sequence[str]
@@ -57,6 +65,7 @@ class SamplingBench(
     order: traitlets.List[Any] = traitlets.List(traitlets.Unicode()).tag(sync=True)
     neutral: traitlets.Dict[str, Any] = traitlets.Dict(KNOBS).tag(sync=True)
     presets: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
+    idle: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # stage: why
     result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
 
     def __init__(
@@ -76,6 +85,7 @@ class SamplingBench(
             knobs={**KNOBS, **knobs},
             order=list(STAGES),
             presets={name: list(stages) for name, stages in (presets or {}).items()},
+            idle={} if source.num_written else dict.fromkeys(COUNTING, NOTHING_YET),
         )
         self.observe(self._run, ["knobs", "order"])
         self._run()
@@ -131,22 +141,37 @@ class SamplingBench(
         is_off = value is None or value == KNOBS[knob]
         return "\u2013" if is_off else f"{value:g}"
 
+    @property
+    def _is_greedy(self) -> bool:
+        return not self.knobs["temperature"]
+
     def _title(self) -> str:
-        kept = self.views[-2].kept
-        total = self.views[0].kept
-        return (
-            f"{kept:,} of {total:,} tokens survive; the draw picks "
-            f"{self._label(self.picked)!r}"
-        )
+        kept, total = self.views[-2].kept, self.views[0].kept
+        picked = repr(self._label(self.picked))
+        if self._is_greedy:
+            return f"Greedy: of {total:,} tokens the likeliest is taken, {picked}"
+        return f"{kept:,} of {total:,} tokens survive; the draw picks {picked}"
 
     def _alt(self) -> str:
-        """The stages that did something, in words."""
-        told = [
-            f"{v.name} {self._setting(v.name)} leaves {v.kept:,}, moves {v.moved:.1%}"
-            for v in self.views[1:-1]
-            if v.moved > 0 or self._setting(v.name) != "\u2013"
-        ]
-        return f"In this order: {'; '.join(told) or 'no stage does anything'}."
+        """The stages that did something, or were meant to, in words."""
+        set_to = [v for v in self.views[1:-1] if v.moved > 0 or self._is_set(v.name)]
+        told = "; ".join(map(self._did, set_to)) or "no stage does anything"
+        tail = " At temperature 0 no stage cuts and no noise counts."
+        return f"In this order: {told}.{tail if self._is_greedy else ''}"
+
+    def _is_set(self, stage: str) -> bool:
+        """True for a turned knob, if the stage is not passed by as all cuts are."""
+        if self._is_greedy and not stage.endswith("_penalty"):
+            return stage == "temperature"
+        return self._setting(stage) != "\u2013"
+
+    def _did(self, view: StageView) -> str:
+        head = f"{view.name} {self._setting(view.name)}"
+        if view.name in self.idle:
+            return f"{head} does nothing, {self.idle[view.name]}"
+        if view.name == "temperature" and self._is_greedy:
+            return f"{head} is greedy"
+        return f"{head} leaves {view.kept:,}, moves {100 * view.moved:.1f} %"
 
     def _to_page(self) -> dict[str, Any]:
         """Numbers and labels, ready to show."""
@@ -158,7 +183,7 @@ class SamplingBench(
             "tick": self._num_runs,
             "title": self._title(),
             "alt": self._alt(),
-            "picked": self._label(self.picked),
+            "is_greedy": self._is_greedy,
             "total": self.views[0].kept,
             "rows": [
                 [v.name, v.kept, round(v.moved, 6), round(v.entropy, 4)]

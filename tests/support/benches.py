@@ -33,7 +33,8 @@ def word(token_id: int) -> str:
 class Stages:
     """Each stage halves what survives; a knob's own value is seen in `moved`."""
 
-    def __init__(self) -> None:
+    def __init__(self, num_written: int = 3) -> None:
+        self.num_written = num_written
         self.calls: list[tuple[dict[str, float], list[str]]] = []
 
     def run(

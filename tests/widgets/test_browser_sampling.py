@@ -1,4 +1,7 @@
-"""SamplingBench, OrderCompare and BranchTree in JupyterLab, by keyboard and mouse."""
+"""SamplingBench and OrderCompare in JupyterLab, by keyboard and mouse.
+
+What all three widgets of chapter 9 share is here too; BranchTree is next door.
+"""
 
 from __future__ import annotations
 
@@ -60,6 +63,42 @@ def test_the_end_of_a_slider_is_off_and_the_noise_picks_the_token(notebook) -> N
     book.check()
 
 
+def test_temperature_0_is_shown_as_greedy(notebook) -> None:
+    book = notebook(HEAD, BENCH)
+    bench = book.widget("bench")
+    slider = bench.get_by_role("slider", name="Temperature")
+    draw = bench.get_by_role("row", name="draw")
+    expect(draw).to_contain_text("by noise no. 0")
+    slider.press("Home")
+    expect(slider).to_have_attribute("aria-valuetext", "greedy")
+    expect(draw).to_contain_text("greedy: takes the likeliest")
+    expect(bench.locator("h4")).to_contain_text("the likeliest is taken, 'The'")
+    book.check()
+
+
+def test_a_penalty_with_nothing_to_count_says_so(notebook) -> None:
+    book = notebook(HEAD, "SamplingBench(Stages(num_written=0), word)")
+    bench = book.widget("bench")
+    for name in ("frequency_penalty", "presence_penalty"):
+        row = bench.locator(f"[data-stage={name}]")
+        expect(row).to_contain_text("nothing written yet")
+        expect(row.locator("input")).to_be_disabled()
+    repetition = bench.get_by_role("slider", name="Repetition penalty")
+    expect(repetition).to_be_enabled()
+    book.check()
+
+
+def test_a_row_of_the_bench_is_read_with_its_columns(notebook) -> None:
+    book = notebook(HEAD, BENCH)
+    table = book.widget("bench").get_by_role("table", name="What each stage did")
+    heads = table.get_by_role("columnheader")
+    assert heads.all_text_contents()[3:] == ["survivors", "mass moved", "entropy, nats"]
+    row = table.get_by_role("row").filter(has=book.page.get_by_text("top_k"))
+    expect(row.get_by_role("rowheader")).to_have_text("top_k")
+    expect(row.get_by_role("cell")).to_have_count(5)
+    book.check()
+
+
 def test_arrow_keys_move_a_stage_and_keep_the_focus(notebook) -> None:
     book = notebook(HEAD, BENCH)
     bench = book.widget("bench")
@@ -74,6 +113,32 @@ def test_arrow_keys_move_a_stage_and_keep_the_focus(notebook) -> None:
     for _ in range(9):
         book.page.keyboard.press("ArrowUp")
     assert stages(bench)[0] == "temperature"
+    book.page.keyboard.press("End")
+    assert stages(bench)[-1] == "temperature"
+    book.page.keyboard.press("Home")
+    assert stages(bench)[0] == "temperature"
+    expect(handle).to_be_focused()
+    book.check()
+
+
+def test_what_is_said_of_a_move_is_not_said_of_the_next_change(notebook) -> None:
+    book = notebook(HEAD, BENCH)
+    bench = book.widget("bench")
+    said = bench.locator(":scope > output")
+    handle = bench.get_by_role("button", name="Move Temperature")
+    handle.press("ArrowDown")
+    expect(said).to_contain_text("temperature is now stage 5 of 8")
+    bench.get_by_label("Order of stages").select_option("mine")
+    expect(said).to_contain_text("Order of mine.")
+    expect(said).not_to_contain_text("is now stage")
+    handle.press("ArrowDown")
+    expect(said).to_contain_text("temperature is now stage 6 of 8")
+    bench.get_by_role("button", name="All knobs off").press("Enter")
+    expect(said).to_contain_text("All knobs are off.")
+    expect(said).not_to_contain_text("is now stage")
+    book.add_cell_and_run("bench.turn(min_p=0.2)")
+    expect(said).to_contain_text("min_p 0.2 leaves")
+    expect(said).not_to_contain_text("All knobs are off.")
     book.check()
 
 
@@ -116,25 +181,27 @@ def test_orders_move_apart_with_the_temperature(notebook) -> None:
     slider = widget.get_by_role("slider", name="Temperature")
     for _ in range(10):
         slider.press("ArrowRight")
-    expect(widget.locator("h4")).to_contain_text("disagree about 50.0% of the mass")
+    expect(widget.locator("h4")).to_contain_text("disagree about 50.0 % of the mass")
     expect(widget.locator("td").filter(has_text="0.500")).to_have_count(6)
     expect(widget.get_by_role("list", name="Order of SGLang")).to_contain_text("top_k")
     book.check()
 
 
-def test_a_rejected_candidate_is_taken_by_keyboard(notebook) -> None:
-    book = notebook(HEAD, "tree = BranchTree(TwoWays(), word)\ntree")
-    tree = book.widget("branches")
-    tree.get_by_role("option").first.focus()
-    book.page.keyboard.press("ArrowRight")
-    expect(tree.locator("output")).to_contain_text("token 2: ⏎ with 60.0 %")
-    book.page.keyboard.press("Tab")
-    expect(tree.get_by_role("button", name="Go on with 3")).to_be_focused()
-    book.page.keyboard.press("Enter")
-    expect(tree.locator("h4")).to_have_text("2 branches share 1 of their 4 blocks")
-    lane = tree.get_by_role("listbox", name="Tokens of branch B")
-    expect(lane.get_by_role("option").first).to_be_focused()
-    expect(tree.locator("ol .lab-shared")).to_have_text("7")
+NARROW = """(node, width) => {
+  node.parentElement.style.width = `${width}px`;
+  return node.scrollWidth - node.clientWidth;
+}"""
+
+
+@pytest.mark.parametrize("width", [900, 666, 520, 380])
+def test_nothing_is_cut_off_where_the_cell_is_narrower_than_the_window(
+    notebook, width
+) -> None:
+    book = notebook(
+        HEAD, BENCH, "OrderCompare(FourOrders(), word)", "BranchTree(TwoWays(), word)"
+    )
+    for name in ("bench", "orders", "branches"):
+        assert book.widget(name).evaluate(NARROW, width) == 0, name
     book.check()
 
 

@@ -7,7 +7,7 @@ import traitlets
 
 from labkit.errors import ConfigError
 from labkit.widgets import OrderCompare, SamplingBench
-from labkit.widgets.sampling_bench import KNOBS, STAGES
+from labkit.widgets.sampling_bench import COUNTING, KNOBS, STAGES
 from tests.support.benches import FourOrders, Stages, word
 
 
@@ -47,6 +47,25 @@ def test_summary_names_the_stages_that_did_something() -> None:
     assert "min_p" not in bench.summary()
 
 
+def test_at_temperature_0_the_likeliest_is_said_to_be_taken() -> None:
+    bench = SamplingBench(Stages(), word, temperature=0.0, top_p=0.5)
+    title = "Greedy: of 49,152 tokens the likeliest is taken, 'The'"
+    assert bench.record().title == bench.result["title"] == title
+    assert "temperature 0 is greedy" in bench.summary()
+    assert "no stage cuts and no noise counts" in bench.summary()
+    assert bench.result["is_greedy"]
+
+
+def test_penalties_on_what_is_written_say_that_nothing_is() -> None:
+    empty = SamplingBench(Stages(num_written=0), word, frequency_penalty=1.0)
+    assert tuple(empty.idle) == COUNTING
+    words = "frequency_penalty 1 does nothing, nothing written yet"
+    assert words in empty.summary()
+    full = SamplingBench(Stages(num_written=1), word, frequency_penalty=1.0)
+    assert not full.idle
+    assert "frequency_penalty 1 leaves 24,576" in full.summary()
+
+
 @pytest.mark.parametrize("order", [STAGES[1:], (*STAGES[1:], STAGES[1])])
 def test_an_order_has_every_stage_once(order) -> None:
     bench = SamplingBench(Stages())
@@ -70,6 +89,6 @@ def test_engines_that_agree_are_said_to_agree() -> None:
     widget = OrderCompare(FourOrders(), word)
     assert widget.record().title == "All engines give the same distribution"
     widget.turn(temperature=2.0)
-    title = "vLLM and SGLang disagree about 50.0% of the mass"
+    title = "vLLM and SGLang disagree about 50.0 % of the mass"
     assert widget.record().title == widget.result["title"] == title
     assert [view["title"] for view in widget.result["views"]][2] == "llama.cpp"

@@ -75,6 +75,11 @@ def test_a_top_k_of_0_is_off_and_neutral_knobs_change_nothing() -> None:
         assert total_variation(plain, bench.logits.softmax(-1)) < 1e-6, order
 
 
+def test_a_bench_knows_how_much_is_written() -> None:
+    assert a_bench().num_written == 2
+    assert Bench(torch.zeros(4)).num_written == 0
+
+
 def test_distances_are_symmetric_and_0_to_itself() -> None:
     views = a_bench().compare({"temperature": 2.0, "top_p": 0.8, "min_p": 0.1})
     for i, view in enumerate(views):
@@ -87,7 +92,7 @@ def test_distances_are_symmetric_and_0_to_itself() -> None:
 def test_preset_orders_have_every_stage_once() -> None:
     for name, order in preset_orders(STAGES).items():
         assert sorted(order) == sorted(STAGES), name
-    llama = preset_orders(STAGES)["llama_cpp"]
+    llama = preset_orders(STAGES)["llama.cpp"]
     assert llama.index("temperature") > llama.index("top_p")
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.book.branching import Brancher
+from labkit.book.branching import Brancher, closest_call
 from labkit.errors import InputError
+from labkit.records import Branch, BranchToken
 from tests.support.engines import HELLO, tiny_engine
 
 
@@ -47,6 +48,26 @@ def test_a_branch_of_a_branch_keeps_its_whole_line() -> None:
     grandchild = brancher.grow(child.name, 2, other(child, 1))
     assert grandchild.start == 2
     assert grandchild.parent == child.name
+
+
+def a_branch(*tops: tuple[tuple[int, float], ...]) -> Branch:
+    tokens = tuple(BranchToken(top[0][0], top[0][1], top) for top in tops)
+    return Branch("b", None, 0, tokens, (), 0, 0)
+
+
+CALLS = a_branch(
+    ((1, -0.1), (2, -0.3)),  # the likeliest second candidate
+    ((3, -2.0), (4, -2.1)),  # the smallest gap
+    ((5, -2.0), (9, -2.05)),  # smaller still, but 9 ends the text
+)
+
+
+def test_the_closest_call_is_the_smallest_gap_not_the_likeliest_second() -> None:
+    assert closest_call(CALLS, ends={9}) == 1
+
+
+def test_a_call_that_ends_the_text_counts_if_no_end_is_named() -> None:
+    assert closest_call(CALLS) == 2
 
 
 def test_a_candidate_or_parent_that_is_not_there_is_refused() -> None:

@@ -44,27 +44,28 @@ def penalised(logits: list[float], penalty: float, shift: float) -> float:
     return round(float(bench.probs("vllm", repetition_penalty=penalty)[0]), 3)
 
 
-def tokens_a_pass(chance: float, ahead: int) -> float:
-    return (1 - chance ** (ahead + 1)) / (1 - chance)
+def chunk(promise_ms: float, read_ms: float, token_ms: float, streams: int) -> int:
+    fits = promise_ms >= read_ms
+    return max(0, int(promise_ms / token_ms) - streams) if fits else 0
 
 
 def whole_steps(shared: int, step: int, minimum: int) -> int:
     return shared - shared % step if shared >= minimum else 0
 
 
-SUMS |= {"7.1": 2 * 30 * 3 * 64 * 2, "7.2": 33 * 16, "7.3": 52}
+SUMS |= {"7.1": 2 * 28 * 4 * 128, "7.2": 21 * 32, "7.3": 103}
 SOLUTIONS |= {
     "7.1": lambda layers, heads, dim, size: 2 * layers * heads * dim * size,
     "7.2": whole_steps,
     "7.3": lambda memory, weights, token, n: int((0.9 * memory - weights) / token / n),
 }
-SUMS |= {"8.1": 295, "8.2": 3.35, "8.3": 1 + 0.8 + 0.64 + 0.512 + 0.4096}
+SUMS |= {"8.1": 295, "8.2": 3.35, "8.3": 50 / 0.5 - 4}
 SOLUTIONS |= {
     "8.1": lambda flop, rate: round(flop / rate),
     "8.2": lambda n, size, rate: round(1000 * n * size / rate, 2),
-    "8.3": tokens_a_pass,
+    "8.3": chunk,
 }
-SUMS |= {"9.1": 3, "9.2": 1, "9.3": 0.131}
+SUMS |= {"9.1": 4, "9.2": 2, "9.3": 0.348}
 SOLUTIONS |= {"9.1": nucleus, "9.2": filtered, "9.3": penalised}
 
 
@@ -72,6 +73,42 @@ SOLUTIONS |= {"9.1": nucleus, "9.2": filtered, "9.3": penalised}
 def test_values_are_the_sums_and_functions_pass_their_cases(name: str) -> None:
     assert grade(exercise(name), SUMS[name]).state is State.RIGHT
     assert grade(exercise(name), SOLUTIONS[name]).state is State.RIGHT
+
+
+def test_sequences_in_parts_are_told_that_whole_ones_count() -> None:
+    result = grade(exercise("7.3"), lambda m, w, token, n: (0.9 * m - w) / token / n)
+    assert result.state is State.WRONG
+    assert "a part of a sequence does not count" in str(result)
+
+
+def plain_share(logits: list[float], penalty: float, shift: float) -> float:
+    z = torch.tensor(logits) + shift
+    z[0] = z[0] / penalty if z[0] > 0 else z[0] * penalty
+    return float(z.softmax(dim=0)[0])
+
+
+def share_without_the_sign(logits: list[float], penalty: float, shift: float) -> float:
+    z = torch.tensor(logits) + shift
+    z[0] = z[0] / penalty
+    return float(z.softmax(dim=0)[0])
+
+
+def test_a_share_need_not_be_rounded_but_its_third_place_counts() -> None:
+    assert grade(exercise("9.3"), plain_share).state is State.RIGHT
+    assert grade(exercise("9.3"), 0.34821).state is State.RIGHT
+    assert grade(exercise("9.3"), 0.349).state is State.WRONG
+
+
+def test_a_penalty_that_only_divides_is_caught_below_zero() -> None:
+    result = grade(exercise("9.3"), share_without_the_sign)
+    assert result.state is State.WRONG
+    assert "-5.0) gave" in result.text
+
+
+def test_milliseconds_may_come_unrounded_and_seconds_may_not() -> None:
+    assert grade(exercise("8.2"), lambda n, b, w: 1000 * n * b / w).state is State.RIGHT
+    text = grade(exercise("8.2"), lambda n, b, w: n * b / w).text
+    assert "in milliseconds, rounded to two places" in text
 
 
 @pytest.mark.parametrize("answer", [2.0, "2.8", True, [2.8], object(), float("nan")])
