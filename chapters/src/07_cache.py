@@ -107,9 +107,10 @@ claim(
 #
 # The factor that a designer may choose is $H_{kv}$. In *multi-head attention* (MHA)
 # it equals the number of query heads; in *grouped-query attention* (GQA, [Ainslie et
-# al. 2023](https://arxiv.org/abs/2305.13245)) several query heads share one. DeepSeek's
-# latent attention (MLA) keeps one vector a layer instead. Turn the controls: what
-# fits on a GPU, and what would have?
+# al. 2023](https://arxiv.org/abs/2305.13245)) several query heads share one key/value
+# head. DeepSeek's latent attention (MLA) keeps one vector a layer instead. Turn the
+# controls: what fits on a GPU, and what would have? GPUs are sold in units of 10⁹
+# bytes (GB); the calculator counts in GiB, 2³⁰ bytes, as the tables here do.
 
 # %%
 from labkit.book.cards import read_cards
@@ -124,21 +125,21 @@ for name in cards.models:
     s = calculator.show(name, context=8192)
     ratio, gib = s.token_mha / s.token, s.sequence / 2**30
     kind = cards.models[name].attention
-    rows.append((name, kind, f"{s.token:,}", f"{ratio:.0f} times", f"{gib:.2f}"))
+    rows.append((name, kind, f"{s.token:,}", f"{ratio:.0f}", f"{gib:.2f}"))
 eight = calculator.show("Llama-3-8B")
-lab.table(["model", "kind", "bytes a token", "as MHA", "GiB at 8,192 tokens"], rows)
+heads = ["kind", "bytes a token", "MHA, times as many", "GiB at 8,192 tokens"]
+lab.table(["model", *heads], rows)
 
 # %% tags=["nbval-check-output"]
 long = calculator.show("Llama-3-70B", context=131_072)
 calculator.show("Llama-3-8B", context=8192)
 small = cards.models["SmolLM2-135M"]
-claim("52 long chats with Llama-3-8B fit on one H100", eight.max_sequences == 52)
-claim("one 128k chat with Llama-3-70B takes 40 GiB", long.sequence == 40 * 2**30)
-claim("GQA saves 8 times there, 3 times here", long.token_mha == 8 * long.token)
-claim(
-    "DeepSeek's latent would be larger than our three heads",
-    small.numbers("MLA") > small.numbers(),
-)
+claim("Llama-3-8B on an H100: 52 chats of 8,192 tokens fit", eight.max_sequences == 52)
+claim("one of 131,072 with Llama-3-70B takes 40 GiB", long.sequence == 40 * 2**30)
+claim("there MHA would take 8 times as much", long.token_mha == 8 * long.token)
+claim("and here 3 times", small.numbers("MHA") == 3 * small.numbers())
+latent = small.numbers("MLA")
+claim("DeepSeek's latent would outweigh our three heads", latent > small.numbers())
 
 # %% [markdown]
 # Is sharing heads a loss of information, or only of storage? Take the real keys of our
@@ -176,14 +177,15 @@ claim("the same outputs", torch.allclose(shared, separate, atol=1e-4))
 guess_work = lab.predict("Tokens computed, times as many", between=(1, 1000))
 guess_work
 
-# %% tags=["nbval-check-output"]
+# %%
 prompt, new = len(ids), 256
 kept = prompt + new - 1  # each token once; the last one need not be computed
 again_and_again = sum(prompt + i for i in range(new))
-lab.table(["", "tokens computed"], [("kept", kept), ("not kept", again_and_again)])
-
-# %%
 guess_work.reveal(round(again_and_again / kept))
+
+# %% tags=["nbval-check-output"]
+rows = [("kept", f"{kept:,}"), ("not kept", f"{again_and_again:,}")]
+lab.table(["keys and values", "tokens computed"], rows)
 
 # %% [markdown]
 # The slow truth is in the package: `labkit.model.reference` keeps nothing. Twelve
@@ -208,9 +210,13 @@ lines = [
     Series("no cache", tokens, tuple(measured["without_ms"]), Layer.COMPUTE),
     Series("cache", tokens, tuple(measured["with_ms"]), Layer.CACHE),
 ]
-ends = [median(line.y[-16:]) for line in lines]
-title = f"At the end a token takes {ends[0] / ends[1]:.0f} times as long without"
-alt = f"Last tokens: {ends[0]:.0f} ms without a cache, {ends[1]:.0f} ms with one."
+
+# %%
+slow_ms, fast_ms = round(median(lines[0].y[-16:])), round(median(lines[1].y[-16:]), 2)
+title = f"At the end a token takes {slow_ms / fast_ms:.0f} times as long without"
+alt = (
+    f"Last 16 tokens, medians: {slow_ms} ms without a cache, {fast_ms:.2f} ms with one."
+)
 LiteFigure(Lines(title, alt, "tokens so far", "milliseconds a token", tuple(lines)))
 
 # %%
@@ -240,10 +246,20 @@ claim("all recorded tokens are the same too", measured["same_tokens"])
 # 2023](https://arxiv.org/abs/2309.06180)). A full block gets a hash: of its tokens and
 # of its parent's hash. Whoever needs the same hash may hold the same block. We run a
 # second engine with 40 tiny blocks of 4 tokens. A asks our question, B another one
-# under the same system message. How many of B's 27 tokens are found, not computed?
+# that begins alike. How many of B's tokens are found, not computed?
+
+# %% tags=["nbval-check-output"]
+from itertools import takewhile
+
+question = {"role": "user", "content": "How many r's does the word have?"}
+text = engine.template.render([lab.request[0], question])
+ids_b = engine.tokenizer.encode(text, allow_special=True)
+alike = takewhile(lambda pair: pair[0] == pair[1], zip(ids, ids_b, strict=False))
+num_shared = sum(1 for _ in alike)
+lab.md(f"B has {len(ids_b)} tokens; the first **{num_shared}** of them are A's too.")
 
 # %%
-guess_found = lab.predict("Tokens of B found in the cache", between=(0, 27))
+guess_found = lab.predict("Tokens of B found in the cache", between=(0, len(ids_b)))
 guess_found
 
 # %%
@@ -251,53 +267,55 @@ from labkit.book.pool import PoolLog
 
 tiny = lab.engine_with(block_size=4, num_blocks=40)
 log = PoolLog(tiny)
-other = [lab.request[0], {"role": "user", "content": "How many letters are in it?"}]
-ids_b = engine.tokenizer.encode(engine.template.render(other), allow_special=True)
 eight_tokens = SamplingParams(max_tokens=8, temperature=0.0, top_logprobs=2)
 tiny.add(ids, eight_tokens, request="ours")
 log.step(), log.step()
 tiny.add(ids_b, eight_tokens, request="other")
 log.step()
 found = tiny.cache_stats().hit_tokens
-guess_found.reveal(found, f"B has {len(ids_b)} tokens.")
+guess_found.reveal(found, f"{num_shared} are shared.")
 
 # %% [markdown]
-# Now a *fork*: go on from A's second token with the candidate that the sampler
-# rejected. The fork shares every block of A. When it writes into a block that A still
-# fills, it first gets a copy of its own: *copy on write*. Then D brings a long prompt
-# and the pool is short: blocks that nobody holds are *evicted*, oldest first.
+# Now a *fork*, C: it answers A's question too, but its second token is the candidate
+# that A's sampler rejected. C shares A's blocks up to there. The last of them already
+# holds the token that A chose; before C writes its own in that place, it gets a copy
+# of the block: *copy on write*.
 
 # %%
 rejected = log.reports[1].emitted[0].top[1][0]  # second best of A's second token
 tiny.fork("ours", at=1, token_id=rejected, name="fork")
 log.drain()
-long_question = [{"role": "user", "content": "word " * 100}]
-ids_long = engine.tokenizer.encode(
-    engine.template.render(long_question), allow_special=True
-)
-tiny.add(ids_long, eight_tokens, request="long")
-log.drain()
-pool = BlockMap(log.frames, 4, engine.tokenizer.label, log.key_norms, log.step)
-pool
+idle = log.frames[-1]  # A, B and C are done
 
 # %% [markdown]
-# Move the slider (arrow keys work) and watch owners come and go; choose a block with
-# Enter: its tokens, its hash chain, and how long its keys are in each layer.
+# Then D brings a long prompt, and the pool is short: blocks that nobody holds are
+# *evicted*, oldest first. Move the slider (arrow keys work) and watch owners come and
+# go; choose a block with Enter: its tokens, its hash chain, and how long its keys were
+# in each layer. The map opens where C gets its copy. D is not done: **Run one engine
+# step** goes on with it.
 
-# %% tags=["nbval-check-output"]
+# %%
 from labkit.records import BlockEventKind
 
-events = [event for frame in log.frames for event in frame.events]
-kinds = {event.kind for event in events}
+long_text = engine.template.render([{"role": "user", "content": "word " * 100}])
+long_ids = engine.tokenizer.encode(long_text, allow_special=True)
+tiny.add(long_ids, eight_tokens, request="long")
+log.step(), log.step()
+kinds = [{event.kind for event in frame.events} for frame in log.frames]
+copied = next(i for i, here in enumerate(kinds) if BlockEventKind.COPY in here)
+pool = BlockMap(log.frames, 4, engine.tokenizer.label, log.key_norms, log.step)
+pool.at(copied)
+
+# %% tags=["nbval-check-output"]
 most = max(view.ref_count for frame in log.frames for view in frame.blocks)
-claim("B found whole blocks only", found > 0 and found % 4 == 0)
-claim("and less than the two prompts share", found <= 20 < len(ids_b))
+claim("B found the whole blocks", found == num_shared // 4 * 4)
+claim("and so less than the two prompts share", found < num_shared)
 claim("some block had three holders at once", most >= 3)
-claim("the fork copied a block before writing", BlockEventKind.COPY in kinds)
-claim("the long prompt evicted kept blocks", BlockEventKind.EVICT in kinds)
-claim(
-    "in the end nobody holds anything", not any(v.ref_count for v in tiny.block_views())
-)
+held = [view.block for view in idle.blocks if view.ref_count]
+claim("when A, B and C were done nobody held a block", not held)
+evicted = [BlockEventKind.EVICT in here for here in kinds]
+claim("the long prompt evicted kept blocks", any(evicted[idle.step + 1 :]))
+claim("and nobody before it had to", not any(evicted[: idle.step + 1]))
 
 # %%
 from labkit.cache.manager import CacheManager
@@ -322,7 +340,7 @@ lab.source(CacheManager.writable)
 guess_use = lab.predict("Reserved slots in use", between=(0, 100), unit="%")
 guess_use
 
-# %% tags=["nbval-check-output"]
+# %%
 from random import Random
 
 dice = Random(7)
@@ -340,30 +358,28 @@ def admitted(block_size, reserve=0):
     return i, taken / (cache.counts().held * block_size)
 
 
+# %%
+strips = admitted(16, reserve=2048)
+guess_use.reveal(round(100 * strips[1], 1))
+
 # %% tags=["nbval-check-output"]
 sizes = [2**power for power in range(9)]
 by_size = {size: admitted(size) for size in sizes}
-strips = admitted(16, reserve=2048)
 rows = [(size, n, f"{use:.1%}") for size, (n, use) in by_size.items()]
 rows.append(("2,048 reserved", strips[0], f"{strips[1]:.1%}"))
 lab.table(["block size", "requests admitted", "held slots in use"], rows)
 
 # %%
-guess_use.reveal(round(100 * strips[1], 1))
-
-# %%
 waste = [100 * (1 - by_size[size][1]) for size in sizes]
+places = tuple(map(float, sizes))
+dots = Series("blocks", places, tuple(waste), Layer.CACHE, "line+dots")
 lines = Lines(
     f"Waste grows with the block: {waste[4]:.1f} % at 16, {waste[-1]:.0f} % at 256",
     "Held slots that hold nothing, for blocks of 1 to 256 tokens; with strips of "
     f"2,048 slots it is {100 * (1 - strips[1]):.0f} %.",
     "block size, tokens",
     "held slots that hold nothing, %",
-    (
-        Series(
-            "blocks", tuple(map(float, sizes)), tuple(waste), Layer.CACHE, "line+dots"
-        ),
-    ),
+    (dots,),
     x_scale="log2",
 )
 LiteFigure(lines)
@@ -405,11 +421,6 @@ from labkit.book.miss_examples import examples, stamped
 
 lab.source(stamped)
 
-# %% [markdown]
-# More ways to lose a hit: the same tools in another order, the same object with its
-# keys in another order, the first token twice because template *and* tokenizer add it,
-# another template. Choose one below, edit either prompt, press **Run both**.
-
 # %% tags=["measurement"]
 from labkit.book.probe import PrefixProbe
 from labkit.clock import SystemClock
@@ -420,42 +431,45 @@ words = Words(lambda text: reader.encode(text, allow_special=True), reader.label
 card, pairs = cards.prices["Claude Sonnet 5"], examples()
 probe = PrefixProbe(lab.engine_with(), SystemClock(), runs=1)
 explainer = PrefixMissExplainer(pairs, words, card, probe.measure)
-explainer.run()
-explainer
+misses = {name: explainer.of(name) for name in pairs}
+first, last = misses["the time first"], misses["the time last"]
+guess_hit.reveal(round(100 * first.hit_rate, 1), f"Time last: {last.hit_rate:.1%}.")
+
+# %% [markdown]
+# More ways to lose a hit: the same tools in another order, the same object with its
+# keys in another order, the first token twice because template *and* tokenizer add it,
+# another template. Choose one, edit either prompt, press **Run both**. The money is by
+# the card of one model; where a prompt is too short for that model to cache it, the
+# page says so.
 
 # %% tags=["measurement"]
-first, first_times = explainer.miss, explainer.times
-last = explainer.show("the time last")
-looks = []
-for _ in range(2):
-    probe.after(last.first.ids)
-    looks.append(probe.look(last.second.ids))
-last_look = min(looks, key=lambda look: look.ms)
-misses = {name: explainer.show(name) for name in pairs}
-explainer.show("the time first")
-guess_hit.reveal(round(100 * first.hit_rate, 1), f"Time last: {last.hit_rate:.1%}.")
+first_times = explainer.run()
+explainer
 
 # %% tags=["nbval-check-output"]
 rows = [
     (name, m.cause, m.shared, m.hit, f"{m.hit_rate:.1%}") for name, m in misses.items()
 ]
-lab.table(["example", "cause", "shared tokens", "hit", "hit rate"], rows)
+lab.table(["example", "cause", "shared tokens", "hit tokens", "hit rate"], rows)
 
 # %%
-claim(
-    "time first: 25 tokens shared, one block hit", (first.shared, first.hit) == (25, 16)
-)
-claim("time last: 531 shared, 33 blocks hit", (last.shared, last.hit) == (531, 528))
+last_looks = []
+for _ in range(2):
+    probe.after(last.first.ids)
+    last_looks.append(probe.look(last.second.ids))
+last_look = min(last_looks, key=lambda look: look.ms)
+long_ms, short_ms = first_times.second_ms, last_look.ms
 claim("the engine found what the arithmetic says", first_times.cached == first.hit)
 claim("in both cases", last_look.cached == last.hit)
-claim(
-    "a long miss costs more than a short one",
-    first_times.second_ms > last_look.ms,
-)
-claim(
-    "every cause was named",
-    all(m.cause not in ("other words",) for m in misses.values()),
-)
+claim("a long miss costs more than a short one", long_ms > short_ms)
+
+# %% tags=["nbval-check-output"]
+is_one_block = (first.shared, first.hit) == (25, 16)
+claim("time first: 25 tokens shared, one block hit", is_one_block)
+claim("time last: 531 shared, 33 blocks hit", (last.shared, last.hit) == (531, 528))
+claim("every cause was named", all(m.cause != "other words" for m in misses.values()))
+is_short = not card.caches(len(last.second.ids))
+claim("all that is too short for the card's model to cache", is_short)
 
 # %% [markdown]
 # **Why.** A key depends on every token before it, so a prefix can be reused and nothing
@@ -471,7 +485,7 @@ claim(
 guess_bill = lab.predict("Share of the bill that is left", between=(0, 100), unit="%")
 guess_bill
 
-# %% tags=["nbval-check-output"]
+# %%
 from itertools import pairwise
 
 prompts = [10_000 + 1_000 * call for call in range(20)]
@@ -480,13 +494,13 @@ cached = card.cost(write=prompts[0], output=500) + sum(
     card.cost(read=before, write=now - before, output=500)
     for before, now in pairwise(prompts)
 )
-lab.md(
-    f"Uncached **${uncached:.3f}**, cached **${cached:.4f}**. Card of {card.date}, "
-    f"{cards.about[card.model]}."
-)
-
-# %%
 guess_bill.reveal(round(float(100 * cached / uncached), 1))
+
+# %% tags=["nbval-check-output"]
+lab.md(
+    f"Uncached **USD {uncached:.3f}**, cached **USD {cached:.4f}** with {card.model}: "
+    f"card of {card.date}, {cards.about[card.model]}."
+)
 
 
 # %% tags=["nbval-check-output"]
@@ -494,9 +508,12 @@ def left(factor, uses):  # of the uncached price of the same prefix
     return (factor + (uses - 1) / 10) / uses
 
 
+claim("the agent's prompts are long enough to be cached", card.caches(prompts[0]))
 claim("the agent pays less than a third", cached * 3 < uncached)
 claim("a write at 1.25 pays from the second use on", left(1.25, 1) > 1 > left(1.25, 2))
 claim("a write at 2, kept for an hour, from the third", left(2, 2) > 1 > left(2, 3))
+
+# %% tags=["nbval-check-output"]
 rules = [
     (r.vendor, f"{r.minimum_tokens:,}", r.step_tokens or "–", f"{r.write_factor}")
     for r in cards.rules.values()
@@ -518,11 +535,11 @@ lab.table(["caches", "from tokens", "in steps of", "a write costs, times input"]
 #
 # A hit is fast. So whoever shares your cache can ask *"has anybody sent this
 # beginning?"* and read the answer off a clock. A victim's record is in the cache; the
-# attacker knows its form and tries four illnesses, once each. How many does the clock
-# single out?
+# attacker knows its form, tries four illnesses in two rounds, and keeps the faster look
+# at each. Does the clock single out the right one?
 
 # %%
-guess_leak = lab.predict("The attacker finds the illness", options=["yes", "no"])
+guess_leak = lab.predict("The clock singles out the illness", options=["yes", "no"])
 guess_leak
 
 # %%
@@ -543,6 +560,14 @@ def attack(victim, attacker):
 
 # %% tags=["measurement"]
 shared, salted = attack(None, None), attack("clinic", "attacker")
+fastest = min(shared, key=lambda name: shared[name].ms)
+guess_leak.reveal("yes" if fastest == truth else "no", f"Fastest: {fastest}.")
+
+# %% [markdown]
+# The same again with a *salt*: victim and attacker each mix a word of their own into
+# the hashes.
+
+# %% tags=["measurement"]
 rows = [
     (
         n,
@@ -553,11 +578,8 @@ rows = [
     )
     for n in illnesses
 ]
-lab.table(["guess", "no salt, ms", "hit tokens", "salt, ms", "hit tokens "], rows)
-
-# %% tags=["measurement"]
-fastest = min(shared, key=lambda name: shared[name].ms)
-guess_leak.reveal("yes" if fastest == truth else "no", f"Fastest: {fastest}.")
+heads = ["no salt: ms", "no salt: hit tokens", "salt: ms", "salt: hit tokens"]
+lab.table(["guess", *heads], rows)
 
 # %% tags=["nbval-check-output"]
 others = max(shared[n].cached for n in illnesses if n != truth)
@@ -572,6 +594,15 @@ claim("with a salt no guess is a hit", not any(x.cached for x in salted.values()
 
 # %%
 looks = lab.replay_measured("side_channel")
+times = {
+    "hit": looks["shared_hit_ms"],
+    "miss": looks["shared_miss_ms"],
+    "salted hit": looks["salted_hit_ms"],
+    "salted miss": looks["salted_miss_ms"],
+}
+
+
+# %%
 
 
 def accuracy(hits, misses):
@@ -580,33 +611,51 @@ def accuracy(hits, misses):
     return max(right) / len(cuts)
 
 
+open_door = accuracy(times["hit"], times["miss"])
+apart = accuracy(times["salted hit"], times["salted miss"])
+
 # %%
-def curve(name, times, layer):
-    shares = [100 * (i + 1) / len(times) for i in range(len(times))]
-    return Series(name, tuple(sorted(times)), tuple(shares), layer)
+every = sorted(ms for kind in times.values() for ms in kind)
+limit = every[int(0.95 * len(every))]  # a few late looks would squeeze the rest
 
 
-open_door = accuracy(looks["shared_hit_ms"], looks["shared_miss_ms"])
-apart = accuracy(looks["salted_hit_ms"], looks["salted_miss_ms"])
-told = (
-    f"A clock tells hit from miss {open_door:.0%} of the time; with a salt {apart:.0%}"
-)
-alt = "Share of looks that were answered by a time, for a prefix known or not."
-parts = [
-    curve("in the cache", looks["shared_hit_ms"], Layer.CACHE),
-    curve("not", looks["shared_miss_ms"], Layer.COMPUTE),
-    curve("in it, salted", looks["salted_hit_ms"], Layer.SAMPLING),
-]
+def curve(name, layer):
+    near = [ms for ms in sorted(times[name]) if ms <= limit]
+    shares = [100 * (i + 1) / len(times[name]) for i in range(len(near))]
+    return Series(name, (0.0, near[0], *near), (0.0, 0.0, *shares), layer)
+
+
+# %%
+middles = ", ".join(f"{name} {median(ms):.1f} ms" for name, ms in times.items())
+late = sum(ms > limit for ms in every)
+alt = f"Medians: {middles}. {late} of {len(every)} looks took over {limit:.0f} ms."
+told = f"A clock is right on {open_door:.0%} of looks, with a salt on {apart:.0%}"
+hues = [Layer.CACHE, Layer.COMPUTE, Layer.SAMPLING, Layer.NETWORK]
+parts = tuple(curve(name, hue) for name, hue in zip(times, hues, strict=True))
 LiteFigure(
-    Lines(told, alt, "milliseconds to the first token", "looks, %", tuple(parts))
+    Lines(told, alt, "ms to the first token", "looks answered by then, %", parts)
 )
 
 # %%
-lab.md(f"{told}. {looks.origin}")
+mixed, coin = [*times["salted hit"], *times["salted miss"]], Random(0)
+
+
+def by_luck():  # which of the salted looks are called hits is drawn by lot
+    drawn, half = coin.sample(mixed, len(mixed)), len(mixed) // 2
+    return accuracy(drawn[:half], drawn[half:])
+
+
+luck = median(by_luck() for _ in range(200))
+chance = f"Where lots say which looks are called hits, it is right on {luck:.0%}."
+lab.md(f"{told}. {chance} {alt} {looks.origin}")
+
+# %% [markdown]
+# Why more than 50 % with nothing to find? The threshold was fitted to the same looks
+# that it then judges, so it profits from their accidents. That is what the lot shows.
 
 # %% tags=["nbval-check-output"]
 claim("without a salt the clock is nearly always right", open_door > 0.9)
-claim("with one it is not much better than a coin", apart < 0.75)
+claim("with one it is at most ten points better than the lot", apart < luck + 0.1)
 
 # %% [markdown]
 # **Why.** The salt is hashed into the first block, and every hash depends on the one
@@ -618,42 +667,71 @@ claim("with one it is not much better than a coin", apart < 0.75)
 # %% [markdown]
 # ## 7.7 Is a cached answer the same answer?
 #
-# In exact arithmetic, yes. A computer adds in some order, and the order depends on how
-# many tokens a pass has. Compute our 34 tokens in one pass, and again as a cache does:
-# 32 of them in one pass, the rest in another. By how much do the 49,152 logits differ
-# at most, in float32?
+# In exact arithmetic, yes. A computer adds in some order, and in most programs it
+# depends on how many tokens a pass has. Compute our 34 tokens in one pass, and again as
+# a cache does: 32 of them in one pass, the rest in another; or in three chunks. First
+# with PyTorch's own matrix products: by how much do the 49,152 logits differ at most,
+# in float32?
 
 # %%
 choices = ["exactly 0", "less than 0.001", "more than 0.001"]
-guess_delta = lab.predict("Largest difference of a logit, float32", options=choices)
+guess_delta = lab.predict("Largest difference, PyTorch, float32", options=choices)
 guess_delta
 
-# %% tags=["measurement"]
+# %%
 from labkit.book.passes import last_logits
 from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 
-deltas, leaders = {}, []
-for dtype in (torch.float32, torch.bfloat16):
-    decoder = load_model(weights_path(), dtype=dtype, quantise=False).decoder
-    whole = last_logits(decoder, ids, [34])
-    for name, ways in {"cached": [32, 2], "chunked": [12, 12, 10]}.items():
-        parts = last_logits(decoder, ids, ways)
-        deltas[str(dtype)[6:], name] = float((whole - parts).abs().max())
-        leaders.append(int(whole.argmax()) == int(parts.argmax()))
-rows = [(*key, f"{value:.6f}") for key, value in deltas.items()]
-lab.table(["numbers", "computed", "largest difference of a logit"], rows)
+ways = {"cached": [32, 2], "chunked": [12, 12, 10]}
+
+
+def compared(decoder, name):
+    whole = last_logits(decoder, ids, [len(ids)])
+    for way, lengths in ways.items():
+        parts = last_logits(decoder, ids, lengths)
+        delta = float((whole - parts).abs().max())
+        yield (name, way), (delta, bool(whole.argmax() == parts.argmax()))
+
 
 # %% tags=["measurement"]
-worst = max(deltas["float32", way] for way in ("cached", "chunked"))
-place = 0 if worst == 0 else 1 if worst < 0.001 else 2
-guess_delta.reveal(choices[place])
+deltas = {}
+for dtype in (torch.float32, torch.bfloat16):
+    plain = load_model(weights_path(), dtype=dtype, quantise=False).decoder
+    deltas |= compared(plain, str(dtype)[6:])
+worst = max(deltas["float32", way][0] for way in ways)
+guess_delta.reveal(choices[0 if worst == 0 else 1 if worst < 0.001 else 2])
+
+# %% [markdown]
+# This engine has products of its own, where a processor and a C compiler allow them.
+# They add each token's numbers in one order, whatever else is in the pass.
+
+# %% tags=["measurement"]
+has_kernels = lab.model.decoder.packed is not None
+engine_name = "this engine's kernels" if has_kernels else "this engine, by PyTorch"
+deltas |= compared(lab.model.decoder, engine_name)
+rows = [
+    (numbers, way, f"{delta:.6f}", "the same" if is_same else "another")
+    for (numbers, way), (delta, is_same) in deltas.items()
+]
+heads = ["computed", "largest difference of a logit", "best token"]
+lab.table(["numbers", *heads], rows)
 
 # %% tags=["nbval-check-output"]
-coarse = max(deltas["bfloat16", way] for way in ("cached", "chunked"))
-claim("float32: the difference is tiny", worst < 0.001)
-claim("bfloat16: it is larger, a hundred times or more", coarse > 100 * worst)
-claim("here the best token stays the same in float32", all(leaders[:2]))
+coarse = max(deltas["bfloat16", way][0] for way in ways)
+own = max(deltas[engine_name, way][0] for way in ways)
+is_led = all(deltas["float32", way][1] for way in ways)
+claim("PyTorch, float32: the difference is tiny", worst < 0.001)
+claim("bfloat16: in one way at least, over a hundred times that", coarse > 100 * worst)
+claim("this engine's kernels: not one bit differs", own == 0 or not has_kernels)
+claim("the best token stays the same in float32", is_led)
+
+# %% [markdown]
+# **Why.** For each length of a pass PyTorch picks a program, and each program adds in
+# its own order. Two lengths may happen to get the same one; then a row of the table is
+# 0, in bfloat16 too. Nothing promises that it stays so on another machine.
+
+# %% tags=["nbval-check-output"]
 cold = list(lab.engine_with(prefix_caching=False).stream(ids, greedy))
 warm = list(engine.stream(ids, greedy))
 claim(
@@ -664,8 +742,8 @@ claim(
 # %% [markdown]
 # **In production.** vLLM's documentation says that prefix caching will not change
 # model outputs. Read it as: not beyond rounding. Where two candidates are nearly equal
-# a difference of this size can swap them; chapter 8 counts how often, since other
-# people's requests in your batch do the same.
+# a difference of this size can swap them. Other people's requests in your batch do the
+# same: chapter 8 measures by how much.
 
 # %% [markdown]
 # ## What you may have heard
@@ -674,8 +752,8 @@ claim(
 # |---|---|
 # | "The cache stores answers." | Below: one late word changed; another answer. |
 # | "The same text anywhere in the prompt hits." | Below: the paragraph moved, no hit. |
-# | "GQA saves work in the queries." | Below: their projection has no $H_{kv}$ in it. |
-# | "The KV cache is small." | 7.1: 40 GiB for one long chat. |
+# | "GQA saves work in the queries." | Below: only keys and values project less. |
+# | "The KV cache is small." | 7.1: 40 GiB for one chat of 131,072 tokens. |
 # | "Order of JSON keys is cosmetic." | 7.5: hit lost from there on. |
 
 
@@ -691,18 +769,27 @@ ask(f"{notes}The lamp is")
 hit_gate, says_gate = ask(f"{notes}The gate is")
 hit_boat, says_boat = ask(f"{notes}The boat is")
 moved, _ = ask(f"By the way. {notes}The gate is")
-projection = [2 * shape.width * shape.num_heads * shape.head_dim for kv in (3, 9)]
 claim("a late word changed: the hit stays", hit_gate == hit_boat > 0)
 claim("and the answer changes", says_gate != says_boat)
 claim("the paragraph moved: no hit", moved == 0)
-claim("3 or 9 heads: a query's projection costs the same", len(set(projection)) == 1)
+
+# %% tags=["nbval-check-output"]
+from dataclasses import replace
+
+from labkit.book.stopwatch import linear_params
+
+as_mha = replace(shape, num_kv_heads=shape.num_heads)
+more = linear_params(as_mha) - linear_params(shape)  # weights that a token meets
+added = (as_mha.num_kv_heads - shape.num_kv_heads) * shape.head_dim * shape.width
+claim("9 heads for 3: only keys and values grow", more == 2 * shape.num_layers * added)
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** How many bytes does a token of SmolLM2 leave in bfloat16? Put your number, or a
-# function of (layers, kv_heads, head_dim, element_bytes), in place of `...` and run
-# the cell.
+# **1.** How many bytes does a token of Qwen2.5-7B leave in the cache, with 8 bits a
+# number? It has 28 layers, 4 key/value heads and 128 numbers a head. Put your number,
+# or a function of (layers, kv_heads, head_dim, element_bytes), in place of `...` and
+# run the cell.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.1", ...)
@@ -714,14 +801,18 @@ lab.check("7.1", ...)
 # </details>
 # <details><summary>Solution</summary>
 #
-# 2 · 30 · 3 · 64 · 2, in the next cell.
+# 2 · 28 · 4 · 128 · 1, in the next cell.
 # </details>
 
 # %% tags=["solution", "nbval-check-output"]
+# a solution
+qwen = cards.models["Qwen2.5-7B"]
+qwen_shape = (qwen.num_layers, qwen.num_kv_heads, qwen.head_dim)
+claim("Qwen2.5-7B has 28 layers, 4 heads, 128 numbers", qwen_shape == (28, 4, 128))
 lab.check("7.1", lambda layers, heads, dim, size: 2 * layers * heads * dim * size)
 
 # %% [markdown]
-# **2.** Two prompts share 531 tokens. How many are a hit in blocks of 16? As a
+# **2.** Two prompts share 700 tokens. How many are a hit in blocks of 32? As a
 # function: of (shared, step, minimum); below the minimum nothing is cached. (OpenAI's
 # older rule, steps of 128 from 1,024 on, is among the cases.)
 
@@ -735,19 +826,20 @@ lab.check("7.2", ...)
 # </details>
 # <details><summary>Solution</summary>
 #
-# 33 · 16, in the next cell.
+# 21 · 32, in the next cell.
 # </details>
 
 # %% tags=["solution", "nbval-check-output"]
+# a solution
 lab.check(
     "7.2",
     lambda shared, step, minimum: shared // step * step if shared >= minimum else 0,
 )
 
 # %% [markdown]
-# **3.** How many sequences of 8,192 tokens fit beside Llama-3-8B in 90 % of an H100?
+# **3.** How many sequences of 8,192 tokens fit beside Llama-3-8B in 90 % of an H200?
 # Weights take 2 bytes for each of 8,030,261,248 parameters, a token of cache 131,072
-# bytes, and the GPU has 80 · 10⁹ bytes. As a function: of (memory, weights, token,
+# bytes, and the GPU has 141 · 10⁹ bytes. As a function: of (memory, weights, token,
 # context), in bytes and tokens.
 
 # %% tags=["exercise", "nbval-check-output"]
@@ -760,7 +852,7 @@ lab.check("7.3", ...)
 # </details>
 # <details><summary>Solution</summary>
 #
-# (72 · 10⁹ − 16.06 · 10⁹) / 2³⁰, whole sequences only, in the next cell.
+# (126.9 · 10⁹ − 16.06 · 10⁹) / 2³⁰, whole sequences only, in the next cell.
 # </details>
 
 
@@ -769,11 +861,11 @@ def sequences(memory, weights, token, context):
     return int((0.9 * memory - weights) // (token * context))
 
 
-calculator.show("Llama-3-8B", "H100 SXM", context=8192)
-claim(
-    "your function agrees with the calculator",
-    sequences(80e9, 2 * 8_030_261_248, 131_072, 8192) == calculator.sums.max_sequences,
-)
+from labkit.figures.kv import KVLoad, kv_sums
+
+sums = kv_sums(cards.models["Llama-3-8B"], cards.gpus["H200 SXM"], KVLoad(8192))
+ours = sequences(141e9, 2 * 8_030_261_248, 131_072, 8192)
+claim("the function agrees with the calculator", ours == sums.max_sequences)
 lab.check("7.3", sequences)
 
 # %% [markdown]
@@ -783,10 +875,13 @@ lab.check("7.3", sequences)
 # first as it was asked for the first time and then again.
 
 # %%
-from labkit.figures.timeline import life
-
 once = lab.replay_trace("first")
-prefill = [life(t).cells[Layer.COMPUTE.chapter - 1] for t in (once, again)]
+TraceBar(once, lit=Layer.CACHE)
+
+# %%
+TraceBar(again, lit=Layer.CACHE)
+
+# %%
 first_ms, again_ms = (t.named("prefill").duration_s * 1000 for t in (once, again))
 hit = int(again.meta["cached_tokens"])
 saved = card.cost(plain=hit) - card.cost(read=hit)
@@ -794,17 +889,15 @@ num_bytes = hit * shape.kv_bytes_per_token(4)
 lab.md(
     f"Of {len(ids)} tokens **{hit}** were found, **{num_bytes:,} bytes** of float32 "
     f"keys and values. Prefill took {first_ms:.1f} ms the first time and "
-    f"**{again_ms:.1f} ms** the second. By the card a million such hits save "
-    f"**${saved * 1_000_000:,.2f}**."
+    f"**{again_ms:.1f} ms** the second. At the prices of {card.model} a million such "
+    f"hits would save **USD {saved * 1_000_000:,.2f}**, if prompts this short were "
+    f"cached there; they are from {card.minimum_tokens:,} tokens on."
 )
 
 # %% tags=["nbval-check-output"]
 claim("the first time nothing was known", once.meta["cached_tokens"] == 0)
 claim("the second time all whole blocks were", hit == len(ids) // 16 * 16)
 claim("and the prefill took less than half as long", again_ms * 2 < first_ms)
-
-# %%
-TraceBar(once, lit=Layer.CACHE)
 
 # %% [markdown]
 # **What production systems do differently.** They keep the cache across machines and on
@@ -818,6 +911,8 @@ TraceBar(once, lit=Layer.CACHE)
 # - Kwon et al., *Efficient Memory Management for Large Language Model Serving with
 #   PagedAttention*, arXiv 2309.06180
 # - Ainslie et al., *GQA*, arXiv 2305.13245; DeepSeek-V3, arXiv 2412.19437
+# - Zheng et al., *SGLang: Efficient Execution of Structured Language Model Programs*,
+#   arXiv 2312.07104
 # - Gu et al., *Auditing Prompt Caching in Language Model APIs*, ICML 2025, arXiv
 #   2502.07776
 # - vLLM, *Automatic Prefix Caching*, design page, read 2026-11

@@ -50,9 +50,10 @@ def read_cards(path: Path = HOME) -> Cards:
     data = json.loads(path.read_text(encoding="utf-8"))
     tables = ("prices", "rules", "models", "gpus")
     rows = [row for table in tables for row in data[table]]
+    shortest = {_product(r): r["minimum_tokens"] for r in data["rules"]}
     return Cards(
         date=data["date"],
-        prices={r["model"]: _price(r, data["date"]) for r in data["prices"]},
+        prices={r["model"]: _price(r, data["date"], shortest) for r in data["prices"]},
         rules={r["vendor"]: _rule(r) for r in data["rules"]},
         models={r["name"]: _made(ModelShape, r) for r in data["models"]},
         gpus={r["name"]: _made(GPU, r) for r in data["gpus"]},
@@ -64,6 +65,11 @@ def _name(row: Mapping[str, Any]) -> str:
     return str(row.get("name") or row.get("model") or row.get("vendor"))
 
 
+def _product(rule: Mapping[str, Any]) -> str:
+    """The model in a rule's vendor, such as "Anthropic, Claude Opus 5"."""
+    return str(rule["vendor"]).rpartition(", ")[2]
+
+
 def _made(kind: Any, row: Mapping[str, Any]) -> Any:
     """`kind(**row)` without what is about the row."""
     try:
@@ -72,11 +78,15 @@ def _made(kind: Any, row: Mapping[str, Any]) -> Any:
         raise ConfigError(f"cards.json, {_name(row)}: {error}; mend the row") from error
 
 
-def _price(row: Mapping[str, Any], date: str) -> PriceCard:
+def _price(row: Mapping[str, Any], date: str, shortest: Mapping[str, int]) -> PriceCard:
+    """A row's prices, with the shortest prompt that the model's rule caches."""
+    if row["model"] not in shortest:
+        raise ConfigError(f"cards.json, {row['model']}: no rule names it; add one")
     money = ("input", "write", "write_long", "read", "output")
     amounts = {key: Decimal(row[key]) for key in money if key in row}
     given = {key: value for key, value in row.items() if key not in money}
-    made: PriceCard = _made(PriceCard, {**given, **amounts, "date": date})
+    known = {"date": date, "minimum_tokens": shortest[row["model"]]}
+    made: PriceCard = _made(PriceCard, {**given, **amounts, **known})
     return made
 
 

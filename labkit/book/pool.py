@@ -1,7 +1,8 @@
-"""An engine whose every step leaves a frame of its block pool behind.
+"""An engine whose every step leaves a frame of its block pool behind, and key norms.
 
 The frames are made of the engine's own events and views, by an observer on its one real
-path. One lock keeps a page's button and a running cell from stepping it at once.
+path. Norms are taken at each step, since blocks are written again later: keep the pool
+small. One lock keeps a page's button and a running cell from stepping it at once.
 """
 
 from __future__ import annotations
@@ -10,9 +11,10 @@ import threading
 from collections.abc import Sequence as ListLike
 
 import torch
+from torch import Tensor
 
 from labkit.engine import Engine
-from labkit.records import BlockView, PoolFrame, StepReport
+from labkit.records import PoolFrame, StepReport
 
 __all__ = ["PoolLog"]
 
@@ -24,6 +26,7 @@ class PoolLog:
         self.engine = engine
         self.frames = [PoolFrame(0, engine.block_views())]
         self.reports: list[StepReport] = []
+        self._norms = [self._norms_now()]  # a frame: [slots of the pool, layers]
         self._lock = threading.RLock()
         self._undo = engine.observe(self._note)
 
@@ -40,17 +43,12 @@ class PoolLog:
         while self.step() is not None:
             pass
 
-    def key_norms(self, view: BlockView) -> ListLike[ListLike[float]] | None:
-        """Length of each slot's keys by layer; None if the block holds other tokens."""
-        with self._lock:
-            now = self.engine.block_views()[view.block]
-            count = len(view.token_ids)
-            if now.token_ids[:count] != view.token_ids or now.parent != view.parent:
-                return None
-            size = self.engine.config.block_size
-            slots = torch.arange(count) + view.block * size
-            norms: list[list[float]] = self.engine.kv.key_norms(slots).tolist()
-            return norms
+    def key_norms(self, frame: PoolFrame, block: int) -> ListLike[ListLike[float]]:
+        """Length of the keys in each filled slot of `block` at that frame, by layer."""
+        start = block * self.engine.config.block_size
+        end = start + len(frame.blocks[block].token_ids)
+        norms: list[list[float]] = self._norms[frame.step][start:end].tolist()
+        return norms
 
     def close(self) -> None:
         """Stop recording."""
@@ -60,4 +58,10 @@ class PoolLog:
         views = self.engine.block_views()
         self.reports.append(report)
         frame = PoolFrame(len(self.frames), views, report.block_events)
+        self._norms.append(self._norms_now())
         self.frames.append(frame)
+
+    def _norms_now(self) -> Tensor:
+        num_blocks = len(self.engine.block_views())
+        slots = torch.arange(num_blocks * self.engine.config.block_size)
+        return self.engine.kv.key_norms(slots)

@@ -156,7 +156,8 @@ def _sentences(
         sources = [e.source for e in several if e.source is not None]
         tail = f" from {_listed(sources).lower()}" if sources else ""
         owner = None if request is None else owners.get(request)
-        who = "" if owner is None else f" for {owner.letter}"
+        link = "by" if kind is BlockEventKind.FREE else "for"
+        who = "" if owner is None else f" {link} {owner.letter}"
         yield f"{blocks} {SIGNS[kind][1]}{tail}{who}."
 
 

@@ -12,12 +12,22 @@ from fractions import Fraction
 from labkit.figures.drawings import Bars
 from labkit.records import Layer
 
-__all__ = ["GPU", "LATENT", "KVLoad", "KVSums", "ModelShape", "kv_bars", "kv_sums"]
+__all__ = [
+    "GPU",
+    "LATENT",
+    "KVLoad",
+    "KVSums",
+    "ModelShape",
+    "gib",
+    "kv_bars",
+    "kv_sums",
+]
 
 LATENT = 576  # numbers a layer keeps of a token in DeepSeek-V3: 512 and 64 for RoPE
 WEIGHT_BYTES = 2  # bfloat16
 USABLE = Fraction(9, 10)  # of a GPU's memory; the rest is for activations and others
-GB = 10**9
+GB = 10**9  # as vendors count a GPU's memory
+GIB = 2**30  # as everything here is told
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,8 +130,9 @@ def kv_bars(shape: ModelShape, gpu: GPU, load: KVLoad) -> Bars:
     sums = kv_sums(shape, gpu, load)
     tokens = load.context * load.batch
     many = f"{load.num_gpus} x " if load.num_gpus > 1 else ""
+    room = f"90 % of {many}{gpu.name}"
     rows = [
-        (f"90 % of {many}{gpu.name}", sums.usable, Layer.NETWORK),
+        (room, sums.usable, Layer.NETWORK),
         ("weights, bfloat16", sums.weights, Layer.COMPUTE),
         (f"cache as built ({shape.attention})", sums.batch, Layer.CACHE),
         ("cache with MHA", sums.token_mha * tokens, Layer.STREAMING),
@@ -129,32 +140,47 @@ def kv_bars(shape: ModelShape, gpu: GPU, load: KVLoad) -> Bars:
     ]
     return Bars(
         title=_title(shape, load, sums),
-        alt=_alt(shape, load, sums),
+        alt=f"{_numbers(shape, load, sums)} {_room(room, load, sums)}",
         labels=tuple(name for name, _, _ in rows),
-        values=tuple(round(value / GB, 3) for _, value, _ in rows),
-        unit="GB",
+        values=tuple(round(value / GIB, 3) for _, value, _ in rows),
+        unit="GiB",
         layers=tuple(layer for _, _, layer in rows),
     )
 
 
+def gib(num_bytes: int) -> str:
+    """Bytes in GiB, with three decimals below ten of them, one above."""
+    size = num_bytes / GIB
+    return f"{size:,.{3 if size < 10 else 1}f} GiB"
+
+
+def _many(load: KVLoad) -> str:
+    return "a sequence" if load.batch == 1 else f"{load.batch:,} sequences"
+
+
 def _title(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
-    many = "a sequence" if load.batch == 1 else f"{load.batch} sequences"
     return (
-        f"{shape.name}: {sums.batch / GB:,.2f} GB of cache for {many} of "
+        f"{shape.name}: {gib(sums.batch)} of cache for {_many(load)} of "
         f"{load.context:,} tokens"
     )
 
 
-def _alt(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
-    fits = (
-        f"{sums.max_sequences:,} such sequences fit beside the weights"
-        if sums.usable >= sums.weights
-        else "the weights alone do not fit"
-    )
+def _numbers(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
     return (
         f"{sums.token:,} bytes a token at {load.element_bits} bits a number "
         f"({shape.attention}); MHA would take {sums.token_mha:,}, a latent of "
-        f"{shape.latent_dim or LATENT} numbers a layer {sums.token_mla:,}. In 90 % of "
-        f"memory {fits}. Cache and weights weigh the same at {sums.even_context:,} "
-        "tokens."
+        f"{shape.latent_dim or LATENT} numbers a layer {sums.token_mla:,}. Cache and "
+        f"weights weigh the same at {sums.even_context:,} tokens."
+    )
+
+
+def _room(room: str, load: KVLoad, sums: KVSums) -> str:
+    """How many sequences fit, and whether those that are asked for do."""
+    head = f"{room} is {gib(sums.usable)}, weights take {gib(sums.weights)}"
+    if sums.usable < sums.weights:
+        return f"{head}: the weights alone do not fit."
+    fits = "fits" if load.batch <= sums.max_sequences else "does not fit"
+    return (
+        f"{head}: {sums.max_sequences:,} such sequences fit beside them; the cache of "
+        f"{_many(load)} {fits}."
     )

@@ -1,7 +1,8 @@
 """What tokens cost by a dated price card, to the last digit.
 
 All sums are `Decimal`, in US dollars; a price is for a million tokens. It knows three
-ways of paying for input: plain, written to a cache, read from one.
+ways of paying for input: plain, written to a cache, read from one; the last two only
+for prompts that are long enough to be cached.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ class PriceCard:
     write_long: Decimal  # kept for an hour
     read: Decimal
     output: Decimal
+    minimum_tokens: int = 0  # of a prompt that is cached at all
 
     def cost(
         self, plain: int = 0, write: int = 0, read: int = 0, output: int = 0
@@ -37,6 +39,10 @@ class PriceCard:
             output * self.output,
         )
         return sum(sums, Decimal(0)) / MILLION
+
+    def caches(self, prompt_tokens: int) -> bool:
+        """Whether a prompt of that length is cached."""
+        return prompt_tokens >= self.minimum_tokens
 
     def lost(self, tokens: int) -> Decimal:
         """Dollars that `tokens` cost more because they are written, not read."""

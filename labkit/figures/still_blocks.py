@@ -1,13 +1,15 @@
 """Still of the block pool: a cell a block, its owners' letters, what just happened.
 
 A held block has a solid edge, one kept for reuse a dashed one, a free one none; the bar
-at the foot of a cell shows how many of its slots are filled.
+at the foot of a cell shows how many of its slots are filled. A dashed line leads from a
+block to the copy that was made of it in this step.
 """
 
 from __future__ import annotations
 
 from labkit.figures.blocks import SIGNS, BlockCell, BlockGrid
 from labkit.figures.svg import Canvas, measure, number, wrap
+from labkit.records import Layer
 
 __all__ = ["draw_blocks"]
 
@@ -28,13 +30,30 @@ def draw_blocks(drawing: BlockGrid) -> str:
     )
     canvas.head()
     for i, cell in enumerate(drawing.cells):
-        row, column = divmod(i, COLUMNS)
-        at = (EDGE + column * (CELL + GAP), 44 + row * (CELL + GAP))
-        _cell(canvas, cell, at, drawing.block_size)
+        _cell(canvas, cell, _corner(i), drawing.block_size)
+    for source, own in drawing.copies:
+        _copy(canvas, _corner(source), _corner(own))
     _legend(canvas, drawing, foot)
     for i, line in enumerate(lines):
         canvas.text((EDGE, foot + 44 + 17 * i), line, colour="mut")
     return canvas.done()
+
+
+def _corner(index: int) -> tuple[float, float]:
+    row, column = divmod(index, COLUMNS)
+    return EDGE + column * (CELL + GAP), 44 + row * (CELL + GAP)
+
+
+def _copy(
+    canvas: Canvas, source: tuple[float, float], own: tuple[float, float]
+) -> None:
+    """From the head of one block to that of another, through the gaps between."""
+    (x1, y1), (x2, y2), half = source, own, GAP / 2
+    lane = x2 - half if y1 != y2 else x2 + CELL / 2
+    turns = f"V{number(y1 - half)}H{number(lane)}V{number(y2 - half)}"
+    data = f"M{number(x1 + CELL / 2)} {number(y1 + 3)}{turns}H{number(x2 + CELL / 2)}"
+    canvas.path(f"{data}V{number(y2 + 3)}", Layer.GATEWAY, width=2, dash="5 4")
+    canvas.dot(x2 + CELL / 2, y2 + 3, 4, Layer.GATEWAY)
 
 
 def _cell(
@@ -73,4 +92,8 @@ def _legend(canvas: Canvas, drawing: BlockGrid, y: float) -> None:
         x += measure(words) + 34
     used = {sign for cell in drawing.cells for sign in cell.signs}
     told = [f"{sign} {word}" for sign, word in SIGNS.values() if sign in used]
+    if any(cell.state == "kept" for cell in drawing.cells):
+        told.append("dashed edge: kept for reuse")
+    if drawing.copies:
+        told.append("dashed line: copied to")
     canvas.text((EDGE, y + 20), "   ".join(told), colour="mut", px=11)

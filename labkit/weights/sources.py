@@ -15,9 +15,10 @@ import sys
 import tempfile
 import zipfile
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from tqdm.auto import tqdm
 
@@ -36,7 +37,7 @@ __all__ = [
 ]
 
 CHUNK_BYTES = 1 << 20
-STANDARD_ERROR = 2  # file descriptor
+TICK_S = 0.5
 RAW_PROGRESS_SINCE = (24, 1)  # pip's first release with --progress-bar raw
 
 Source = Callable[[IO[bytes]], None]
@@ -120,7 +121,7 @@ def from_hub(repo: str, member: str | None = None, revision: str | None = None) 
 
 
 def _copy(source: IO[bytes], target: IO[bytes], num_bytes: int) -> None:
-    with tqdm(total=num_bytes, unit="B", unit_scale=True, desc="unpack") as bar:
+    with _bar("unpack", total=num_bytes) as bar:
         while chunk := source.read(CHUNK_BYTES):
             target.write(chunk)
             bar.update(len(chunk))
@@ -129,7 +130,7 @@ def _copy(source: IO[bytes], target: IO[bytes], num_bytes: int) -> None:
 def _pip_download(requirement: str, options: Iterable[str]) -> None:
     is_raw = _pip_version() >= RAW_PROGRESS_SINCE
     command = [sys.executable, "-m", "pip", "download", requirement, "--no-deps"]
-    bar = ["--progress-bar", "raw" if is_raw else "on"]
+    bar = ["--progress-bar", "raw" if is_raw else "off"]
     calm = ["--disable-pip-version-check", "--no-input"]
     with tempfile.TemporaryFile("w+") as complaints:
         code = _run([*command, *calm, *bar, *options], is_raw, complaints)
@@ -154,22 +155,32 @@ def _pip_version() -> tuple[int, int]:
 def _run(command: list[str], is_raw: bool, complaints: IO[str]) -> int:
     """Run pip to its end and give its exit code; the reader sees how far it is.
 
-    Raw progress becomes a bar of ours. An older pip draws its own, on our standard
-    error, since our standard output belongs to the caller.
+    Nothing of pip's own is shown: a notebook would paint it red. Raw progress becomes a
+    bar of ours; of an older pip it tells the seconds.
     """
-    if not is_raw:
-        return subprocess.run(
-            command, stdout=STANDARD_ERROR, stderr=complaints, check=False
-        ).returncode
+    told = subprocess.PIPE if is_raw else subprocess.DEVNULL
+    layout = None if is_raw else "{desc} ({elapsed})"
     with (
-        subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=complaints, text=True
-        ) as pip,
-        tqdm(unit="B", unit_scale=True, desc="download") as bar,
+        subprocess.Popen(command, stdout=told, stderr=complaints, text=True) as pip,
+        _bar("download", bar_format=layout) as bar,
     ):
-        assert pip.stdout is not None, "asked for a pipe"
-        follow_progress(pip.stdout, bar)
+        if pip.stdout is None:
+            _tick(pip, bar)
+        else:
+            follow_progress(pip.stdout, bar)
     return pip.returncode
+
+
+def _tick(process: subprocess.Popen[str], bar: tqdm[None]) -> None:
+    while process.poll() is None:
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(TICK_S)
+        bar.refresh()
+
+
+def _bar(name: str, **more: Any) -> tqdm[None]:
+    """A bar of bytes that goes away when it is done."""
+    return tqdm(desc=name, unit="B", unit_scale=True, leave=False, **more)
 
 
 def follow_progress(lines: Iterable[str], bar: tqdm[None]) -> None:

@@ -1,8 +1,8 @@
 """The block pool of an engine, step by step: owners, reference counts, hash chains.
 
 It takes frames (records) and scrubs back and forth through them; `step` lets the page
-move a live engine on by one step. What a chosen block holds is spelled out, and its key
-norms are shown where they are still in memory. It never changes a block.
+move a live engine on by one step. What a chosen block held at that step is spelled out,
+with its key norms where they were recorded. It never changes a block.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from labkit.widgets.base import LabWidget, Message
 __all__ = ["BlockMap", "Norms", "Spell", "Step"]
 
 Spell = Callable[[int], str]  # a token id as readers can see it
-Norms = Callable[[BlockView], Sequence[Sequence[float]] | None]  # [slots][layers]
+Norms = Callable[[PoolFrame, int], Sequence[Sequence[float]]]  # [slots][layers]
 Step = Callable[[], PoolFrame | None]  # None: the engine has nothing to do
 
 
@@ -91,11 +91,18 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         if op != "step" or self._step is None:
             return super().handle(op, message)
         found = self._step()
-        self.note = "" if found else "The engine has nothing to do."
-        if found is not None:
+        if found is None:
+            self.note = "The engine has nothing to do."
+        else:
             self.append(found)
             self.frame = len(self._frames) - 1
         return None
+
+    def at(self, frame: int) -> BlockMap:
+        """Show that frame; the map itself, to be the last line of a cell."""
+        with self._lock:
+            self.frame = frame
+        return self
 
     @traitlets.validate("frame")
     def _is_frame(self, proposal: Any) -> int:
@@ -112,7 +119,8 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         return None if block is None else int(block)
 
     def _draw(self, _: object = None) -> None:
-        self.view = {**asdict(self.grid), "last": len(self._frames) - 1}
+        self.note = ""
+        self.view = asdict(self.grid)
         self._explain()
 
     def _explain(self, _: object = None) -> None:
@@ -123,7 +131,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
             return
         view = frame.blocks[self.selected]
         before, after = chain_of(frame, view.block)
-        rows = self._norms(view) if self._norms and view.token_ids else None
+        rows = self._norms(frame, view.block) if self._norms else None
         self.detail = {
             "block": view.block,
             "words": self._words(view),
@@ -146,7 +154,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         return (
             f"Block {view.block}: {who}; {holders}; "
             f"{view.num_filled} of {size} slots filled; {hashed}; "
-            f"last use {view.last_use}."
+            f"last use no. {view.last_use}."
         )
 
 

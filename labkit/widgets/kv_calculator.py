@@ -15,7 +15,7 @@ import traitlets
 from labkit.config import from_mapping, reject_unknown
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Bars
-from labkit.figures.kv import GPU, KVLoad, KVSums, ModelShape, kv_bars, kv_sums
+from labkit.figures.kv import GPU, KVLoad, KVSums, ModelShape, gib, kv_bars, kv_sums
 from labkit.widgets.base import LabWidget
 
 __all__ = ["KVCalculator"]
@@ -110,9 +110,9 @@ class KVCalculator(LabWidget, page="kv_calculator"):
         sums = self.sums
         facts = [
             ["a token", f"{sums.token:,} B"],
-            ["a sequence", _size(sums.sequence)],
-            ["the batch", _size(sums.batch)],
-            ["as MHA", f"{sums.token_mha / sums.token:.1f} times"],
+            ["a sequence", gib(sums.sequence)],
+            ["the batch", gib(sums.batch)],
+            ["MHA takes", f"{sums.token_mha / sums.token:.1f} times as much"],
             ["sequences that fit", f"{sums.max_sequences:,}"],
             ["cache = weights at", f"{sums.even_context:,} tokens"],
         ]
@@ -122,8 +122,3 @@ class KVCalculator(LabWidget, page="kv_calculator"):
 def _choices() -> dict[str, Any]:
     bits = [[str(bits), f"{name}, {bits} bits"] for bits, name in BITS.items()]
     return {"context": CONTEXTS, "batch": BATCHES, "bits": bits, "num_gpus": GPUS}
-
-
-def _size(num_bytes: int) -> str:
-    unit, size = ("GiB", 2**30) if num_bytes >= 2**30 else ("MiB", 2**20)
-    return f"{num_bytes / size:,.4g} {unit}"

@@ -180,23 +180,25 @@ def table(miss: Miss, label: Callable[[int], str], told: str = "") -> Table:
         late = "too late" if place > miss.shared else "="  # its prefix differs
         sign = late if texts[0] == texts[1] else "≠"
         rows.append((str(place), str(place // miss.block_size), *texts, sign))
-    head = ("token", "block", "first request", "second request", "")
+    head = ("token", "block", "first request", "second request", "match")
     return Table(_title(miss), f"{_alt(miss)} {told}".strip(), head, tuple(rows))
 
 
 def _title(miss: Miss) -> str:
+    name = f"{miss.cause[0].upper()}{miss.cause[1:]}"  # "order of JSON keys"
     if miss.cause in (Cause.SAME, Cause.LONGER):
-        return f"{str(miss.cause).capitalize()}: {miss.hit_rate:.1%} is a hit"
+        return f"{name}: {miss.hit_rate:.1%} is a hit"
     block = miss.shared // miss.block_size
     return (
-        f"{str(miss.cause).capitalize()}: token {miss.shared} differs, in block "
-        f"{block}; {miss.hit_rate:.1%} is a hit"
+        f"{name}: token {miss.shared:,} differs, in block {block:,}; "
+        f"{miss.hit_rate:.1%} is a hit"
     )
 
 
 def _alt(miss: Miss) -> str:
+    shared = "1 token is" if miss.shared == 1 else f"{miss.shared:,} tokens are"
     return (
-        f"{miss.shared} tokens are shared, {miss.hit} of them in whole blocks of "
-        f"{miss.block_size}; the second request has {len(miss.second.ids)}, of which "
-        f"{miss.possible} could have been read. {REMEDIES[miss.cause]}"
+        f"{shared} shared, {miss.hit:,} of them in whole blocks of {miss.block_size}; "
+        f"the second request has {len(miss.second.ids):,}, of which {miss.possible:,} "
+        f"could have been read. {REMEDIES[miss.cause]}"
     )

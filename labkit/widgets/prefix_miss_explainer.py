@@ -1,8 +1,8 @@
 """Two requests: the first token and block that differ, why, and what the miss costs.
 
 The page compares any two prompts that are pasted in; *Run both* measures them on a real
-engine. Prices come from a dated card. It computes no tokens and no times itself: those
-are given as functions.
+engine, and what was measured stays with its texts. Prices come from a dated card. It
+computes no tokens and no times itself: those are given as functions.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ MAX_CHARS = 20_000
 
 @dataclass(frozen=True, slots=True)
 class MissTimes:
-    """Prefill of the second prompt in three states of the cache; medians."""
+    """Prefill of the second prompt in three states of the cache."""
 
     cold_ms: float  # nothing is known
     second_ms: float  # the first prompt is known
@@ -52,8 +52,9 @@ class PrefixMissExplainer(
 ):
     """`PrefixMissExplainer(pairs, words, card, measure=probe.measure)`.
 
-    `pairs` has two rendered prompts by the name of the example. `miss` is the analysis
-    and `times` the last measurement, None before; `run()` measures.
+    `pairs` has two rendered prompts by the name of the example. `miss` and `times` are
+    of the prompts that are shown, `times` None before `run()` has measured them;
+    `of(name)` looks at an example without showing it.
     """
 
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -76,7 +77,7 @@ class PrefixMissExplainer(
             raise ConfigError("PrefixMissExplainer(pairs={}): give at least one")
         self._pairs, self._words, self._card = dict(pairs), words, card
         self._measure, self._block_size = measure, block_size
-        self.times: MissTimes | None = None
+        self._times: dict[tuple[str, ...], MissTimes] = {}  # by the two texts
         self._miss: Miss | None = None
         name = next(iter(pairs))
         super().__init__(
@@ -96,6 +97,16 @@ class PrefixMissExplainer(
         assert self._miss is not None, "set by the constructor"
         return self._miss
 
+    @property
+    def times(self) -> MissTimes | None:
+        """What was measured of the two prompts that are shown."""
+        return self._times.get(tuple(self.texts))
+
+    def of(self, name: str) -> Miss:
+        """The analysis of an example; what is shown stays."""
+        reject_unknown([name], self._pairs, "PrefixMissExplainer.of")
+        return self._analysed(self._pairs[name])
+
     def show(self, name: str) -> Miss:
         """Choose an example; its analysis."""
         with self._lock:
@@ -109,11 +120,12 @@ class PrefixMissExplainer(
         with self._lock:
             self.status = "running"
             try:
-                self.times = self._measure(self.miss.first.ids, self.miss.second.ids)
+                times = self._measure(self.miss.first.ids, self.miss.second.ids)
             finally:
                 self.status = "idle"
+            self._times[tuple(self.texts)] = times
             self._draw()
-        return self.times
+        return times
 
     def record(self) -> Table:
         """The tokens round the first difference, and what the miss costs."""
@@ -142,25 +154,35 @@ class PrefixMissExplainer(
         self.texts = list(self._pairs[self.name])
 
     def _compare(self, _: object = None) -> None:
-        encode = self._words.encode
-        first, second = (Prompt(t or " ", tuple(encode(t or " "))) for t in self.texts)
-        self._miss, self.times = compare(first, second, self._block_size), None
+        self._miss = self._analysed(self.texts)
         self._draw()
+
+    def _analysed(self, texts: Sequence[str]) -> Miss:
+        encode = self._words.encode
+        first, second = (Prompt(t or " ", tuple(encode(t or " "))) for t in texts)
+        return compare(first, second, self._block_size)
 
     def _told(self) -> str:
         """Money by the card, then milliseconds if there are any."""
-        card, missed = self._card, self.miss.missed
-        money = (
-            f"{card.model} (card of {card.date}) would charge "
-            f"${card.lost(missed) * REQUESTS:,.2f} more for {REQUESTS:,} such requests."
-        )
         if self.times is None:
-            return money
+            return self._price()
         t = self.times
         return (
-            f"{money} Measured here: prefill {t.second_ms:,.1f} ms, against "
+            f"{self._price()} Measured here: prefill {t.second_ms:,.1f} ms, against "
             f"{t.cold_ms:,.1f} ms with an empty cache and {t.warm_ms:,.1f} ms with all "
-            f"of it known; {t.cached} tokens came from the cache."
+            f"of it known; {t.cached:,} tokens came from the cache."
+        )
+
+    def _price(self) -> str:
+        card, count = self._card, len(self.miss.second.ids)
+        who = f"{card.model} (card of {card.date})"
+        money = f"USD {card.lost(self.miss.missed) * REQUESTS:,.2f}"
+        if card.caches(count):
+            return f"{who} would charge {money} more for {REQUESTS:,} such requests."
+        return (
+            f"{who} caches prompts of {card.minimum_tokens:,} tokens or more, so this "
+            f"one costs the same either way; if it were cached, {REQUESTS:,} such "
+            f"requests would cost {money} more."
         )
 
     def _draw(self) -> None:
@@ -181,12 +203,13 @@ class PrefixMissExplainer(
         miss, times = self.miss, self.times
         told = f"{times.second_ms:,.1f} ms" if times else "run both"
         lost = f"{times.second_ms - times.warm_ms:,.1f} ms" if times else "run both"
-        money = self._card.lost(miss.missed) * REQUESTS
+        money = f"USD {self._card.lost(miss.missed) * REQUESTS:,.2f}"
+        is_cached = self._card.caches(len(miss.second.ids))
         return [
             ["shared tokens", f"{miss.shared:,}"],
             ["hit", f"{miss.hit:,} of {len(miss.second.ids):,}"],
             ["hit rate", f"{miss.hit_rate:.1%}"],
             ["prefill", told],
             ["time lost", lost],
-            [f"lost a {REQUESTS:,} requests", f"${money:,.2f}"],
+            [f"{REQUESTS:,} requests lose", money if is_cached else "0: too short"],
         ]

@@ -32,6 +32,7 @@ def test_pool_is_scrubbed_back_and_a_block_is_opened(book: NotebookPage) -> None
     book.page.keyboard.press("Home")
     book.page.keyboard.press("ArrowRight")
     expect(pool.locator("h4")).to_contain_text("Step 1: 9 of 40 blocks held")
+    expect(pool.get_by_role("slider")).to_have_attribute("aria-valuetext", "1 of 12")
     first = pool.get_by_role("option").first
     first.focus()
     book.page.keyboard.press("Enter")
@@ -39,10 +40,27 @@ def test_pool_is_scrubbed_back_and_a_block_is_opened(book: NotebookPage) -> None
     expect(pool.locator(".lab-detail-words")).to_contain_text("held by A (ours)")
 
 
-def test_live_pool_has_nothing_to_do_and_says_so(book: NotebookPage) -> None:
+def test_map_opens_at_a_copy_on_write_and_knows_the_keys_of_that_step(
+    book: NotebookPage,
+) -> None:
     pool = book.widget("block-map")
-    pool.get_by_role("button", name="Run one engine step").press("Enter")
+    pool.get_by_role("slider").fill("4")
+    expect(pool.locator(".lab-lines .lab-copy")).to_have_count(1)
+    pool.get_by_role("option").nth(14).press("Enter")
+    expect(pool.locator(".lab-detail-words")).to_contain_text("held by C (fork)")
+    expect(pool.locator(".lab-heat i")).to_have_count(4 * 30)
+
+
+def test_live_pool_goes_on_until_nothing_is_left_to_do(book: NotebookPage) -> None:
+    pool = book.widget("block-map")
+    button = pool.get_by_role("button", name="Run one engine step")
+    for step in range(13, 19):
+        button.press("Enter")
+        expect(pool.locator("h4")).to_contain_text(f"Step {step}:", timeout=15_000)
+    button.press("Enter")
     expect(pool.locator(".lab-note")).to_have_text("The engine has nothing to do.")
+    pool.get_by_role("slider").press("ArrowLeft")
+    expect(pool.locator(".lab-note")).to_have_text("")
 
 
 def test_prompts_are_run_on_the_engine_from_the_page(book: NotebookPage) -> None:
@@ -53,13 +71,24 @@ def test_prompts_are_run_on_the_engine_from_the_page(book: NotebookPage) -> None
     view.get_by_role("button", name="Run both").press("Enter")
     told = re.compile("528 tokens came from the cache")
     expect(view.locator("output")).to_contain_text(told, timeout=120_000)
+    view.get_by_label("Example").select_option("the time first")
+    expect(view.locator("output")).to_contain_text("16 tokens came from the cache")
+    view.get_by_label("Example").select_option("the time last")
+    expect(view.locator("output")).to_contain_text(told)
+
+
+def test_money_is_not_taken_for_mathematics(book: NotebookPage) -> None:
+    said = book.page.locator(".jp-RenderedMarkdown", has_text="Uncached")
+    said.last.scroll_into_view_if_needed()
+    expect(said.last).to_contain_text("Uncached USD 0.880, cached USD 0.2447")
+    expect(said.last.locator("mjx-container")).to_have_count(0)
 
 
 def test_calculator_answers_to_the_keyboard(book: NotebookPage) -> None:
     view = book.widget("kv")
-    expect(view.locator("h4")).to_contain_text("Llama-3-8B: 1.07 GB of cache")
+    expect(view.locator("h4")).to_contain_text("Llama-3-8B: 1.000 GiB of cache")
     view.get_by_label("Context, tokens").press("ArrowRight")
-    expect(view.locator("h4")).to_contain_text("2.15 GB of cache for a sequence")
+    expect(view.locator("h4")).to_contain_text("2.000 GiB of cache for a sequence")
 
 
 def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:

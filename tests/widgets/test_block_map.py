@@ -6,16 +6,18 @@ import pytest
 import traitlets
 
 from labkit.errors import ConfigError
-from labkit.records import BlockView, PoolFrame
+from labkit.records import PoolFrame
 from labkit.widgets import BlockMap
 from tests.support.pools import pool_frames
 
 FRAMES = pool_frames()
 
 
-def norms(view: BlockView) -> list[list[float]]:
+def norms(frame: PoolFrame, block: int) -> list[list[float]]:
     """Two layers; the second twice as long, growing by slot."""
-    return [[slot + 1.0, 2 * (slot + 1.0)] for slot in range(view.num_filled)]
+    return [
+        [slot + 1.0, 2 * (slot + 1.0)] for slot in range(frame.blocks[block].num_filled)
+    ]
 
 
 def test_newest_step_is_shown_first() -> None:
@@ -49,10 +51,22 @@ def test_detail_follows_the_step() -> None:
     assert widget.detail == {}
 
 
-def test_keys_that_are_gone_are_not_shown() -> None:
-    widget = BlockMap(FRAMES, 4, norms=lambda view: None)
-    widget.selected = 0
+def test_block_without_keys_has_no_norms() -> None:
+    widget = BlockMap(FRAMES, 4, norms=norms).at(0)
+    widget.selected = 7
     assert widget.detail["norms"] is None
+
+
+def test_map_opens_at_the_frame_that_is_asked_for_and_so_does_its_still() -> None:
+    widget = BlockMap(FRAMES, 4).at(3)
+    assert widget.view["copies"] == ((2, 4),)
+    assert "dashed line: copied to" in widget.still()
+
+
+def test_uses_are_counted_not_timed() -> None:
+    widget = BlockMap(FRAMES, 4).at(0)
+    widget.selected = 2
+    assert widget.detail["words"].endswith("last use no. 3.")
 
 
 def test_new_frame_is_shown_where_the_last_one_was() -> None:
@@ -71,6 +85,8 @@ def test_button_steps_the_engine_until_it_has_nothing_to_do() -> None:
     assert (widget.frame, widget.note) == (1, "")
     widget.handle("step", {})
     assert (widget.frame, widget.note) == (1, "The engine has nothing to do.")
+    widget.set_state({"frame": 0})
+    assert widget.note == ""
 
 
 def test_what_is_not_there_is_refused() -> None:

@@ -14,8 +14,8 @@ pytestmark = pytest.mark.browser
 HEAD = (
     "from labkit.widgets import BlockMap, KVCalculator, PrefixMissExplainer\n"
     "from tests.support.pools import *\n"
-    "def norms(view):\n"
-    "    return [[1.0 + slot, 2.0] for slot in range(view.num_filled)]\n"
+    "def norms(frame, block):\n"
+    "    return [[1.0 + s, 2.0] for s in range(frame.blocks[block].num_filled)]\n"
 )
 MAP = "pool = BlockMap(pool_frames(), 4, spell=lambda i: f't{i}', norms=norms)\npool"
 LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
@@ -34,6 +34,7 @@ def test_slider_scrubs_back_through_the_steps(notebook) -> None:
     slider.focus()
     book.page.keyboard.press("Home")
     expect(pool.locator("h4")).to_contain_text("Step 0: 3 of 8 blocks held")
+    expect(slider).to_have_attribute("aria-valuetext", "0 of 5")
     book.page.keyboard.press("ArrowRight")
     expect(block(pool, 0)).to_have_accessible_name(re.compile("held by A and B"))
     expect(pool.locator(".lab-chip")).to_have_count(2)
@@ -43,7 +44,10 @@ def test_slider_scrubs_back_through_the_steps(notebook) -> None:
 def test_copy_on_write_is_an_arrow(notebook) -> None:
     book = notebook(HEAD, MAP, "pool.frame = 3")
     pool = book.widget("block-map")
-    expect(pool.locator(".lab-copy path")).to_have_count(1)
+    copied = re.compile("in this step copied on write")
+    expect(block(pool, 4)).to_have_accessible_name(copied)
+    expect(pool.locator(".lab-legend")).to_contain_text("copied to")
+    expect(pool.locator(".lab-lines .lab-copy path")).to_have_count(1)
     expect(pool.locator(".lab-events")).to_contain_text("copied on write from block 2")
     book.check()
 
@@ -58,10 +62,13 @@ def test_enter_on_a_block_shows_tokens_norms_and_chain(notebook) -> None:
     expect(block(pool, 1)).to_have_attribute("aria-selected", "true")
     expect(pool.locator(".lab-tokens span")).to_have_text(["t4", "t5", "t6", "t7"])
     expect(pool.locator(".lab-heat i")).to_have_count(8)
-    expect(pool.locator(".lab-chain path")).to_have_count(1)
+    expect(pool.locator(".lab-lines .lab-chain path")).to_have_count(1)
     expect(pool.get_by_role("img")).to_have_accessible_name(re.compile("Key norms"))
     book.page.keyboard.press("Enter")
     expect(pool.locator(".lab-detail")).to_be_hidden()
+    pool.get_by_role("slider").press("End")
+    expect(pool.locator("output")).to_have_text("")
+    expect(pool.locator(".lab-events")).to_contain_text("evicted")
     book.check()
 
 
@@ -110,6 +117,7 @@ def test_example_is_chosen_and_measured_by_keyboard(notebook) -> None:
     expect(view.locator("h4")).to_contain_text("Tool order: token 8 differs")
     view.get_by_role("button", name="Run both").press("Enter")
     expect(view.locator("output")).to_contain_text("Measured here: prefill 60.0 ms")
+    expect(view.get_by_role("button", name="Run both")).to_be_focused()
     expect(view.locator(".lab-first-miss").first).to_be_visible()
     book.check()
 
@@ -128,7 +136,7 @@ def test_sliders_and_selects_change_the_sums(notebook) -> None:
     book = notebook(HEAD, "sums = KVCalculator(MODELS, GPUS)\nsums")
     view = book.widget("kv")
     expect(view.locator("h4")).to_contain_text(
-        "0.19 GB of cache for a sequence of 8,192"
+        "0.176 GiB of cache for a sequence of 8,192"
     )
     view.get_by_label("Context, tokens").press("End")
     expect(view.locator("h4")).to_contain_text("1,048,576 tokens")

@@ -33,7 +33,7 @@ def test_words_say_what_the_bars_show() -> None:
     widget = KVCalculator(MODELS, GPUS, load=KVLoad(batch=3))
     assert "23,040 bytes a token" in widget.summary()
     assert ["a token", "23,040 B"] in widget.result["facts"]
-    assert widget.record().values[2] == round(3 * 8192 * 23_040 / 1e9, 3)
+    assert widget.record().values[2] == round(3 * 8192 * 23_040 / 2**30, 3)
 
 
 @pytest.mark.parametrize(

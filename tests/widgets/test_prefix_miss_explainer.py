@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labkit.errors import ConfigError
@@ -67,7 +69,7 @@ def test_price_lost_is_the_card_s() -> None:
     widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
     missed = len(PAIRS["timestamp"][1]) // 16 * 16
     assert widget.miss.missed == missed
-    want = f"${CARD.lost(missed) * 1000:,.2f} more for 1,000 such requests"
+    want = f"USD {CARD.lost(missed) * 1000:,.2f} more for 1,000 such requests"
     assert want in widget.summary()
 
 
@@ -88,6 +90,36 @@ def test_edited_prompt_is_compared_anew_and_loses_its_times() -> None:
     assert widget.times is None
 
 
+def test_times_come_back_with_the_example_they_were_measured_on() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
+    widget.run()
+    widget.show("tools")
+    assert widget.result["is_measured"] is False
+    widget.show("timestamp")
+    assert widget.times == measured((), ())
+    assert ["time lost", "55.0 ms"] in widget.result["facts"]
+
+
+def test_an_example_is_looked_at_without_being_shown() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
+    widget.run()
+    before = widget.result
+    assert widget.of("tools").cause is Cause.TOOLS
+    assert (widget.name, widget.result) == ("timestamp", before)
+    with pytest.raises(ConfigError, match="did you mean tools"):
+        widget.of("tool")
+
+
+def test_a_prompt_too_short_to_be_cached_loses_nothing_by_the_card() -> None:
+    count = len(PAIRS["timestamp"][1])
+    for minimum, is_cached in ((count, True), (count + 1, False)):
+        card = replace(CARD, minimum_tokens=minimum)
+        widget = PrefixMissExplainer(PAIRS, WORDS, card)
+        assert ("would charge USD" in widget.summary()) is is_cached
+        facts = dict(widget.result["facts"])
+        assert (facts["1,000 requests lose"] == "0: too short") is not is_cached
+
+
 def test_example_is_chosen_by_name() -> None:
     widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
     assert widget.show("tools").cause is Cause.TOOLS
@@ -104,3 +136,11 @@ def test_what_cannot_be_done_is_refused() -> None:
         widget.texts = ["one"]
     with pytest.raises(ConfigError, match="give at least one"):
         PrefixMissExplainer({}, WORDS, CARD)
+
+
+def test_titles_keep_the_case_of_json_and_count_in_english() -> None:
+    pairs = {"keys": ('{"a": 1, "b": 2} x', '{"b": 2, "a": 1} x'), "one": ("ab", "ac")}
+    widget = PrefixMissExplainer(pairs, WORDS, CARD)
+    assert widget.record().title.startswith("Order of JSON keys: token 2 differs")
+    widget.show("one")
+    assert widget.summary().count("1 token is shared") == 1

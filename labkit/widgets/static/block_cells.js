@@ -1,13 +1,13 @@
 // The cells of a BlockMap and the lines between them. Joined with lab.js.
 class BlockCells {
-  constructor(count, undo, say, choose) {
-    this.items = Array.from({ length: count }, () => blockItem());
+  constructor(count, signs, undo, say, choose) {
+    this.items = Array.from({ length: count }, () => blockItem(signs));
     this.lines = lab.svg('svg', { class: 'lab-lines', 'aria-hidden': 'true' });
     this.grid = lab.el('div', { className: 'lab-grid', role: 'listbox', aria: { label: 'Blocks of the pool' } },
       ...this.items.map((item) => item.node));
     this.node = lab.el('div', { className: 'lab-pool' }, this.grid, this.lines);
     const nodes = this.items.map((item) => item.node);
-    lab.rove(nodes, undo, (index) => { if (this.view) say(cellWords(this.view.cells[index], this.view.block_size)); })(0);
+    lab.rove(nodes, undo, (index) => { if (this.view) say(cellWords(this.view.cells[index], this.view.block_size, signs)); })(0);
     nodes.forEach((node, index) => {
       undo.on(node, 'click', () => choose(index));
       undo.on(node, 'keydown', (event) => {
@@ -54,8 +54,9 @@ class BlockCells {
     const [a, b] = [from, to].map((i) => this.items[i].node);
     const top = (n) => [n.offsetLeft + n.offsetWidth / 2, n.offsetTop + 3]; // clear of the words
     const [[x1, y1], [x2, y2]] = [top(a), top(b)];
-    const bend = y1 === y2 ? 22 : 0;
-    const data = `M${x1} ${y1}Q${(x1 + x2) / 2} ${(y1 + y2) / 2 - bend} ${x2} ${y2}`;
+    const gap = 6; // above a block: half the space between two rows, and its edge
+    const data = y1 === y2 ? `M${x1} ${y1}Q${(x1 + x2) / 2} ${y1 - 22} ${x2} ${y2}`
+      : `M${x1} ${y1}V${y1 - gap}H${b.offsetLeft - 3.5}V${y2 - gap}H${x2}V${y2}`; // between blocks
     const group = lab.svg('g', { class: y1 === y2 ? kind : `${kind} lab-far` });
     group.append(lab.svg('path', { d: data }), lab.svg('circle', { cx: x2, cy: y2, r: 4 }));
     return group;
@@ -63,14 +64,14 @@ class BlockCells {
 }
 
 // One block: number, signs, owners' letters, hash, and a bar of filled slots.
-function blockItem() {
+function blockItem(told) {
   const part = (className) => lab.el('span', { className });
   const [number, signs, label, hash, fill] = ['lab-number', 'lab-signs', 'lab-owner', 'lab-hash', 'lab-fill'].map(part);
   const node = lab.el('div', { className: 'lab-block', role: 'option' }, number, signs, label, hash, fill);
   const write = (cell, size) => {
     node.dataset.state = cell.state;
     node.dataset.layer = cell.layers[0] ?? '';
-    node.setAttribute('aria-label', cellWords(cell, size));
+    node.setAttribute('aria-label', cellWords(cell, size, told));
     number.textContent = cell.block;
     signs.textContent = cell.signs;
     const name = cell.label.replaceAll('+', '') || (cell.state === 'kept' ? 'kept' : '');
@@ -86,9 +87,9 @@ function blockItem() {
   return { node, write };
 }
 
-function cellWords(cell, size) {
+function cellWords(cell, size, signs) {
   const owners = cell.label ? `held by ${cell.label.replaceAll('+', ' and ')}` : cell.state === 'kept' ? 'kept for reuse' : 'free';
   const hash = cell.short_hash ? `, hash ${cell.short_hash}` : '';
-  const signs = cell.signs ? `, now: ${cell.signs}` : '';
-  return `Block ${cell.block}: ${owners}, ${cell.num_filled} of ${size} slots${hash}, last use ${cell.last_use}${signs}.`;
+  const now = signs.filter(([sign]) => cell.signs.includes(sign)).map(([, word]) => word).join(', ');
+  return `Block ${cell.block}: ${owners}, ${cell.num_filled} of ${size} slots${hash}, last use no. ${cell.last_use}${now ? `; in this step ${now}` : ''}.`;
 }

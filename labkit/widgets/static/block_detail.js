@@ -20,7 +20,7 @@ function blockDetail() {
 // A row a layer, a column a slot; darker is longer, from the layer's shortest key to its longest.
 function drawHeat(heat, scale, { norms, tokens }) {
   heat.hidden = !norms;
-  const none = tokens.length ? 'Its keys were overwritten since, or cannot be read here.' : 'No tokens in it.';
+  const none = tokens.length ? 'No key norms were recorded.' : 'No tokens in it.';
   scale.textContent = norms ? '' : none;
   if (!norms) return;
   heat.replaceChildren(...norms.shares.flatMap((row) => row.map((share) => {

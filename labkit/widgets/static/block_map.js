@@ -2,18 +2,18 @@
 function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'block-map', 'Blocks of the cache');
-  const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const { node: output, say } = lab.speaker(undo); // the block that has the focus
+  const title = lab.el('h4', { ariaLive: 'polite' });
   const legend = lab.el('div', { className: 'lab-legend' });
-  const events = lab.el('p', { className: 'lab-events' });
-  const note = lab.el('p', { className: 'lab-note' });
+  const events = lab.el('p', { className: 'lab-events', ariaLive: 'polite' });
+  const note = lab.el('p', { className: 'lab-note', ariaLive: 'polite' });
   const detail = blockDetail();
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
-  const cells = new BlockCells(model.get('view').cells.length, undo, say,
+  const cells = new BlockCells(model.get('view').cells.length, model.get('signs'), undo, say,
     (index) => set('selected', model.get('selected') === index ? null : index));
   const slider = lab.field('Step', undo, {
     type: 'range', min: 0, max: 0, step: 1, value: 0,
-    show: (i) => `${i + 1} of ${model.get('num_frames')}`, act: (i) => set('frame', i),
+    show: (i) => `${i} of ${model.get('num_frames') - 1}`, act: (i) => set('frame', i),
   });
   const button = lab.button('Run one engine step', undo, () => model.send({ op: 'step' }));
   button.classList.add('lab-main');
@@ -27,14 +27,22 @@ function render({ model, el }) {
     slider.write(model.get('frame'));
     button.hidden = !model.get('can_step');
     cells.draw(view);
-    legend.replaceChildren(...view.owners.map(ownerChip), signWords(view, model.get('signs')));
-    events.textContent = view.events.join(' ') || 'Nothing happened to a block in this step.';
-    say(`${view.title}. ${view.alt}`);
+    writeLegend();
+    events.textContent = view.events.length ? view.alt : `${view.alt} Nothing happened to a block in this step.`;
+    say(''); // the focused block was told as it was before
+  }
+  function writeLegend() {
+    const view = model.get('view');
+    const hasChain = model.get('detail').before?.length || model.get('detail').after?.length;
+    legend.replaceChildren(...view.owners.map(ownerChip), signWords(view, model.get('signs')),
+      ...(view.copies.length ? [lineWords('lab-copy', 'copied to')] : []),
+      ...(hasChain ? [lineWords('lab-chain', 'hash chain, parent to child')] : []));
   }
   function explain() {
     const found = model.get('detail');
     detail.draw(found);
     cells.select(found.block === undefined ? null : found);
+    writeLegend();
   }
   undo.model(model, 'change:view change:num_frames', draw);
   undo.model(model, 'change:detail', explain);
@@ -47,6 +55,13 @@ function render({ model, el }) {
 function ownerChip(owner) {
   const swatch = lab.el('i', { data: { layer: owner.layer, pattern: owner.pattern } });
   return lab.el('span', { className: 'lab-chip' }, swatch, lab.el('b', { textContent: owner.letter }), ` ${owner.request}`);
+}
+
+// A sample of a line and what it means.
+function lineWords(kind, words) {
+  const sample = lab.svg('svg', { width: 30, height: 10, 'aria-hidden': 'true' }, lab.svg('g', { class: kind },
+    lab.svg('path', { d: 'M2 5H26' }), lab.svg('circle', { cx: 26, cy: 5, r: 4 })));
+  return lab.el('span', { className: 'lab-chip' }, sample, ` ${words}`);
 }
 
 function signWords(view, signs) {

@@ -13,7 +13,7 @@ function render({ model, el }) {
     const result = model.get('result');
     title.textContent = result.title;
     const high = Math.max(...result.values);
-    bars.replaceChildren(...result.labels.map((name, i) => memoryBar(name, result.values[i], result.layers[i], high, result.values[0])));
+    bars.replaceChildren(...result.labels.map((name, i) => memoryBar(name, result, i, high)));
     facts.replaceChildren(...result.facts.map(([name, value]) => lab.el('div', {},
       lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }))));
     say(result.alt);
@@ -55,13 +55,14 @@ function loadFields(model, undo) {
 }
 
 // One labelled bar; what is longer than the memory at hand is marked by a word too.
-function memoryBar(name, value, layer, high, room) {
+function memoryBar(name, { values, layers, unit }, i, high) {
+  const value = values[i];
   const fill = lab.el('i');
   fill.style.width = `${(100 * value) / (high || 1)}%`;
-  const isOver = value > room;
-  const row = lab.el('div', { className: `lab-bar${isOver ? ' lab-over' : ''}`, data: { layer } },
+  const isOver = value > values[0];
+  const row = lab.el('div', { className: `lab-bar${isOver ? ' lab-over' : ''}`, data: { layer: layers[i] } },
     lab.el('b', { textContent: name }), lab.el('div', { className: 'lab-lane' }, fill),
-    lab.el('span', { textContent: `${lab.number(value, value < 10 ? 3 : 1)} GB${isOver ? ', does not fit' : ''}` }));
+    lab.el('span', { textContent: `${lab.number(value, value < 10 ? 3 : 1)} ${unit}${isOver ? ', does not fit' : ''}` }));
   return row;
 }
 

@@ -10,7 +10,8 @@ function render({ model, el }) {
     options: model.get('names').map((name) => [name, name]), value: model.get('name'),
     act: (value) => { model.set('name', value); model.save_changes(); },
   });
-  const button = lab.button('Run both', undo, () => model.send({ op: 'run' }));
+  const isBusy = () => model.get('status') === 'running';
+  const button = lab.button('Run both', undo, () => { if (!isBusy()) model.send({ op: 'run' }); });
   button.classList.add('lab-main');
   button.dataset.layer = 'cache';
   button.hidden = !model.get('can_run');
@@ -38,9 +39,8 @@ function render({ model, el }) {
   undo.model(model, 'change:result', draw);
   undo.model(model, 'change:name change:texts', write);
   undo.model(model, 'change:status', () => {
-    const isBusy = model.get('status') === 'running';
-    button.disabled = isBusy;
-    button.textContent = isBusy ? 'Running …' : 'Run both';
+    button.setAttribute('aria-disabled', String(isBusy())); // `disabled` would lose the focus
+    button.textContent = isBusy() ? 'Running …' : 'Run both';
   });
   write();
   draw();

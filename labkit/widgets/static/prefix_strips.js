@@ -12,8 +12,8 @@ function blockStrips(result) {
   const node = lab.el('div', { className: 'lab-strips', ariaHidden: 'true' },
     strip('first', first, false), strip('second', second, true));
   node.append(lab.el('p', { className: 'lab-key' },
-    lab.el('i', { className: 'lab-hit' }), ' block read from the cache   ',
-    lab.el('i'), ' block computed   ', lab.el('i', { className: 'lab-first-miss' }), ' the first that differs'));
+    lab.el('i', { className: 'lab-hit' }), ' block that both share: the second reads it   ',
+    lab.el('i'), ' block that each computes   ', lab.el('i', { className: 'lab-first-miss' }), ' the first that differs'));
   return node;
 }
 

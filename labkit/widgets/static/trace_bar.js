@@ -77,7 +77,7 @@ function traceCell(cell, lit) {
 
 function cellWords(cell, drawing) {
   const name = `Layer ${cell.chapter}, ${cell.name}`;
-  if (!cell.spans) return `${name}: not on this request's path.`;
+  if (!cell.spans) return `${name}: no time of its own in this recording.`;
   const share = lab.number(100 * cell.share);
   const bytes = cell.num_bytes === null ? '' : `, ${lab.number(cell.num_bytes, 0)} bytes`;
   const spans = cell.spans === 1 ? '1 span' : `${cell.spans} spans`;

@@ -32,6 +32,24 @@ def test_writes_and_reads_are_the_multiples_that_vendors_state() -> None:
         assert card.read == card.input / 10
 
 
+def test_every_price_knows_the_shortest_prompt_that_is_cached() -> None:
+    prices = read_cards().prices
+    assert {name: card.minimum_tokens for name, card in prices.items()} == {
+        "Claude Opus 5": 512,
+        "Claude Sonnet 5": 1024,
+        "Claude Haiku 4.5": 4096,
+    }
+    assert not prices["Claude Sonnet 5"].caches(1023)
+    assert prices["Claude Sonnet 5"].caches(1024)
+
+
+def test_a_price_without_a_rule_is_refused(tmp_path) -> None:
+    path = tmp_path / "cards.json"
+    path.write_text(json.dumps({**DATA, "rules": []}), encoding="utf-8")
+    with pytest.raises(ConfigError, match="Claude Opus 5: no rule names it"):
+        read_cards(path)
+
+
 def test_names_are_found_with_their_source() -> None:
     cards = read_cards()
     assert cards.rules["OpenAI, before GPT-5.6"].step_tokens == 128

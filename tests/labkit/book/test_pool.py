@@ -29,20 +29,25 @@ def test_key_norms_have_a_row_a_slot_and_a_column_a_layer() -> None:
     log = PoolLog(tiny_engine())
     log.engine.add(HELLO, knobs(2), request="a")
     log.step()
-    norms = log.key_norms(log.frames[-1].blocks[0])
-    assert norms is not None
+    norms = log.key_norms(log.frames[-1], 0)
     assert [len(row) for row in norms] == [2] * 4
     assert all(value > 0 for row in norms for value in row)
 
 
-def test_block_that_was_overwritten_tells_no_norms() -> None:
+def test_block_that_was_overwritten_keeps_the_norms_of_its_step() -> None:
     log = PoolLog(tiny_engine(num_blocks=4))
     log.engine.add(HELLO, knobs(1), request="a")
     log.drain()
-    before = log.frames[1].blocks[0]
+    before = log.key_norms(log.frames[1], 0)
     log.engine.add(tuple(range(150, 165)), knobs(1), request="b")
     log.drain()
-    assert log.key_norms(before) is None
+    assert log.key_norms(log.frames[1], 0) == before
+    assert log.key_norms(log.frames[-1], 0)[: len(before)] != before
+
+
+def test_block_without_tokens_has_no_norms() -> None:
+    log = PoolLog(tiny_engine())
+    assert log.key_norms(log.frames[0], 0) == []
 
 
 def test_closed_log_records_no_more() -> None:

