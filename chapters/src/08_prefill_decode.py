@@ -13,7 +13,7 @@
 #
 # One plot explains why a prompt is cheap by the token and an answer is not, why
 # servers batch, why they cut prompts into chunks, and why guessing ahead pays. You
-# measure it on your own machine and then use it five times.
+# measure it on your own machine and then use it four times.
 #
 # *40 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end
 # you can say what bounds a step, choose a chunk size for a latency you promise, and
@@ -39,11 +39,11 @@ lab = start(chapter=8)
 
 # %% [markdown]
 # **Scene.** Your question about "strawberry" 🍓 is 34 tokens with its system message.
-# Their keys and values will live in blocks (chapter 7), and a sampler will pick each
-# token (chapter 9). In between, something has to compute: all 34 tokens of the prompt
-# in one pass, *prefill*, and then one token a pass, *decode*. The same weights, the
-# same code, and two very different bills. The lit part of the recorded life is this
-# chapter's layer.
+# Their keys and values live in blocks (chapter 7), and a sampler will pick each token
+# (chapter 9). In between, something has to compute: first, in one pass, all tokens of
+# the prompt that the cache does not hold, *prefill*; then one token a pass, *decode*.
+# The same weights, the same code, and two very different bills. The lit part of the
+# recorded life is this chapter's layer.
 
 # %%
 from labkit.book import claim
@@ -52,6 +52,13 @@ from labkit.widgets import SchedulerDebugger, TraceBar
 
 recorded = lab.replay_trace("10_request")
 TraceBar(recorded, lit=Layer.COMPUTE)
+
+# %% tags=["nbval-check-output"]
+asked, cached = recorded.meta["prompt_tokens"], recorded.meta["cached_tokens"]
+lab.md(
+    f"The same question had been asked before the recording: **{cached} of {asked}** "
+    f"tokens came from the cache (chapter 7); prefill computed **{asked - cached}**."
+)
 
 # %% [markdown]
 # ## 8.1 What does one more token in a pass cost?
@@ -71,34 +78,100 @@ guess_knee
 # and, in our kernels, on whole numbers of 16 bits; both are called FLOP here.)
 
 # %% tags=["measurement"]
-from labkit.book.stopwatch import PassShape, Stopwatch, linear_params
-from labkit.book.stopwatch import measure_roofs, weight_bytes
+from labkit.book.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
 from labkit.clock import SystemClock
 
 clock = SystemClock()
-roofs = measure_roofs(lab.model, clock)
-num_bytes, weights = weight_bytes(lab.model), linear_params(lab.model.config)
+roofs, work = measure_roofs(lab.model, clock), pass_work(lab.model)
 lab.md(
     f"This machine copies **{roofs.bytes_per_s / 1e9:.1f} GB/s** and multiplies "
     f"**{roofs.flop_per_s / 1e9:,.0f} GFLOP/s**: ridge **{roofs.ridge:.1f} FLOP/B**. "
-    f"One token reads **{num_bytes / 1e6:.1f} MB** of weights."
+    f"One token reads **{work.weight_bytes / 1e6:.1f} MB** of weights."
 )
 
 # %% [markdown]
-# Now four passes of the real model, after 128 tokens of context, timed in turn. Then
-# the plot of this book: your four points, a recording of a whole sweep, and the two
-# bounds of *your* machine. Both axes are logarithmic: equal steps double.
+# Now passes of the real model, after 128 tokens of context, timed in turn; the best of
+# three counts, since a busy neighbour can only make a pass slower.
 
 # %% tags=["measurement"]
+from labkit.figures.roofs import Roofs, batch_lines, crossing, knee, pass_lines
+from labkit.figures.roofs import share_lines
+
 watch = Stopwatch(lab.model, clock)
-sizes = (1, 4, 16, 64)
+sizes = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512)
 shapes = [PassShape(new=n, context=128 + n) for n in sizes]
-seconds = watch.seconds(shapes, rounds=3)
+seconds = watch.seconds(shapes, rounds=3, pick=min)
 live = {n: 1000 * s for n, s in zip(sizes, seconds, strict=True)}  # ms
+guess_knee.reveal(knee(live), "Just now, here.")
+
+# %% [markdown]
+# And the plot of this book: your passes above the two bounds of *your* machine. Both
+# axes are logarithmic: equal steps are equal factors.
 
 # %% tags=["measurement"]
-from labkit.figures.roofs import batch_lines, knee, pass_lines, share_lines
 from labkit.widgets.figure import LiteFigure
+
+LiteFigure(pass_lines(live, roofs, work))
+
+# %% tags=["nbval-check-output"]
+claim("a pass of four tokens costs less than four of one", live[4] < 4 * live[1])
+claim("one of sixteen costs less than sixteen", live[16] < 16 * live[1])
+claim(
+    "far to the right, twice the tokens take nearly twice the time",
+    live[512] > 1.5 * live[256],
+)
+claim("no token is free: sixteen take longer than one", live[16] > live[1])
+
+# %% [markdown]
+# **Why.** A pass of *n* tokens reads every weight once: *N* in the layers and *H* in
+# the head, *b* bytes each. It uses the layers' *n* times and the head's once, two
+# operations each time. With *P* FLOP/s and *W* bytes/s:
+#
+# $$t(n)\ge\max\left(\frac{2(Nn+H)}{P},\ \frac{(N+H)\,b}{W}\right),\qquad
+# n^{*}=\frac{P}{W}\cdot\frac{b}{2}\cdot\frac{N+H}{N}-\frac{H}{N}$$
+#
+# Left of *n\** memory is the bound and arithmetic waits; right of it the reverse
+# (Williams, Waterman and Patterson, *Roofline*, 2009). In a large model *H* is small,
+# and *n\** is the ridge times *b*/2. Real kernels stay above both lines. Where there
+# is a C compiler ours reads the file's 4-bit blocks and multiplies whole numbers of 16
+# bits; its roof is that one instruction with nothing else to do.
+
+
+# %% tags=["measurement"]
+def reached(n):
+    """Share of the matrix roof that a pass of n tokens gets."""
+    return roofs.multiply_ms(work.flop(n)) / live[n]
+
+
+reads, most_reached = roofs.read_ms(work.weight_bytes) / live[1], reached(512)
+per_token = {n: ms / n for n, ms in live.items()}
+lab.md(
+    f"At one token a pass you reach **{reads:.0%}** of the copy roof and "
+    f"**{reached(1):.0%}** of the matrix roof; at 512, **{most_reached:.0%}** of the "
+    f"matrix roof. A token costs **{per_token[1]:.2f} ms** alone and "
+    f"**{per_token[64]:.2f} ms** among 64: the whole of prefill's advantage."
+)
+
+# %% [markdown]
+# Your guess was about another point than *n\**: where a pass has become *twice* as
+# long. With both roofs reached that is 2*n\**. A pass that reaches less of the copy
+# roof starts from a longer time and has its knee later; one that reaches less of the
+# matrix roof climbs faster and has it earlier.
+
+# %% tags=["measurement"]
+n_star = crossing(roofs, work)
+lab.md(
+    f"Your bounds meet at ***n*\\* = {n_star:.1f}** tokens. Twice that is "
+    f"**{2 * n_star:.1f}**; times {most_reached:.2f} / {reads:.2f}, for what your "
+    f"passes reach, about **{2 * n_star * most_reached / reads:.1f}**. Measured: "
+    f"**{knee(live)}**, the last size tried that took no longer than two passes."
+)
+
+# %% [markdown]
+# Longer measurements further down come from another machine, whose knee is its own:
+
+# %%
+from dataclasses import replace
 
 sweep = lab.replay_measured("sweep")
 
@@ -107,66 +180,22 @@ def points(name):
     return {n: sweep[name][str(n)] for n in sorted(map(int, sweep[name]))}
 
 
-LiteFigure(
-    pass_lines(
-        points("pass_ms"),
-        live,
-        roofs,
-        weight_bytes=num_bytes,
-        flop_per_token=2 * weights,
-    )
-)
-
-# %%
-passes = points("pass_ms")
-guess_knee.reveal(knee(passes), sweep.origin)
-
-# %% tags=["nbval-check-output"]
-claim("a pass of four tokens costs less than four of one", live[4] < 4 * live[1])
-claim("one of sixteen costs less than sixteen", live[16] < 16 * live[1])
-claim(
-    "far to the right, twice the tokens take nearly twice the time",
-    passes[512] > 1.5 * passes[256],
-)
-claim("no token is free: sixteen take longer than one", live[16] > live[1])
-
-# %% [markdown]
-# **Why.** A pass of *n* tokens reads each of the *N* weights once and uses it *n*
-# times (two operations each). With *b* bytes a weight, *P* FLOP/s and *W* bytes/s:
-#
-# $$t(n)\ge\max\left(\frac{2Nn}{P},\ \frac{Nb}{W}\right),\qquad
-# n^{*}=\frac{P}{W}\cdot\frac{b}{2}$$
-#
-# Left of the knee *n\** memory is the bound and arithmetic waits; right of it the
-# reverse (Williams, Waterman and Patterson, *Roofline*, 2009). Real kernels stay above
-# both lines. Where there is a C compiler ours reads the file's 4-bit blocks and
-# multiplies whole numbers of 16 bits; its roof is that one instruction with nothing
-# else to do.
-
-# %% tags=["measurement"]
-reads = num_bytes / roofs.bytes_per_s * 1000 / live[1]
-works = 2 * weights / roofs.flop_per_s * 1000 / live[1]
-per_token = {n: ms / n for n, ms in live.items()}
+there = replace(work, weight_bytes=sweep["weight_bytes"])
+n_there = crossing(Roofs(**sweep["roofs"]), there)
 lab.md(
-    f"At one token a pass you reach **{reads:.0%}** of the copy roof and "
-    f"**{works:.0%}** of the matrix roof. A token costs **{per_token[1]:.2f} ms** "
-    f"alone and **{per_token[64]:.2f} ms** among 64: the whole of prefill's advantage."
+    f"{sweep.origin} There *n*\\* is **{n_there:.1f}**, and a pass takes twice as long "
+    f"after **{knee(points('pass_ms'))}** tokens."
 )
 
 # %% [markdown]
 # **In production.** The same knee on a GPU lies far to the right. For the H100 SXM,
 # Glenn Lockwood's notes give 989.4 TFLOP/s in bfloat16 without sparsity and 3.35 TB/s
 # ([H100](https://glennklockwood.com/garden/processors/h100), read November 2026); the
-# ridge is exercise 1. The next table's last column is the same line with sparsity,
-# which no dense model gets.
+# ridge is exercise 1. With 2:4 sparsity, which no dense model gets, they give 1,978.9.
 
 # %% tags=["nbval-check-output"]
-dense, sparse, memory = 989.4e12, 1978.9e12, 3.35e12
-rows = [
-    (name, f"{f / memory:.0f}")
-    for name, f in (("dense", dense), ("2:4 sparse", sparse))
-]
-lab.table(["FLOP/s taken", "ridge, FLOP/B"], rows)
+dense, sparse = 989.4, 1978.9
+claim("half of the larger figure is sparsity", round(sparse / dense, 2) == 2)
 
 # %% [markdown]
 # ## 8.2 How many users fit in one step?
@@ -195,7 +224,7 @@ claim("sixteen users in a step beat sixteen steps", together[16] < 16 * together
 claim("each of them waits longer for a token than alone", together[16] > together[1])
 most, fewest = max(batch), min(batch)
 claim(
-    "recorded: the largest batch gives the most tokens a second of one and all",
+    f"recorded: {most} together get more tokens a second than {fewest} alone",
     most / batch[most] > fewest / batch[fewest],
 )
 
@@ -219,11 +248,19 @@ lab.source(Scheduler.plan)
 # adds some time to each step. For eight users together, how much?
 
 # %%
-guess_share = lab.predict(
-    "Eight users' context adds to a step",
-    options=["as much as one user's", "about twice as much", "many times as much"],
-)
+choices = ["as much as one user's", "about twice as much", "many times as much"]
+guess_share = lab.predict("Eight users' context adds to a step", options=choices)
 guess_share
+
+# %%
+by_rows = {
+    int(r): {int(n): ms for n, ms in line.items()}
+    for r, line in sweep["context_ms"].items()
+}
+kept = {rows: line[1024] - line[32] for rows, line in by_rows.items()}
+times = kept[8] / kept[1]
+note = f"Recorded: {times:.1f} times. Each reads its own keys and values."
+guess_share.reveal(choices[(times > 1.5) + (times > 3)], note)
 
 # %% tags=["measurement"]
 grid = [(rows, seen) for rows in (1, 8) for seen in (32, 1024)]
@@ -231,21 +268,18 @@ seconds = watch.seconds([PassShape(rows, 1, seen) for rows, seen in grid], round
 took = {place: 1000 * s for place, s in zip(grid, seconds, strict=True)}
 added = {rows: took[rows, 1024] - took[rows, 32] for rows in (1, 8)}
 lab.table(
-    ["users", "32 tokens, ms", "1,024 tokens, ms", "added, ms"],
+    ["users, here", "32 tokens, ms", "1,024 tokens, ms", "added, ms"],
     [
         (r, f"{took[r, 32]:.1f}", f"{took[r, 1024]:.1f}", f"{added[r]:.1f}")
         for r in (1, 8)
     ],
 )
 
-# %%
-guess_share.reveal("many times as much", "Each reads its own keys and values.")
+# %% [markdown]
+# Recorded over more lengths, as a share of each pass. What the context adds is counted
+# from the fastest pass of the same batch:
 
 # %%
-by_rows = {
-    int(r): {int(n): ms for n, ms in line.items()}
-    for r, line in sweep["context_ms"].items()
-}
 shares = {
     rows: {n: 100 * (1 - min(line.values()) / ms) for n, ms in line.items() if n > 32}
     for rows, line in by_rows.items()
@@ -253,7 +287,6 @@ shares = {
 LiteFigure(share_lines(shares))
 
 # %% tags=["nbval-check-output"]
-kept = {rows: line[1024] - line[32] for rows, line in by_rows.items()}
 claim("recorded: eight contexts add more than three times one", kept[8] > 3 * kept[1])
 
 # %% [markdown]
@@ -262,7 +295,9 @@ claim("recorded: eight contexts add more than three times one", kept[8] > 3 * ke
 # $2LH_{kv}d_hSb$ bytes. In bfloat16 that is *H/H_kv* operations a byte, whatever the
 # batch: attention in decode stays on the memory side for ever. Two lengths follow
 # from the shape of a model alone: where keys and values weigh as much as the weights,
-# and where attention does as many operations as all matrices.
+# and where attention does as many operations as all matrices of the layers (the head
+# left out). A prompt's tokens see half of it on average, so a whole prompt gets there
+# at twice the length.
 
 # %% tags=["nbval-check-output"]
 import math
@@ -274,15 +309,16 @@ params = sum(math.prod(s) for s in tensor_shapes(shape).values())
 embedding = shape.vocab_size * shape.width
 heaviest = params * 2 / shape.kv_bytes_per_token(2)  # bfloat16
 attention = 4 * shape.num_layers * shape.num_heads * shape.head_dim  # FLOP a token seen
-crossing = 2 * (params - embedding) / attention
+level = 2 * (params - embedding) / attention
 claim("the model has 134,515,008 parameters", params == 134_515_008)
 claim("at 11,677 tokens the cache weighs as much", round(heaviest) == 11_677)
-claim("at 3,073 tokens attention computes as much", round(crossing) == 3_073)
+claim("a token that sees 3,073 spends as much on them", round(level) == 3_073)
+claim("a prompt of 6,146 does, all in all", round(2 * level) == 6_146)
 claim("3 operations for each byte of cache", shape.num_heads // shape.num_kv_heads == 3)
 
 # %% [markdown]
-# So a prompt of twice the length takes more than twice as long, and your own machine
-# is well into that curve. The recorded times to prefill a prompt in one pass:
+# So a prompt of twice the length takes more than twice as long. The recorded times to
+# prefill a prompt in one pass, from an empty cache:
 
 # %%
 prompts = points("prompt_ms")
@@ -306,37 +342,41 @@ claim(
 guess_stall = lab.predict("Worst gap over usual gap", between=(1, 500))
 guess_stall
 
-# %% [markdown]
-# Below is the real scheduler on a virtual clock; each step costs what such a step was
-# measured to cost. Move **Step** with the arrow keys and read the plan, the queues,
-# the budget and the blocks. Then choose a smaller **Tokens a step** and run *the same
-# arrivals* again.
-
 # %%
 from labkit.book.traffic import Replayer, stall_arrivals, step_costs
 from labkit.config import EngineConfig
+from labkit.figures.pace import percentile
 
 measured = lab.replay_measured("costs")
 costs = step_costs(measured)
 source = Replayer(stall_arrivals(costs), costs)
-debugger = SchedulerDebugger(source, source.times_s, EngineConfig(max_step_tokens=1024))
-debugger
+runs = {
+    n: source.run(EngineConfig(max_step_tokens=n)) for n in (1024, 512, 256, 128, 64)
+}
+whole, small = runs[1024], runs[128]
+usual = percentile(whole.gaps_ms, 50)
+guess_stall.reveal(round(whole.worst_gap_ms / usual))
+
+# %% [markdown]
+# Below is the real scheduler on a virtual clock; each step costs what such a step was
+# measured to cost. Move **Step** with the arrow keys and read the plan, the queues,
+# the budget and the blocks. Then choose a smaller **Tokens a step** and run *the same
+# arrivals* again. A bracket marks the worst gap.
 
 # %%
-from labkit.figures.pace import percentile
+SchedulerDebugger(source, source.times_s, EngineConfig(max_step_tokens=1024))
 
-whole = debugger.before
-usual = percentile(whole.gaps_ms, 50)
-guess_stall.reveal(round(whole.worst_gap_ms / usual), measured.origin)
+# %%
+lab.md(f"Costs: {measured.origin}")
 
 # %% [markdown]
 # The cure is to compute the prompt in parts, each together with everybody's next
 # token: *chunked prefill*. The budget is what a step may compute; decodes take theirs
-# first and the chunk gets the rest.
+# first and the chunk gets the rest. Read the table from its promise: which worst gap
+# may you allow, and which budget is the largest that keeps it? (Exercise 3 has the
+# sum.)
 
 # %%
-chunks = {n: debugger.rerun(max_step_tokens=n) for n in (512, 256, 64, 128)}
-runs = {n: {1024: whole, **chunks}[n] for n in (1024, 512, 256, 128, 64)}
 rows = [
     (
         f"{n:,}",
@@ -349,10 +389,11 @@ rows = [
 lab.table(["tokens a step", "worst gap, ms", "book's first token, ms", "steps"], rows)
 
 # %%
-debugger
+compared = SchedulerDebugger(source, source.times_s, EngineConfig(max_step_tokens=1024))
+compared.rerun(max_step_tokens=128)
+compared
 
 # %% tags=["nbval-check-output"]
-small = chunks[128]
 claim(
     "128 tokens a step cut the worst gap by more than half",
     small.worst_gap_ms < whole.worst_gap_ms / 2,
@@ -366,17 +407,26 @@ claim(
     len({sum(len(x.tokens_ms) for x in run.lanes) for run in runs.values()}) == 1,
 )
 
+# %% [markdown]
+# Chunks alone do not do it; the order in a step has to be right as well:
+
+# %%
+eager = source.run(EngineConfig(max_step_tokens=128, policy="prefill-first"))
+lab.table(
+    ["128 tokens a step", "worst gap, ms"],
+    [(run.setup[0], f"{run.worst_gap_ms:,.0f}") for run in (small, eager)],
+)
+
 # %% tags=["nbval-check-output"]
-eager = debugger.rerun(max_step_tokens=128, policy="prefill-first")
-debugger.rerun(policy="decode-first")
 claim(
     "prompts first: the same chunks do not help",
-    eager.worst_gap_ms > small.worst_gap_ms,
+    eager.worst_gap_ms > whole.worst_gap_ms / 2,
 )
 
 # %% [markdown]
 # A replay is only as good as its prices. So the same traffic also ran on the real
-# engine, once with each budget, and the gaps were stamped:
+# engine, once with the whole prompt in a step and once in chunks, and the gaps were
+# stamped:
 
 # %%
 from labkit.book.traffic import stream_gaps_ms
@@ -426,40 +476,45 @@ from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 from labkit.sequence import SamplingParams
 
-plain = load_model(weights_path(), device="cpu", quantise=False)
+float_model = load_model(weights_path(), device="cpu", quantise=False)
 
 
 # %%
-def answer(model, others):
-    """Token ids and log-probabilities of our request among `others` more."""
+def answer(model, others, **knobs):
+    """Our request's token events among `others` more requests."""
     engine = Engine(model, EngineConfig(prefix_caching=False), clock)
     ids = engine.tokenizer.encode(engine.template.render(lab.request))
-    greedy = SamplingParams(max_tokens=24, temperature=0.0, top_logprobs=0)
+    usual = {"max_tokens": 16, "temperature": 0.0, "top_logprobs": 2}
+    greedy = SamplingParams(**(usual | knobs))
     mine, *_ = [
         engine.add([*ids, *ids[:i]] if i else ids, greedy) for i in range(others + 1)
     ]
     events = []
     while engine.has_work:
         events += [e for e in engine.step().emitted if e.request == mine]
-    return [e.token_id for e in events], [e.logprob for e in events]
+    return [(e.token_id, e.logprob, e.top) for e in events]
 
 
 # %%
+def tokens(events):
+    return [token for token, *_ in events]
+
+
 def changes(answers):
     """Largest change of a log-probability, by the number of others."""
-    (_, alone), *_ = answers.values()
+    alone, *_ = answers.values()
     return {
-        n: max(abs(a - b) for a, b in zip(alone, logprobs, strict=False))
-        for n, (_, logprobs) in answers.items()
+        n: max(abs(a[1] - b[1]) for a, b in zip(alone, events, strict=False))
+        for n, events in answers.items()
         if n
     }
 
 
-found = {n: answer(plain, n) for n in (0, 3, 15)}
+found = {n: answer(float_model, n) for n in (0, 3, 15)}
 company = changes(found)
 
 # %% tags=["measurement"]
-is_same = all(ids == found[0][0] for ids, _ in found.values())
+is_same = all(tokens(events) == tokens(found[0]) for events in found.values())
 bits = "the same bits" if not any(company.values()) else "other bits, same tokens"
 guess_same.reveal(bits if is_same else "other tokens")
 
@@ -470,19 +525,19 @@ guess_same.reveal(bits if is_same else "other tokens")
 # %% tags=["measurement"]
 own = {n: answer(lab.model, n) for n in (0, 3, 15)}
 rows = [
-    (name, n, f"{delta:.2g}", each[n][0] == each[0][0])
+    (name, n, f"{delta:.2g}", tokens(each[n]) == tokens(each[0]))
     for name, each in (("PyTorch's products", found), ("this engine", own))
     for n, delta in changes(each).items()
 ]
 lab.table(["computed with", "others", "largest change", "same tokens"], rows)
 
 # %% tags=["nbval-check-output"]
-claim("asked alone twice, every bit is the same", answer(plain, 0) == found[0])
+claim("asked alone twice, every bit is the same", answer(float_model, 0) == found[0])
 claim("in company, some log-probability changes", max(company.values()) > 0)
 has_kernels = lab.model.decoder.packed is not None  # a CPU and a C compiler
 claim(
     "with our own kernels not one bit changes",
-    not has_kernels or own[0][1] == own[3][1] == own[15][1],
+    not has_kernels or own[0] == own[3] == own[15],
 )
 claim(
     "addition is not associative in floating point",
@@ -491,11 +546,32 @@ claim(
 
 # %% [markdown]
 # **Why.** A matrix product of another shape adds in another order, and rounding makes
-# the sums differ in their last bits. Where two candidates are nearly equal, a last
-# bit decides, and from then on the texts part. Nothing is random: who else is in the
-# step is just not yours to choose. Our kernels give each token its own sums, in an
-# order that the batch has no part in. That costs them nothing here; on a GPU the
-# fastest product for 4 rows and for 4,000 are different programs.
+# the sums differ in their last bits. A token flips only where the best two candidates
+# are nearer to each other than that, which is rare: one answer hardly shows it, a
+# thousand do. So make it happen. Where the answer begins, `logit_bias` lifts the second
+# candidate by exactly what it lacks when you ask alone; then the last bits decide.
+
+# %% tags=["measurement"]
+closest = min(best - next_ for _, _, ((_, best), (_, next_)) in found[0])
+_, _, ((_, best), (second, next_)) = found[0][0]
+lifted = {"max_tokens": 1, "logit_bias": ((second, best - next_),)}
+first_tokens = {n: tokens(answer(float_model, n, **lifted))[0] for n in (0, 3, 15)}
+flips = len(set(first_tokens.values())) > 1
+lab.md(
+    f"In our answer the nearest two are **{closest:.2f}** apart, the largest change is "
+    f"**{max(company.values()):.1g}**. Lifted, the answer begins with "
+    + ", ".join(
+        f"**{lab.tokenizer.label(token)}** ({n} others)"
+        for n, token in first_tokens.items()
+    )
+    + (": other company, another token." if flips else ": no flip on this machine.")
+)
+
+# %% [markdown]
+# From a flip on the texts part. Nothing is random: who else is in the step is just not
+# yours to choose. Our kernels give each token its own sums, in an order that the batch
+# has no part in; on a GPU the fastest products for 4 rows and for 4,000 are different
+# programs.
 
 # %% [markdown]
 # **In production.** Thinking Machines is reported to have got 80 different texts from
@@ -516,20 +592,27 @@ claim(
 guess_head = lab.predict("Weights in the head", between=(0, 100), unit="%")
 guess_head
 
-# %% tags=["measurement"]
+# %% tags=["nbval-check-output"]
 guess_head.reveal(round(100 * embedding / params, 1))
 
 # %% tags=["measurement"]
 scored = [PassShape(new=128, context=128, scored=n) for n in (1, 128)]
-one, every = (1000 * s for s in watch.seconds(scored, rounds=3))
+one, every = (1000 * s for s in watch.seconds(scored, rounds=5, pick=min))
+extra = embedding / (params - embedding)  # every token through the head as well
+more = f"**{every / one - 1:.0%} more**" if every > one else "no more than noise"
 lab.md(
-    f"A prompt of 128 tokens takes **{one:.0f} ms** with one row of logits and "
-    f"**{every:.0f} ms** with 128: scoring what nobody reads would add "
-    f"**{every / one - 1:.0%}**."
+    f"To score all tokens is **{extra:.0%}** more arithmetic. A prompt of 128 takes "
+    f"**{one:.0f} ms** with one row of logits and **{every:.0f} ms** with 128: {more}."
 )
 
 # %% tags=["nbval-check-output"]
 claim("the head holds 21 % of the weights", round(100 * embedding / params) == 21)
+claim("scoring all is 27 % more arithmetic", round(100 * extra) == 27)
+
+# %% [markdown]
+# So the engine asks for logits by number: `num_logits` says for each sequence of a step
+# how many of its last tokens are scored, one where a token is sampled and more where
+# drafts are judged. Only those rows go through the head:
 
 # %%
 from labkit.model.inputs import ForwardInputs
@@ -555,27 +638,44 @@ def expected(chance, ahead):
     return (1 - chance ** (ahead + 1)) / (1 - chance)
 
 
+guess_verify.reveal(round(expected(0.8, 4), 2))
+
+# %% [markdown]
+# That is what a pass gives. What does it cost to judge four tokens, that is, to compute
+# and to score them in one pass?
+
+# %% tags=["measurement"]
+judged = points("judge_ms")
+asks = [PassShape(new=n, context=128 + n, scored=n) for n in (1, 4)]
+plain_ms, four_ms = (1000 * s for s in watch.seconds(asks, rounds=5, pick=min))
+lab.md(
+    f"A plain pass takes **{plain_ms:.2f} ms** here, one that judges four "
+    f"**{four_ms:.2f} ms**: **{four_ms / plain_ms:.2f} times** the price of one, where "
+    f"four passes cost four times. Recorded: {judged[4] / judged[1]:.2f} times."
+)
+
+
+# %% tags=["nbval-check-output"]
 def speed_up(chance, ahead, draft_cost, judge_cost=1.0):
     """Against plain decoding; costs are shares of a plain pass."""
     return expected(chance, ahead) / (ahead * draft_cost + judge_cost)
 
 
-cases = [(0.8, 4, 0.05), (0.8, 4, 0.3), (0.5, 8, 0.3)]
+cases = [(0.8, 4, 0.05, 1), (0.8, 4, 0.05, 1.5), (0.8, 4, 0.3, 1), (0.5, 8, 0.3, 1)]
 rows = [
-    (a, g, c, f"{expected(a, g):.2f}", f"{speed_up(a, g, c):.2f}") for a, g, c in cases
+    (a, g, c, j, f"{expected(a, g):.2f}", f"{speed_up(a, g, c, j):.2f}")
+    for a, g, c, j in cases
 ]
 lab.table(
-    ["a guess stands", "guesses", "cost of one", "tokens a pass", "speed-up"], rows
+    ["a guess stands", "guesses", "one costs", "judging costs", "tokens", "speed-up"],
+    rows,
 )
 
-# %%
-guess_verify.reveal(round(expected(0.8, 4), 2))
-
 # %% tags=["nbval-check-output"]
-judged = points("judge_ms")
 claim("four good guesses give 3.36 tokens a pass", round(expected(0.8, 4), 2) == 3.36)
 claim("eight poor ones that cost something are a loss", speed_up(0.5, 8, 0.3) < 1)
-claim("to judge four costs less than four passes", judged[4] < 4 * judged[1])
+claim("recorded: to judge four costs more than one pass", judged[4] > judged[1])
+claim("and less than four", judged[4] < 4 * judged[1])
 
 # %% [markdown]
 # **The law stays.** Draft from *q*, and let *p* be the model's own law. Accept a
@@ -703,7 +803,7 @@ lab.table(["acceptance, one guess", "tokens a pass"], rows)
 # | "100 % busy is bound by arithmetic." | 8.1: share of the matrix roof, one token. |
 # | "A token is a token." | 8.1: one token alone against one among 64. |
 # | "The FLOPS on the box are yours." | 8.1: half of the printed ones are sparse. |
-# | "Temperature 0 is reproducible." | 8.5: same request, other company, other bits. |
+# | "Temperature 0 is reproducible." | 8.5: other company, other bits; the tie. |
 # | "Drafting approximates the model." | 8.7: law and greedy text are the model's. |
 # | "Always speculate, and far ahead." | 8.7: poor guesses and full batches lose. |
 
@@ -711,7 +811,7 @@ lab.table(["acceptance, one guess", "tokens a pass"], rows)
 claim("a prompt's token costs less than an answer's", per_token[64] < per_token[1])
 claim(
     "decode reaches less of the matrix roof than a pass of 64",
-    works < 2 * weights / roofs.flop_per_s * 1000 / per_token[64],
+    reached(1) < reached(64),
 )
 
 # %% [markdown]
@@ -735,13 +835,14 @@ lab.check("8.1", ...)
 # </details>
 
 # %% tags=["solution", "nbval-check-output"]
+# One way to do it
 lab.check("8.1", lambda flop_per_s, bytes_per_s: round(flop_per_s / bytes_per_s))
 
 # %% [markdown]
 # **2.** A model of 8,030,261,248 parameters in bfloat16 decodes alone on a GPU of
 # 4.8 TB/s (reported for the H200). What is the least time a token can take, in
 # milliseconds to two places? A number, or a function of (parameters, bytes_each,
-# bytes_per_s).
+# bytes_per_s) that gives milliseconds.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.2", ...)
@@ -749,7 +850,8 @@ lab.check("8.2", ...)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Left of the knee only one of the two terms of 8.1 counts.
+# Left of the knee only one of the two terms of 8.1 counts. It gives seconds; the
+# answer is in milliseconds, rounded to two places.
 # </details>
 # <details><summary>Solution</summary>
 #
@@ -757,11 +859,15 @@ lab.check("8.2", ...)
 # </details>
 
 # %% tags=["solution", "nbval-check-output"]
+# One way to do it
 lab.check("8.2", lambda n, size, rate: round(1000 * n * size / rate, 2))
 
 # %% [markdown]
-# **3.** Write `tokens(chance, ahead)`: the tokens that a pass gives on average when
-# each of `ahead` guesses stands with `chance`, given that those before it stood.
+# **3.** You promise that no gap is longer than `promise_ms`. A step takes `token_ms`
+# for each of its tokens, but never less than `read_ms`; `streams` sequences decode in
+# every step. How many tokens may the chunk of a prompt have (0, if no step is fast
+# enough)? Promise 50 ms where a step takes at least 2 ms, a token 0.5 ms, and four
+# streams decode; or write a function of (promise_ms, read_ms, token_ms, streams).
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.3", ...)
@@ -769,32 +875,58 @@ lab.check("8.3", ...)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# The first is certain; the second comes if one guess stood, the third if two did.
+# How many tokens fit into the promise? The streams take theirs first. Then look at the
+# two cases in which nothing is left.
 # </details>
 # <details><summary>Solution</summary>
 #
-# 1 + a + a² + … up to g, in the next cell.
+# What fits, less the streams, in the next cell. Try the budget in the debugger.
 # </details>
 
+
 # %% tags=["solution", "nbval-check-output"]
-lab.check("8.3", lambda chance, ahead: sum(chance**i for i in range(ahead + 1)))
+# One way to do it
+def chunk(promise_ms, read_ms, token_ms, streams):
+    if promise_ms < read_ms:
+        return 0
+    return max(0, int(promise_ms // token_ms) - streams)
+
+
+lab.check("8.3", chunk)
 
 # %% [markdown]
 # ## Where you are
 #
-# The prompt went through in one pass, each token of the answer in a pass of its own,
-# and you know what each of them waited for.
+# What the cache did not hold of the prompt went through in one pass, which gave the
+# first token; each further token had a pass of its own; and you know what each of them
+# waited for.
 
 # %%
+from collections import Counter
+
+from labkit.book.cards import read_cards
 from labkit.figures.timeline import life
 
 own = life(recorded).cells[Layer.COMPUTE.chapter - 1]
-num_passes = len(recorded.marks_named("token"))
+spans = Counter(s.name for s in recorded.spans if s.layer is Layer.COMPUTE)
+num_passes = spans["prefill"] + spans["decode"]
 lab.md(
-    f"This layer took **{own.ms:.0f} ms** of {recorded.end_s * 1000:.0f} ms: "
+    f"This layer took **{own.ms:.0f} ms** of {recorded.end_s * 1000:.0f} ms in "
+    f"**{own.spans} spans**: {spans['queue']} wait in the queue, {spans['prefill']} "
+    f"prefill of {asked - cached} tokens and {spans['decode']} decodes. So there were "
     f"**{num_passes} passes**, each of which read the weights, "
-    f"**{num_passes * num_bytes / 1e6:,.0f} MB** in all. It is what the bill is about: "
-    "prompt tokens are cheap because they share a pass, and answer tokens are not."
+    f"**{num_passes * work.weight_bytes / 1e6:,.0f} MB** in all."
+)
+
+# %% tags=["nbval-check-output"]
+card, told = read_cards().prices["Claude Sonnet 5"], recorded.meta["completion_tokens"]
+prompt_cost, answer_cost = card.cost(plain=asked), card.cost(output=told)
+lab.md(
+    f"At the prices of {card.model} (card of {card.date}) the {asked} tokens in would "
+    f"cost **{100 * prompt_cost:.4f} cents** and the {told} out **"
+    f"{100 * answer_cost:.4f} cents**: a token of the answer costs "
+    f"{card.output / card.input:.0f} times one of the prompt. That it needs a pass of "
+    "its own is one reason."
 )
 
 # %%
@@ -811,9 +943,12 @@ TraceBar(recorded, lit=Layer.COMPUTE)
 # ## Sources
 #
 # - Williams, Waterman and Patterson, *Roofline*, Communications of the ACM, 2009
+# - Yu et al., *Orca: A Distributed Serving System for Transformer-Based Generative
+#   Models*, OSDI 2022
 # - Agrawal et al., *Taming Throughput-Latency Tradeoff in LLM Inference with
 #   Sarathi-Serve*, OSDI 2024, arXiv 2403.02310; Zhong et al., *DistServe*, OSDI 2024
 # - Glenn Lockwood, *H100*, glennklockwood.com/garden/processors/h100
+# - Thinking Machines, *Defeating Nondeterminism in LLM Inference*, 2025-09-10
 # - vLLM pull request 7874; vLLM documentation, batch invariance and speculative
 #   decoding, read 2026-11
 # - Leviathan et al., arXiv 2211.17192; Chen et al., arXiv 2302.01318; DeepSeek-V3,

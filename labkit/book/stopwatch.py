@@ -17,16 +17,23 @@ import torch
 from labkit.clock import Clock
 from labkit.config import ModelConfig
 from labkit.errors import ConfigError
-from labkit.figures.roofs import Roofs
+from labkit.figures.roofs import PassWork, Roofs
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.loaded import LoadedModel
 
-__all__ = ["PassShape", "Stopwatch", "linear_params", "measure_roofs", "weight_bytes"]
+__all__ = [
+    "PassShape",
+    "Stopwatch",
+    "linear_params",
+    "measure_roofs",
+    "pass_work",
+    "weight_bytes",
+]
 
 COPIED = 1 << 25  # float32 values, 128 MiB: more than any cache holds
 SIDE = 1024  # of the square matrices multiplied
-TRIES = 5
+TRIES = 10  # a busy neighbour must not lower a roof
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,8 +59,16 @@ class Stopwatch:
         self._clock = clock
         self._kv = _noise(model, num_slots)
 
-    def seconds(self, shapes: Sequence[PassShape], rounds: int = 5) -> list[float]:
-        """Median seconds of each shape over `rounds`; one more round warms up."""
+    def seconds(
+        self,
+        shapes: Sequence[PassShape],
+        rounds: int = 5,
+        pick: Callable[[Sequence[float]], float] = median,
+    ) -> list[float]:
+        """What `pick` takes of each shape's `rounds`; one more round warms up.
+
+        `min` suits few rounds beside busy neighbours: they only make a pass slower.
+        """
         inputs = [self._inputs(shape) for shape in shapes]
         kept: list[list[float]] = [[] for _ in shapes]
         for _ in range(rounds + 1):
@@ -61,7 +76,7 @@ class Stopwatch:
                 started_s = self._clock.now()
                 self._run(each)
                 times.append(self._clock.now() - started_s)
-        return [median(times[1:]) for times in kept]
+        return [pick(times[1:]) for times in kept]
 
     def _run(self, inputs: ForwardInputs) -> float:
         logits = self._decoder.forward(inputs, self._kv)
@@ -118,6 +133,13 @@ def measure_roofs(model: LoadedModel, clock: Clock) -> Roofs:
         return max(found)
 
     return Roofs(best(copy), best(packed.exert if packed is not None else multiply))
+
+
+def pass_work(model: LoadedModel) -> PassWork:
+    """What a pass through `model` has to read and to multiply."""
+    config = model.config
+    layers, head = 2 * linear_params(config), 2 * config.vocab_size * config.width
+    return PassWork(weight_bytes(model), layers, head)
 
 
 def weight_bytes(model: LoadedModel) -> int:

@@ -13,6 +13,7 @@ from itertools import pairwise
 from labkit.book.replay import Measured
 from labkit.config import EngineConfig
 from labkit.engine import Engine
+from labkit.figures.schedule import ScheduleRun, schedule_run, set_up
 from labkit.records import StepReport
 from labkit.replay.arrivals import replay
 from labkit.sequence import SamplingParams
@@ -143,6 +144,12 @@ class Replayer:
     def rerun(self, config: EngineConfig) -> Sequence[StepReport]:
         """One run to the end of all requests."""
         return replay(self.arrivals, replace(config, max_drafts=0), self._costs).reports
+
+    def run(self, config: EngineConfig) -> ScheduleRun:
+        """The same run as numbers, with its set-up in words."""
+        reports = self.rerun(config)
+        budget = config.max_step_tokens
+        return schedule_run(set_up(config), reports, self.times_s, budget)
 
 
 def _prompt(engine: Engine, first: int, num_tokens: int) -> list[int]:

@@ -14,7 +14,7 @@ from itertools import pairwise
 from labkit.figures.drawings import Chip, Pin, StreamDrawing
 from labkit.records import StreamChunk
 
-__all__ = ["Pace", "pace", "percentile", "stream_drawing"]
+__all__ = ["Pace", "longest_gaps", "pace", "percentile", "stream_drawing"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +55,18 @@ def percentile(values: Sequence[float], percent: float) -> float:
     assert values, "a percentile of nothing"
     rank = math.ceil(len(values) * percent / 100)
     return sorted(values)[max(rank, 1) - 1]
+
+
+def longest_gaps(
+    streams: Sequence[Sequence[float]],
+) -> tuple[tuple[float, float] | None, ...]:
+    """Each stream's first gap as long as the longest of all, its two ends; or None."""
+    worst = max((b - a for times in streams for a, b in pairwise(times)), default=0.0)
+    least = worst * 0.999  # gaps of one step differ by rounding
+    return tuple(
+        next(((a, b) for a, b in pairwise(times) if b - a >= least), None)
+        for times in streams
+    )
 
 
 def stream_drawing(chunks: Sequence[StreamChunk], status: str) -> StreamDrawing:

@@ -13,7 +13,15 @@ from dataclasses import dataclass
 from labkit.figures.drawings import Lines, Series
 from labkit.records import Layer
 
-__all__ = ["Roofs", "batch_lines", "knee", "pass_lines", "share_lines"]
+__all__ = [
+    "PassWork",
+    "Roofs",
+    "batch_lines",
+    "crossing",
+    "knee",
+    "pass_lines",
+    "share_lines",
+]
 
 Points = Mapping[int, float]  # milliseconds by tokens
 
@@ -39,41 +47,51 @@ class Roofs:
         return 1000 * num_flop / self.flop_per_s
 
 
+@dataclass(frozen=True, slots=True)
+class PassWork:
+    """What a pass has to do; only one of its tokens goes through the head."""
+
+    weight_bytes: float  # read once, however many tokens
+    flop_per_token: float  # in the layers
+    head_flop: float
+
+    def flop(self, num_tokens: float) -> float:
+        """Operations of a pass of `num_tokens`."""
+        return num_tokens * self.flop_per_token + self.head_flop
+
+
+def crossing(roofs: Roofs, work: PassWork) -> float:
+    """Tokens a pass at which reading and multiplying take as long: n*."""
+    return (roofs.ridge * work.weight_bytes - work.head_flop) / work.flop_per_token
+
+
 def knee(times_ms: Points, factor: float = 2.0) -> int:
     """The most tokens that cost at most `factor` times what the fewest cost."""
     least = times_ms[min(times_ms)]
     return max(n for n, ms in times_ms.items() if ms <= factor * least)
 
 
-def pass_lines(
-    recorded: Points,
-    live: Points,
-    roofs: Roofs,
-    *,
-    weight_bytes: float,
-    flop_per_token: float,
-) -> Lines:
-    """Measured passes, recorded and just now, with the bounds of `roofs`."""
-    sizes = tuple(float(n) for n in sorted(recorded))
-    read = roofs.read_ms(weight_bytes)
-    multiply = tuple(roofs.multiply_ms(flop_per_token * n) for n in sizes)
-    shown = [(x, y) for x, y in zip(sizes, multiply, strict=True) if y > read / 30]
-    at = knee(recorded)
-    series = [
+def pass_lines(times_ms: Points, roofs: Roofs, work: PassWork) -> Lines:
+    """Measured passes with the bounds of the machine that they were measured on."""
+    sizes = tuple(float(n) for n in sorted(times_ms))
+    read = roofs.read_ms(work.weight_bytes)
+    multiply = [(n, roofs.multiply_ms(work.flop(n))) for n in sizes]
+    shown = [(n, ms) for n, ms in multiply if ms > read / 30]
+    first, last = min(times_ms), max(times_ms)
+    series = (
         Series("read the weights", sizes, (read,) * len(sizes), Layer.CACHE, "dash"),
         Series("multiply", *_columns(shown), Layer.NETWORK, "dash"),
-        _series("recorded", recorded, Layer.COMPUTE, "line+dots"),
-        _series("just now", live, Layer.SAMPLING, "dots"),
-    ]
-    ends = f"{recorded[min(recorded)]:,.1f} ms for one token, "
-    ends += f"{recorded[max(recorded)]:,.0f} ms for {max(recorded)}"
+        _series("measured", times_ms, Layer.COMPUTE, "line+dots"),
+    )
     return Lines(
-        title=f"Up to {at} tokens a pass cost less than two passes of one",
-        alt=f"Recorded: {ends}. Bounds: reading takes {read:,.1f} ms, multiplying "
-        f"{roofs.multiply_ms(flop_per_token):,.3f} ms a token.",
+        title=f"Up to {knee(times_ms)} tokens, a pass takes no longer than two of one",
+        alt=f"Measured: {times_ms[first]:,.1f} ms for {first}, "
+        f"{times_ms[last]:,.0f} ms for {last}. Bounds: reading takes {read:,.1f} ms, "
+        f"multiplying {roofs.multiply_ms(work.flop(last)):,.1f} ms for {last}; "
+        f"they meet at {crossing(roofs, work):,.1f} tokens.",
         x_title="tokens in one pass",
         y_title="milliseconds a pass",
-        series=tuple(series),
+        series=series,
         x_scale="log2",
         y_scale="log10",
     )
@@ -107,7 +125,7 @@ def share_lines(shares: Mapping[int, Points]) -> Lines:
     hues = (Layer.CACHE, Layer.COMPUTE, Layer.SAMPLING)
     lines = sorted(shares.items())
     ends = "; ".join(
-        f"{rows} sequences: {line[max(line)]:.0f} % at {max(line):,} tokens"
+        f"batch of {rows}: {line[max(line)]:.0f} % at {max(line):,} tokens"
         for rows, line in lines
     )
     top = max(share[max(share)] for share in shares.values())

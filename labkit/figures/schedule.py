@@ -10,12 +10,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from labkit.config import EngineConfig
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Gantt, GanttBar, GanttLane, Kind
-from labkit.figures.pace import percentile
+from labkit.figures.pace import longest_gaps, percentile
 from labkit.records import StepReport
 
-__all__ = ["ScheduleLane", "ScheduleRun", "ScheduleStep", "gantt", "schedule_run"]
+__all__ = [
+    "ScheduleLane",
+    "ScheduleRun",
+    "ScheduleStep",
+    "gantt",
+    "schedule_run",
+    "set_up",
+]
 
 Slice = tuple[int, int, int, bool]  # lane, first position, tokens, is it prefill
 
@@ -57,10 +65,20 @@ class ScheduleLane:
 class ScheduleRun:
     """All requests under one set-up."""
 
-    label: str
+    setup: tuple[str, ...]  # its knobs in words, the same knobs in every run
     budget: int  # tokens a step
     lanes: tuple[ScheduleLane, ...]
     steps: tuple[ScheduleStep, ...]
+
+    @property
+    def label(self) -> str:
+        """The whole set-up in words."""
+        return ", ".join(self.setup)
+
+    @property
+    def longest_gaps(self) -> tuple[tuple[float, float] | None, ...]:
+        """From when to when each lane sat through the worst gap; None: it did not."""
+        return longest_gaps([lane.tokens_ms for lane in self.lanes])
 
     @property
     def ttfts_ms(self) -> tuple[float, ...]:
@@ -108,8 +126,18 @@ class ScheduleRun:
         )
 
 
+def set_up(config: EngineConfig) -> tuple[str, ...]:
+    """The knobs that a reader turns, in words."""
+    return (
+        config.policy,
+        f"{config.max_step_tokens:,} tokens a step",
+        f"{config.max_running:,} at once",
+        f"{config.num_blocks:,} blocks",
+    )
+
+
 def schedule_run(
-    label: str,
+    setup: Sequence[str],
     reports: Sequence[StepReport],
     arrivals: Mapping[str, float],
     budget: int,
@@ -137,7 +165,7 @@ def schedule_run(
         )
         for name in names
     )
-    return ScheduleRun(label, budget, tuple(lanes), steps)
+    return ScheduleRun(tuple(setup), budget, tuple(lanes), steps)
 
 
 def _step(report: StepReport, place: Mapping[str, int], zero_s: float) -> ScheduleStep:
@@ -196,7 +224,7 @@ def _extend(bars: list[GanttBar], kind: Kind, start: float, end: float) -> None:
 
 def gantt(runs: Sequence[ScheduleRun]) -> Gantt:
     """One run, or a run before a change and the run after it."""
-    first, last = runs[0], runs[-1]
+    first = runs[0]
     facts = zip(*(run.facts() for run in runs), strict=True)
     lanes = tuple(
         GanttLane(
@@ -206,19 +234,32 @@ def gantt(runs: Sequence[ScheduleRun]) -> Gantt:
         )
         for i, lane in enumerate(first.lanes)
     )
-    worst = f"The worst gap is {first.worst_gap_ms:,.0f} ms"
-    title = f"{worst} with {first.label}"
-    if len(runs) > 1:
-        title = f"{title}, {last.worst_gap_ms:,.0f} ms with {last.label}"
     told = "; ".join(_words(run) for run in runs)
     return Gantt(
-        title=title,
+        title=_title(runs),
         alt=f"{len(first.lanes)} requests. {told}.",
-        runs=("before", "after")[: len(runs)],
+        runs=("before", "after") if len(runs) > 1 else ("this run",),
         lanes=lanes,
         facts=tuple((row[0][0], *(value for _, value in row)) for row in facts),
         total_ms=max(run.end_ms for run in runs),
     )
+
+
+def _title(runs: Sequence[ScheduleRun]) -> str:
+    """The worst gaps; of two runs only those knobs in which they differ."""
+    first, last = runs[0], runs[-1]
+    worst = f"The worst gap is {first.worst_gap_ms:,.0f} ms"
+    if len(runs) == 1:
+        return f"{worst} with {first.label}"
+    changed = [
+        k
+        for k, pair in enumerate(zip(first.setup, last.setup, strict=True))
+        if pair[0] != pair[1]
+    ]
+    if not changed:
+        return f"{worst}, and again {last.worst_gap_ms:,.0f} ms with the same set-up"
+    was, now = (", ".join(run.setup[k] for k in changed) for run in (first, last))
+    return f"{worst} with {was}; {last.worst_gap_ms:,.0f} ms with {now}"
 
 
 def _words(run: ScheduleRun) -> str:

@@ -16,13 +16,18 @@ import traitlets
 from labkit.config import EngineConfig, reject_unknown
 from labkit.errors import ConfigError, LabError
 from labkit.figures.drawings import Gantt
-from labkit.figures.schedule import ScheduleRun, gantt, schedule_run
+from labkit.figures.schedule import ScheduleRun, gantt, schedule_run, set_up
 from labkit.records import StepReport
 from labkit.widgets.base import LabWidget, Message
 
 __all__ = ["Rerunner", "SchedulerDebugger"]
 
-KNOBS = ("policy", "max_step_tokens", "max_running", "num_blocks")
+KNOBS = {  # by the name of a field of EngineConfig, what the page calls it
+    "policy": "Policy",
+    "max_step_tokens": "Tokens a step (chunk)",
+    "max_running": "Sequences at once",
+    "num_blocks": "Blocks",
+}
 SHOWN = ("before", "after")
 
 
@@ -48,6 +53,7 @@ class SchedulerDebugger(
     runs: traitlets.List[Any] = traitlets.List().tag(sync=True)  # before, after
     title = traitlets.Unicode().tag(sync=True)
     facts: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    labels: traitlets.Dict[str, Any] = traitlets.Dict(KNOBS).tag(sync=True)
     knobs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # of the last run
     policies: traitlets.List[Any] = traitlets.List().tag(sync=True)
     shown = traitlets.Unicode("before").tag(sync=True)
@@ -103,8 +109,8 @@ class SchedulerDebugger(
         match op:
             case "rerun":
                 try:
-                    self.rerun(**message.get("knobs", {}))
-                except (LabError, TypeError, ValueError) as error:
+                    self.rerun(**checked(message.get("knobs", {})))
+                except LabError as error:
                     self.problem = str(error)
                 self.tell("done")
             case "keep":
@@ -115,8 +121,8 @@ class SchedulerDebugger(
 
     def _run(self, config: EngineConfig) -> ScheduleRun:
         reports = self._source.rerun(config)
-        label = f"{config.policy}, {config.max_step_tokens:,} tokens a step"
-        return schedule_run(label, reports, self._arrivals, config.max_step_tokens)
+        words = set_up(config)
+        return schedule_run(words, reports, self._arrivals, config.max_step_tokens)
 
     def _show(self, runs: tuple[ScheduleRun, ...], config: EngineConfig) -> None:
         """Take `runs` as the state; the step shown stays within them."""
@@ -133,7 +139,9 @@ class SchedulerDebugger(
             "title": drawing.title,
             "facts": [list(row) for row in drawing.facts],
             "knobs": {name: getattr(self._config, name) for name in KNOBS},
-            "runs": [asdict(run) for run in self._records],
+            "runs": [
+                {**asdict(run), "gaps": run.longest_gaps} for run in self._records
+            ],
         }
 
     @traitlets.validate("shown")
@@ -147,3 +155,13 @@ class SchedulerDebugger(
     def _is_step(self, proposal: Any) -> int:
         run = self._records[SHOWN.index(self.shown)]
         return max(0, min(int(proposal["value"]), len(run.steps) - 1))
+
+
+def checked(knobs: Mapping[str, Any]) -> Mapping[str, Any]:
+    """`knobs` as the page sent them; a number that is none is named by its label."""
+    for name in KNOBS.keys() & knobs.keys() - {"policy"}:
+        value = knobs[name]
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            said = "it is empty" if value is None else f"not {value}"
+            raise ConfigError(f"{KNOBS[name]}: use a whole number above 0, {said}")
+    return knobs

@@ -20,7 +20,7 @@ def test_arrow_keys_step_through_the_plan_the_queues_and_the_blocks(notebook) ->
     book = notebook(HEAD, f"{MAKE}\nbug")
     view = book.widget("scheduler")
     slider = view.get_by_role("slider")
-    expect(view.locator(".lab-plan")).to_contain_text("10 of 128 tokens, 1 sequences")
+    expect(view.locator(".lab-plan")).to_contain_text("10 of 128 tokens, 1 sequence, 0")
     slider.focus()
     book.page.keyboard.press("ArrowRight")
     expect(view.locator(".lab-plan")).to_contain_text("book  prefill  0..79")
@@ -40,15 +40,34 @@ def test_rerun_overlays_both_runs_and_tells_python(notebook) -> None:
     book.page.keyboard.press("ArrowUp")
     expect(chunk).to_have_value("32")
     view.get_by_role("button", name="Run the same arrivals").press("Enter")
-    expect(view.locator("h4")).to_contain_text("91 ms with decode-first, 128 tokens")
-    expect(view.locator("h4")).to_contain_text("with decode-first, 32 tokens")
+    title = "The worst gap is 91 ms with 128 tokens a step; 43 ms with 32 tokens a step"
+    expect(view.locator("h4")).to_have_text(title)
+    expect(view.locator("output")).to_have_text(title)  # what a screen reader hears
     expect(view.locator("thead th")).to_have_text(["", "before", "after"])
     expect(view.get_by_label("Show the steps of")).to_have_value("after")
     book.add_cell_and_run("print(bug.knobs['max_step_tokens'], len(bug.runs))")
     book.wait_idle()
     assert "32 2" in book.outputs()
-    view.get_by_role("button", name="Compare with this run").press("Enter")
-    expect(view.locator("thead th")).to_have_text(["", "before"])
+    keep = view.get_by_role("button", name="Compare with this run")
+    keep.press("Enter")
+    expect(view.locator("thead th")).to_have_text(["", "this run"])
+    expect(keep).to_have_attribute("aria-disabled", "true")
+    expect(keep).to_be_focused()
+    book.check()
+
+
+def test_run_keeps_the_focus_and_the_worst_gap_is_marked(notebook) -> None:
+    book = notebook(HEAD, f"{MAKE}\nbug")
+    view = book.widget("scheduler")
+    button = view.get_by_role("button", name="Run the same arrivals")
+    button.press("Enter")
+    expect(view.locator("h4")).to_contain_text("with the same set-up")
+    expect(button).to_have_attribute("aria-disabled", "false")
+    expect(button).to_be_focused()
+    marks = view.locator(".lab-plot .lab-gap").evaluate_all(
+        "nodes => nodes.map(node => node.getAttribute('d').includes('H'))"
+    )
+    assert marks == [True, True, False, False]  # both runs of chat, none of book
     book.check()
 
 
@@ -58,8 +77,16 @@ def test_a_set_up_that_cannot_be_is_refused_in_words(notebook) -> None:
     view.get_by_role("spinbutton", name="Blocks").fill("0")
     button = view.get_by_role("button", name="Run the same arrivals")
     button.press("Enter")
-    expect(view.locator(".lab-note")).to_contain_text("use a whole number above 0")
+    note = view.locator(".lab-note")
+    expect(note).to_have_text("Blocks: use a whole number above 0, not 0")
+    expect(view.locator("output")).to_contain_text("the last run still stands")
     expect(button).to_be_enabled()
+    view.get_by_role("spinbutton", name="Blocks").fill("40")
+    view.get_by_role("spinbutton", name="Sequences at once").fill("")
+    button.press("Enter")
+    expect(note).to_have_text(
+        "Sequences at once: use a whole number above 0, it is empty"
+    )
     book.check()
 
 

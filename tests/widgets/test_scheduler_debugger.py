@@ -17,9 +17,10 @@ def made(**config: int) -> SchedulerDebugger:
 
 def test_the_first_run_is_shown_at_once() -> None:
     widget = made(max_step_tokens=80)
-    assert [run["label"] for run in widget.runs] == ["decode-first, 80 tokens a step"]
+    words = ("decode-first", "80 tokens a step", "32 at once", "256 blocks")
+    assert [run["setup"] for run in widget.runs] == [words]
     assert widget.before is widget.after
-    assert widget.title == "The worst gap is 91 ms with decode-first, 80 tokens a step"
+    assert widget.title == f"The worst gap is 91 ms with {', '.join(words)}"
 
 
 def test_a_rerun_keeps_the_first_run_and_changes_one_knob() -> None:
@@ -53,11 +54,28 @@ def test_keep_compares_with_the_last_run_from_then_on() -> None:
 def test_what_the_engine_would_refuse_is_told_and_the_last_run_stands() -> None:
     widget = made(max_step_tokens=80)
     widget._receive(0, {"op": "rerun", "knobs": {"num_blocks": 0}}, [])
-    assert "num_blocks=0: use a whole number above 0" in widget.problem
+    assert widget.problem == "Blocks: use a whole number above 0, not 0"
     assert len(widget.runs) == 1
     widget._receive(0, {"op": "rerun", "knobs": {"max_step_tokens": 40}}, [])
     assert widget.problem == ""
     assert len(widget.runs) == 2
+
+
+@pytest.mark.parametrize(
+    ("value", "why"), [(None, "it is empty"), (0, "not 0"), (2.5, "not 2.5")]
+)
+def test_a_field_of_the_page_without_a_number_is_named_by_its_label(value, why) -> None:
+    widget = made()
+    widget._receive(0, {"op": "rerun", "knobs": {"max_running": value}}, [])
+    assert widget.problem == (f"Sequences at once: use a whole number above 0, {why}")
+    assert len(widget.runs) == 1
+
+
+def test_the_page_learns_which_gaps_are_the_worst() -> None:
+    (run,) = made(max_step_tokens=80).runs
+    chat, book = run["gaps"]
+    assert chat == pytest.approx((20.0, 111.0))
+    assert book is None
 
 
 def test_an_unknown_knob_is_named() -> None:

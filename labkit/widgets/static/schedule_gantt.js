@@ -1,6 +1,6 @@
 // Requests over time, a row for each run. Joined with lab.js.
 const GANTT = { row: 17, gap: 9, top: 8 };
-const RUN_NAMES = ['before', 'after'];
+const runNames = (runs) => (runs.length > 1 ? ['before', 'after'] : ['this run']);
 
 class ScheduleGantt {
   constructor(undo, choose) {
@@ -28,12 +28,12 @@ class ScheduleGantt {
     const grid = lab.ticks(this.total, 8).map((tick) => lab.svg('path', { class: 'lab-hair', d: `M${x(tick)} 0V${height}` }));
     const rows = lanes.flatMap((_, i) => runs.map((run, k) => {
       const y = GANTT.top + high * i + GANTT.row * k;
-      return lab.svg('g', {}, ...ganttRow(run.lanes[i], x, y));
+      return lab.svg('g', {}, ...ganttRow({ ...run.lanes[i], gap: run.gaps[i] }, x, y));
     }));
     this.drawing.replaceChildren(...grid, ...rows);
     this.names.style.paddingTop = `${GANTT.top}px`;
     this.names.replaceChildren(...lanes.map((lane) => {
-      const labels = runs.map((_, k) => lab.el('span', { textContent: runs.length > 1 ? RUN_NAMES[k] : '' }));
+      const labels = runNames(runs).map((textContent) => lab.el('span', { textContent: runs.length > 1 ? textContent : '' }));
       const node = lab.el('div', {}, lab.el('b', { textContent: lane.name, title: lane.name }), ...labels);
       node.style.height = `${high}px`;
       return node;
@@ -65,14 +65,18 @@ function ganttRow(lane, x, y) {
     return lab.svg('rect', { class: `lab-${kind}`, x: x(start), y: top, width, height: high, 'vector-effect': 'non-scaling-stroke' });
   });
   const d = lane.tokens_ms.map((time) => `M${x(time)} ${y + 4}v9`).join('');
-  return [...bars, lab.svg('path', { class: 'lab-token', d: d || 'M0 0', 'vector-effect': 'non-scaling-stroke' })];
+  const [from, to] = lane.gap ?? [];
+  const bracket = lane.gap ? `M${x(from)} ${y + 11}v5H${x(to)}v-5` : 'M0 0';
+  return [...bars,
+    lab.svg('path', { class: 'lab-token', d: d || 'M0 0', 'vector-effect': 'non-scaling-stroke' }),
+    lab.svg('path', { class: 'lab-gap', d: bracket, 'vector-effect': 'non-scaling-stroke' })];
 }
 
 function ganttKey() {
-  const words = { wait: 'waits', stall: 'runs, but gets no token', prefill: 'prefill', decode: 'decode, a tick a token' };
-  const items = Object.entries(words).map(([kind, told]) => lab.el('span', {},
-    lab.svg('svg', { viewBox: '0 0 26 17', width: 26, height: 17 }, ...ganttRow({
-      bars: [{ kind, start_ms: 0, end_ms: 26 }], tokens_ms: kind === 'decode' ? [8, 17] : [],
-    }, (time) => time, 0)), told));
+  const bar = (kind, tokens = []) => ({ bars: [{ kind, start_ms: 1, end_ms: 25 }], tokens_ms: tokens });
+  const signs = [['waits', bar('wait')], ['runs, but gets no token', bar('stall')], ['prefill', bar('prefill')],
+    ['decode, a tick a token', bar('decode', [8, 17])], ['the worst gap', { bars: [], tokens_ms: [], gap: [1, 25] }]];
+  const items = signs.map(([told, lane]) => lab.el('span', {},
+    lab.svg('svg', { viewBox: '0 0 26 17', width: 26, height: 17 }, ...ganttRow(lane, (time) => time, 0)), told));
   return lab.el('div', { className: 'lab-key', ariaHidden: 'true' }, ...items);
 }

@@ -17,18 +17,26 @@ function render({ model, el }) {
 
   const start = model.get('knobs');
   const sizes = [...new Set([...CHUNKS, start.max_step_tokens])].sort((a, b) => a - b);
+  const labels = model.get('labels');
   const fields = {
-    policy: lab.field('Policy', undo, { options: model.get('policies').map((name) => [name, name]), value: start.policy }),
-    max_step_tokens: lab.field('Tokens a step (chunk)', undo, { options: sizes.map((n) => [String(n), lab.number(n, 0)]), value: String(start.max_step_tokens) }),
-    max_running: lab.field('Sequences at once', undo, { type: 'number', min: 1, step: 1, value: start.max_running }),
-    num_blocks: lab.field('Blocks', undo, { type: 'number', min: 1, step: 1, value: start.num_blocks }),
+    policy: lab.field(labels.policy, undo, { options: model.get('policies').map((name) => [name, name]), value: start.policy }),
+    max_step_tokens: lab.field(labels.max_step_tokens, undo, { options: sizes.map((n) => [String(n), lab.number(n, 0)]), value: String(start.max_step_tokens) }),
+    max_running: lab.field(labels.max_running, undo, { type: 'number', min: 1, step: 1, value: start.max_running }),
+    num_blocks: lab.field(labels.num_blocks, undo, { type: 'number', min: 1, step: 1, value: start.num_blocks }),
   };
+  // `aria-disabled`, since a disabled button loses the focus to the page.
+  const isOff = (button) => button.getAttribute('aria-disabled') === 'true';
   const again = lab.button('Run the same arrivals', undo, () => {
+    if (isOff(again)) return;
     busy(true);
     const knobs = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, name === 'policy' ? field.read() : Number(field.read())]));
     model.send({ op: 'rerun', knobs });
   });
-  const keep = lab.button('Compare with this run', undo, () => { busy(true); model.send({ op: 'keep' }); });
+  const keep = lab.button('Compare with this run', undo, () => {
+    if (isOff(keep)) return;
+    busy(true);
+    model.send({ op: 'keep' });
+  });
   again.classList.add('lab-main');
   again.dataset.layer = 'compute';
   const shown = lab.field('Show the steps of', undo, {
@@ -50,8 +58,8 @@ function render({ model, el }) {
     return runs[model.get('shown') === 'after' ? runs.length - 1 : 0];
   }
   function busy(isBusy) {
-    again.disabled = isBusy;
-    keep.disabled = isBusy || model.get('runs').length < 2;
+    again.setAttribute('aria-disabled', String(isBusy));
+    keep.setAttribute('aria-disabled', String(isBusy || model.get('runs').length < 2));
     if (isBusy) say('Running.');
   }
   function go(index) {
@@ -84,14 +92,18 @@ function render({ model, el }) {
   undo.model(model, 'change:shown', drawStep);
   undo.model(model, 'change:step', drawStep);
   undo.model(model, 'change:problem', () => { note.textContent = model.get('problem'); });
-  undo.model(model, 'msg:custom', (message) => { if (message.op === 'done') busy(false); });
+  undo.model(model, 'msg:custom', (message) => {
+    if (message.op !== 'done') return;
+    busy(false);
+    say(model.get('problem') ? 'It did not run; the last run still stands.' : model.get('title'));
+  });
   note.textContent = model.get('problem');
   drawRuns();
   return () => undo.run();
 }
 
 function factRows(runs, rows) {
-  const head = lab.el('tr', {}, lab.el('th'), ...runs.map((run, k) => lab.el('th', { textContent: RUN_NAMES[k], title: run.label, scope: 'col' })));
+  const head = lab.el('tr', {}, lab.el('th'), ...runNames(runs).map((textContent, k) => lab.el('th', { textContent, title: runs[k].setup.join(', '), scope: 'col' })));
   const lines = rows.map(([name, ...values]) => lab.el('tr', {},
     lab.el('th', { textContent: name, scope: 'row' }),
     ...values.map((textContent) => lab.el('td', { textContent }))));

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import median
+
 import pytest
 
 from labkit.book.stopwatch import (
@@ -9,6 +11,7 @@ from labkit.book.stopwatch import (
     Stopwatch,
     linear_params,
     measure_roofs,
+    pass_work,
     weight_bytes,
 )
 from labkit.clock import FakeClock
@@ -28,6 +31,25 @@ def test_each_shape_gets_the_median_of_its_rounds() -> None:
     watch = Stopwatch(tiny_model(), Ticking(), num_slots=64)
     shapes = [PassShape(new=4, context=16), PassShape(rows=3, context=8, scored=1)]
     assert watch.seconds(shapes, rounds=3) == pytest.approx([1.0, 1.0])
+
+
+class Uneven(FakeClock):
+    """A clock on which runs take 9, 4, 6 and 8 seconds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.steps = iter([0, 9, 0, 4, 0, 6, 0, 8])
+
+    def now(self) -> float:
+        self.advance(next(self.steps))
+        return super().now()
+
+
+def test_a_median_or_a_best_leaves_out_the_round_that_warms_up() -> None:
+    for pick, want in ((median, 6.0), (min, 4.0), (max, 8.0)):
+        watch = Stopwatch(tiny_model(), Uneven(), num_slots=64)
+        found = watch.seconds([PassShape(new=4, context=16)], rounds=3, pick=pick)
+        assert found == pytest.approx([want])
 
 
 def test_a_shape_that_does_not_fit_is_refused() -> None:
@@ -62,3 +84,6 @@ def test_weights_are_all_matrices_and_the_head() -> None:
     assert linear_params(config) == 2 * sum(matrix.numel() for matrix in matrices)
     head = config.vocab_size * config.width
     assert weight_bytes(model) == 4 * (linear_params(config) + head)
+    work = pass_work(model)
+    assert work.flop(10) == 2 * (10 * linear_params(config) + head)
+    assert work.weight_bytes == weight_bytes(model)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.figures.pace import pace, percentile, stream_drawing
+from labkit.figures.pace import longest_gaps, pace, percentile, stream_drawing
 from tests.support.requests import chunks
 
 
@@ -39,3 +39,9 @@ def test_drawing_says_the_text_and_the_pace() -> None:
 
 def test_drawing_of_nothing_says_so() -> None:
     assert stream_drawing([], "idle").title == "A stream, idle: no text yet"
+
+
+def test_the_longest_gap_is_marked_in_every_stream_that_has_it_once() -> None:
+    streams = [(0.0, 1.0, 10.0, 19.0), (1.0, 10.0005), (0.0, 8.0), (5.0,), ()]
+    assert longest_gaps(streams) == ((1.0, 10.0), (1.0, 10.0005), None, None, None)
+    assert longest_gaps([]) == ()
