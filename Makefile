@@ -19,8 +19,8 @@ test: ## Set up what is missing and run all checks (ONLY="unit rules" picks grou
 check: ## Formatting (ruff format --check), lint (ruff check) and types (mypy --strict)
 	$(RUN) check
 
-book: ## Build chapters/*.ipynb from chapters/src/*.py, each from one clean run
-	$(RUN) book
+book: ## Build chapters/*.ipynb from their sources (ONLY=9; RECORD=1: slow runs anew)
+	$(RUN) book $(ONLY) $(if $(RECORD),--record)
 
 bench: ## Speed beside llama.cpp and transformers (ONLY="decode server", ROUNDS=, KEEP=1)
 	$(RUN) bench $(ONLY) $(if $(ROUNDS),--rounds $(ROUNDS)) $(if $(KEEP),--keep) \

@@ -10,7 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import FrameType
 
-from scripts import bench, environment, lab, testing
+from scripts import bench, book, environment, lab, testing
 from scripts.problem import Problem
 from scripts.shell import say
 
@@ -49,10 +49,15 @@ def run_checks(_: Sequence[str]) -> int:
     return testing.run(ROOT, python, [c.name for c in testing.quick_checks(python)])
 
 
-def build_book(names: Sequence[str]) -> int:
-    """Build the notebooks from their sources."""
+def build_book(arguments: Sequence[str]) -> int:
+    """Build the notebooks from their sources; RECORD=1 runs slow runs anew first."""
+    names, chapters = book.asked(arguments)
     python = environment.ensure(ROOT, BOOK)
     lab.fetch_weights(ROOT, python)
+    for chapter in chapters:
+        say(f"Recording chapter {chapter}; leave the machine to it.")
+        if code := run(python, "-m", "scripts.record", str(chapter)):
+            return code
     return run(python, "-m", "labkit.book.build", *names)
 
 

@@ -26,6 +26,7 @@ from labkit.net.discover import find_server
 from labkit.net.stream import ChatStream
 from labkit.records import StreamChunk, Usage
 from labkit.trace import Scalar
+from scripts.book import RECORDED
 from server.chat import Ended, Ping, Started, StreamEvent, TextPiece
 from server.dialects.anthropic import AnthropicFrames
 
@@ -33,22 +34,21 @@ __all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
 
 Messages = Sequence[Mapping[str, str]]
 DATA = Path(__file__).resolve().parents[1] / "chapters" / "data"
-ENGINE_CHAPTERS = ("7", "8", "9")  # record_NN.py has record(made, folder) -> exit code
+SERVER_CHAPTER = 10  # the others' record_NN.py has record(made, folder) -> exit code
 KNOBS = {"temperature": 0.0, "max_tokens": 96}
 STORY = ({"role": "user", "content": "Écris deux phrases sur un café à Paris. 🍓"},)
 
 
 def main(arguments: Sequence[str]) -> int:
     """Record for the chapter named; the exit code."""
-    chapter = arguments[0] if len(arguments) == 1 else ""
-    if chapter not in (*ENGINE_CHAPTERS, "10"):
+    if len(arguments) != 1 or arguments[0] not in map(str, RECORDED):
         sys.stderr.write("Say which chapter: `python -m scripts.record 10`.\n")
         return 2
-    clock = SystemClock()
-    made = provenance(clock.unix(), int(chapter))
+    chapter, clock = int(arguments[0]), SystemClock()
+    made = provenance(clock.unix(), chapter)
     try:
-        if chapter in ENGINE_CHAPTERS:
-            module = importlib.import_module(f"scripts.record_{int(chapter):02}")
+        if chapter != SERVER_CHAPTER:
+            module = importlib.import_module(f"scripts.record_{chapter:02}")
             return int(module.record(made, DATA))
         found = find_server(clock)
         with LabClient(found.url, clock) as client:
