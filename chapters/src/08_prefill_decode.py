@@ -399,12 +399,20 @@ claim(
     small.worst_gap_ms < whole.worst_gap_ms / 2,
 )
 claim(
-    "the book pays: its first token comes later",
-    small.lanes[-1].ttft_ms > whole.lanes[-1].ttft_ms,
-)
-claim(
     "every run computes the same tokens",
     len({sum(len(x.tokens_ms) for x in run.lanes) for run in runs.values()}) == 1,
+)
+
+# %% [markdown]
+# And the book? It shares each step with four streams and its chunks read the weights
+# again and again, so one expects it to pay. In the replay:
+
+# %% tags=["nbval-check-output"]
+at_once, in_parts = whole.lanes[-1].ttft_ms, small.lanes[-1].ttft_ms
+how = "later" if in_parts > at_once else "earlier"
+lab.md(
+    f"In chunks of 128 its first token comes **{abs(in_parts - at_once):,.0f} ms "
+    f"{how}**, after {in_parts:,.0f} ms; at once it took {at_once:,.0f} ms."
 )
 
 # %% [markdown]
