@@ -28,6 +28,7 @@ def test_every_cell_ran_and_every_claim_holds(book: NotebookPage) -> None:
 
 def test_a_knob_and_a_stage_are_moved_on_the_real_vector(book: NotebookPage) -> None:
     bench = book.widget("bench")
+    expect(bench.locator("h4")).to_contain_text("survive")  # it is drawn
     before = bench.locator("h4").inner_text()
     bench.get_by_role("slider", name="Temperature").press("End")
     expect(bench.locator("h4")).not_to_have_text(before)
