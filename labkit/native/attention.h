@@ -12,7 +12,7 @@
 #include "lanes.h"
 
 enum { STRETCH = 64 }; /* slots */
-enum { AHEAD_SLOTS = 32 };
+enum { AHEAD_SLOTS = 16 };
 enum { QUERIES = 4 };  /* at a time: what the registers hold */
 enum { REGISTERS = LANES == 16 ? 4 : 2 }; /* of a query's result, likewise */
 typedef struct {
@@ -27,10 +27,12 @@ static inline const float *query_at(const Heads *h, const float *first, int j) {
   return first + (int64_t)(j / h->group) * h->token_size + j % h->group * h->head_dim;
 }
 
-/* Ask for the keys or values of slot `c`, if there is one. */
+/* Ask for the keys or values of slot `c`, if there is one; to the second-level cache, since
+   the first one takes fewer requests at a time. */
 static inline void fetch(const Heads *h, const float *rows, int c) {
   const float *row = rows + h->slots[least(c, h->end - 1)] * h->row_size;
-  for (int k = 0; k < h->head_dim; k += 16) __builtin_prefetch(row + k); /* a cache line */
+  for (int k = 0; k < h->head_dim; k += 16) /* a cache line */
+    __builtin_prefetch(row + k, 0, 2);
 }
 
 /* Ask for the first few. */
