@@ -62,6 +62,5 @@ class PoolLog:
         self.frames.append(frame)
 
     def _norms_now(self) -> Tensor:
-        num_blocks = len(self.engine.block_views())
-        slots = torch.arange(num_blocks * self.engine.config.block_size)
-        return self.engine.kv.key_norms(slots)
+        kv = self.engine.kv
+        return kv.key_norms(torch.arange(kv.num_slots))
