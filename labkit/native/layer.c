@@ -11,7 +11,7 @@
 #include "lanes.h"
 #include "product.h"
 
-enum { TILE = 8 }; /* tokens whose queries share what they read */
+enum { TILE = 8 }; /* tokens times heads that attention has room for */
 enum { FEW = 2, MANY = 8 }; /* tiles of an item: of a layer's matrices, of the head */
 typedef struct {
   const float *attention_norm, *ffn_norm; /* [width] */
@@ -139,21 +139,30 @@ static void project(const Model *m, const Pass *p, const Scratch *w, int index, 
   end(&team->hand);
 }
 
-/* Neighbouring tokens of one row, and one head of keys and values. */
-typedef struct { int first, tokens, head; } Unit;
+/* Neighbouring tokens of one row, and neighbouring heads of keys and values. */
+typedef struct { int first, tokens, head, heads; } Unit;
 
-static Heads heads_of(const Model *m, const Pass *p, int64_t layer, Unit u) {
-  int d = m->head_dim, group = m->num_heads / m->num_kv_heads;
-  int64_t at = layer * p->layer_size + u.head * d;
-  return (Heads){d, m->num_kv_heads * d, group, m->num_heads * d, u.tokens * group,
-                 (int)p->positions[u.first + u.tokens - 1] + 1,
-                 p->read_slots + p->rows[u.first] * p->context, p->keys + at,
-                 p->values + at};
+static Heads heads_of(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
+                      const Team *team) {
+  int d = m->head_dim, group = m->num_heads / m->num_kv_heads, width = m->num_heads * d;
+  int end = (int)p->positions[u.first + u.tokens - 1] + 1;
+  int64_t slot = layer * p->layer_size + u.head * d;
+  int64_t query = (int64_t)u.first * width + u.head * group * d;
+  return (Heads){.head_dim = d, .row_size = m->num_kv_heads * d,
+                 .group = group, .token_size = width,
+                 .num_heads = u.heads, .num_queries = u.tokens * group,
+                 .end = end, .width = (end + LANES - 1) / LANES * LANES,
+                 .stretch = u.heads == 1 ? 64 : 8, .ahead = u.heads == 1 ? 16 : 8,
+                 .positions = p->positions + u.first,
+                 .slots = p->read_slots + p->rows[u.first] * p->context,
+                 .keys = p->keys + slot, .values = p->values + slot,
+                 .queries = w->queries + query, .mixed = w->mixed + query,
+                 .scores = team->scores};
 }
 
 /* The tokens that follow `u`'s, with head 0; none are left where there are none. */
 static Unit tokens_after(const Pass *p, Unit u) {
-  Unit next = {u.first + u.tokens, 0, 0};
+  Unit next = {u.first + u.tokens, 0, 0, 0};
   int most = least(TILE, p->num_tokens - next.first);
   while (next.tokens < most && p->rows[next.first + next.tokens] == p->rows[next.first])
     next.tokens++;
@@ -172,33 +181,26 @@ static Unit unit_at(const Pass *p, int index) {
   return u;
 }
 
-static void attend(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
-                   const Team *team) {
-  if (u.tokens == 0) return;
-  Heads h = heads_of(m, p, layer, u);
-  int64_t at = (int64_t)u.first * h.token_size + u.head * h.group * h.head_dim;
-  softmax_attention(&h, p->positions + u.first, w->queries + at, team->scores,
-                    w->mixed + at);
-}
-
-/* Heads of a lone row are items; of several rows an item is all heads of a unit, as a slot's
-   heads lie side by side. A unit waits until its successor's keys are asked for. */
+/* A head of a lone row is an item; of several rows an item is all heads of a unit, as many
+   at a time as there is room for. They wait until their successors' keys are asked for. */
 static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t layer,
                       Team *team) {
   int is_alone = p->rows[0] == p->rows[p->num_tokens - 1];
   int heads = is_alone ? 1 : m->num_kv_heads, pieces = m->num_kv_heads / heads;
-  Unit waiting = {0};
+  Heads waiting = {0};
   if (!begin(&team->hand, team->num_units * pieces)) return;
   EACH_ITEM(i, &team->hand) {
     Unit u = unit_at(p, i / pieces);
-    for (u.head = i % pieces * heads; u.head < (i % pieces + 1) * heads; u.head++) {
-      Heads h = heads_of(m, p, layer, u);
-      fetch_first(&h, h.keys);
-      attend(m, p, w, layer, waiting, team);
-      waiting = u;
+    int after = (i % pieces + 1) * heads;
+    for (u.head = after - heads; u.head < after; u.head += u.heads) {
+      u.heads = least(after - u.head, TILE / u.tokens);
+      Heads next = heads_of(m, p, w, layer, u, team);
+      fetch_first(&next, next.keys);
+      if (waiting.num_heads) softmax_attention(&waiting);
+      waiting = next;
     }
   }
-  attend(m, p, w, layer, waiting, team);
+  if (waiting.num_heads) softmax_attention(&waiting);
   end(&team->hand);
 }
 

@@ -26,7 +26,7 @@ from labkit.weights.parameters import packed_name
 __all__ = ["ROOM", "PackedModel", "can_pack"]
 
 ROOM = 192  # tokens computed at once; their numbers stay in the second-level cache
-TILE = 8  # tokens whose attention is computed together; as in layer.c
+TILE = 8  # tokens times heads that attention is computed for at once; as in layer.c
 ROW_BYTES = {20: False, 34: True}  # bytes of a block of 32: Q4_1, Q8_0
 MATRICES = {
     "query": "self_attn.q_proj",
