@@ -15,6 +15,7 @@ from typing import Any, TypeVar
 from labkit.errors import ConfigError
 
 __all__ = [
+    "POLICIES",
     "EngineConfig",
     "ModelConfig",
     "RopeScaling",

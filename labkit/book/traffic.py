@@ -13,7 +13,7 @@ from itertools import pairwise
 from labkit.book.replay import Measured
 from labkit.config import EngineConfig
 from labkit.engine import Engine
-from labkit.figures.schedule import ScheduleRun, schedule_run, set_up
+from labkit.figures.schedule import ScheduleRun, schedule_run
 from labkit.records import StepReport
 from labkit.replay.arrivals import replay
 from labkit.sequence import SamplingParams
@@ -147,9 +147,7 @@ class Replayer:
 
     def run(self, config: EngineConfig) -> ScheduleRun:
         """The same run as numbers, with its set-up in words."""
-        reports = self.rerun(config)
-        budget = config.max_step_tokens
-        return schedule_run(set_up(config), reports, self.times_s, budget)
+        return schedule_run(self.rerun(config), self.times_s, config)
 
 
 def _prompt(engine: Engine, first: int, num_tokens: int) -> list[int]:

@@ -22,7 +22,6 @@ __all__ = [
     "ScheduleStep",
     "gantt",
     "schedule_run",
-    "set_up",
 ]
 
 Slice = tuple[int, int, int, bool]  # lane, first position, tokens, is it prefill
@@ -126,23 +125,13 @@ class ScheduleRun:
         )
 
 
-def set_up(config: EngineConfig) -> tuple[str, ...]:
-    """The knobs that a reader turns, in words."""
-    return (
-        config.policy,
-        f"{config.max_step_tokens:,} tokens a step",
-        f"{config.max_running:,} at once",
-        f"{config.num_blocks:,} blocks",
-    )
-
-
 def schedule_run(
-    setup: Sequence[str],
-    reports: Sequence[StepReport],
-    arrivals: Mapping[str, float],
-    budget: int,
+    reports: Sequence[StepReport], arrivals: Mapping[str, float], config: EngineConfig
 ) -> ScheduleRun:
-    """What `reports` say of the requests in `arrivals`, which are on the same clock."""
+    """What `reports` say of the requests in `arrivals`, which are on the same clock.
+
+    `config` is what the steps were planned under.
+    """
     known = {
         e for r in reports for e in (*r.running, *(s.request for s in r.scheduled))
     }
@@ -165,7 +154,17 @@ def schedule_run(
         )
         for name in names
     )
-    return ScheduleRun(tuple(setup), budget, tuple(lanes), steps)
+    return ScheduleRun(_setup(config), config.max_step_tokens, tuple(lanes), steps)
+
+
+def _setup(config: EngineConfig) -> tuple[str, ...]:
+    """The knobs that a reader turns, in words."""
+    return (
+        config.policy,
+        f"{config.max_step_tokens:,} tokens a step",
+        f"{config.max_running:,} at once",
+        f"{config.num_blocks:,} blocks",
+    )
 
 
 def _step(report: StepReport, place: Mapping[str, int], zero_s: float) -> ScheduleStep:

@@ -13,10 +13,10 @@ from typing import Any, Protocol
 
 import traitlets
 
-from labkit.config import EngineConfig, reject_unknown
+from labkit.config import POLICIES, EngineConfig, reject_unknown
 from labkit.errors import ConfigError, LabError
 from labkit.figures.drawings import Gantt
-from labkit.figures.schedule import ScheduleRun, gantt, schedule_run, set_up
+from labkit.figures.schedule import ScheduleRun, gantt, schedule_run
 from labkit.records import StepReport
 from labkit.widgets.base import LabWidget, Message
 
@@ -73,8 +73,7 @@ class SchedulerDebugger(
         self._arrivals = dict(arrivals)
         self._config = config or EngineConfig()
         self._records: tuple[ScheduleRun, ...] = (self._run(self._config),)
-        policies = ["decode-first", "prefill-first"]
-        super().__init__(unknown, policies=policies, **self._state())
+        super().__init__(unknown, policies=list(POLICIES), **self._state())
 
     @property
     def before(self) -> ScheduleRun:
@@ -120,9 +119,7 @@ class SchedulerDebugger(
                 super().handle(op, message)
 
     def _run(self, config: EngineConfig) -> ScheduleRun:
-        reports = self._source.rerun(config)
-        words = set_up(config)
-        return schedule_run(words, reports, self._arrivals, config.max_step_tokens)
+        return schedule_run(self._source.rerun(config), self._arrivals, config)
 
     def _show(self, runs: tuple[ScheduleRun, ...], config: EngineConfig) -> None:
         """Take `runs` as the state; the step shown stays within them."""

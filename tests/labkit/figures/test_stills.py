@@ -10,6 +10,7 @@ from xml.etree import ElementTree
 
 import pytest
 
+from labkit.config import EngineConfig
 from labkit.figures.drawings import Bars, Chip, Lines, Series, StreamDrawing, Table
 from labkit.figures.pace import stream_drawing
 from labkit.figures.schedule import gantt, schedule_run
@@ -30,7 +31,10 @@ ROOFS = (
     Series("measured", (1, 16, 512), (6, 7.5, 300), Layer.COMPUTE, "line+dots"),
     Series("live", (1, 8), (6.1, 6.4), Layer.SAMPLING, "dots"),
 )
-RUNS = [schedule_run(f"chunks of {n}", reports(n), ARRIVALS, n) for n in (80, 20)]
+RUNS = [
+    schedule_run(reports(n), ARRIVALS, EngineConfig(max_step_tokens=n))
+    for n in (80, 20)
+]
 DRAWINGS = {
     "lines": Lines("Lines", "Two lines.", "tokens", "ms", SERIES),
     "roofs": Lines("Roofs", "Three.", "tokens", "ms", ROOFS, "log2", "log10"),
