@@ -70,11 +70,12 @@ class Lab:
     @cached_property
     def model(self) -> LoadedModel:
         """The weights and their shape, fetched and read at the first use."""
-        with waiting("Reading the weights"):
-            from labkit.model.fetch import weights_path  # noqa: PLC0415  # brings torch
+        with waiting("Starting PyTorch"):
+            from labkit.model.fetch import weights_path  # noqa: PLC0415  # takes 2 s
             from labkit.model.weights import load_model  # noqa: PLC0415
-
-            return load_model(weights_path())
+        path = weights_path()  # what has to be fetched shows its own progress
+        with waiting("Reading the weights"):
+            return load_model(path)
 
     @cached_property
     def engine(self) -> Engine:
@@ -89,12 +90,8 @@ class Lab:
 
     @cached_property
     def tokenizer(self) -> Tokenizer:
-        """The model's tokenizer alone; nothing computes."""
-        with waiting("Reading the tokenizer"):
-            from labkit.model.fetch import weights_path  # noqa: PLC0415  # brings torch
-            from labkit.model.weights import load_model  # noqa: PLC0415
-
-            return Tokenizer.from_spec(load_model(weights_path()).tokenizer)
+        """The model's tokenizer; no engine is made for it."""
+        return Tokenizer.from_spec(self.model.tokenizer)
 
     @cached_property
     def server(self) -> LabClient:
