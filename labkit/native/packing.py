@@ -23,7 +23,7 @@ from labkit.native.kernels import (
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import packed_name
 
-__all__ = ["ROOM", "PackedModel", "can_pack"]
+__all__ = ["ROOM", "TILE", "PackedModel", "can_pack"]
 
 ROOM = 192  # tokens computed at once; their numbers stay in the second-level cache
 TILE = 8  # tokens times heads that attention is computed for at once; as in layer.c

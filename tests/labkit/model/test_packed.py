@@ -17,7 +17,7 @@ from labkit.model.packed import PackedDecoder
 from labkit.model.weights import load_model
 from labkit.native.kernels import Kernels
 from labkit.native.library import FLAGS, open_library
-from labkit.native.packing import ROOM
+from labkit.native.packing import ROOM, TILE
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
@@ -99,6 +99,23 @@ def test_a_sequence_gets_the_very_same_logits_alone_and_in_a_batch(models):
     for place, part in enumerate(parts):
         alone, _ = run(packed, [Part(part.ids[:11], 0, part.slots)], [part])
         assert torch.equal(alone[0], together[place])
+
+
+def test_more_heads_than_are_computed_at_once_lose_none(tmp_path):
+    config = replace(packable_config(), num_heads=22, num_kv_heads=11)
+    assert config.num_kv_heads > TILE
+    path = tmp_path / "wide.gguf"
+    write_gguf(path, config, Packed(random_tensors(config, 6)))
+    parts = [
+        Part(ids_of(place, 12), 12 - new, list(range(16 * place, 16 * place + 16)))
+        for place, new in enumerate((1, 3, 12))
+    ]
+    before = [Part(p.ids[: p.start], 0, p.slots) for p in parts if p.start]
+    got, wanted = (
+        run(load_model(path, cache=tmp_path, quantise=q).decoder, before, parts)[0]
+        for q in (True, False)
+    )
+    torch.testing.assert_close(got, wanted, **CLOSE)
 
 
 def test_several_tokens_of_a_row_can_be_scored(models):
