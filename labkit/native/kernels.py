@@ -15,9 +15,19 @@ from torch import Tensor
 
 from labkit.native.library import open_library
 
-__all__ = ["MAX_LANES", "Kernels", "Layer", "Matrix", "Model", "Pass", "Scratch"]
+__all__ = [
+    "MAX_LANES",
+    "MAX_ROWS",
+    "Kernels",
+    "Layer",
+    "Matrix",
+    "Model",
+    "Pass",
+    "Scratch",
+]
 
-MAX_LANES = 16  # numbers of the widest register; rows of numbers are multiples of it
+MAX_LANES = 16  # numbers of the widest register
+MAX_ROWS = 32  # of the widest tile; a head has a multiple of them
 Pointer, Int, Long = ctypes.c_void_p, ctypes.c_int32, ctypes.c_int64
 
 

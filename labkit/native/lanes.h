@@ -26,6 +26,7 @@ typedef uint16_t UnsignedShorts __attribute__((vector_size(4 * LANES)));
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 static inline Floats all(float x) { return x - (Floats){0}; }
+static inline Ints all_ints(int32_t x) { return x - (Ints){0}; }
 static inline Floats load(const float *p) { Floats v; memcpy(&v, p, sizeof v); return v; }
 static inline void store(float *p, Floats v) { memcpy(p, &v, sizeof v); }
 
@@ -103,17 +104,17 @@ static inline void store_pairs(int32_t *p, Floats low, Floats high) {
   memcpy(p, &pairs, sizeof pairs);
 }
 
-/* total + first product + second product, in every lane: `two` is two numbers of 16 bits,
-   each to be multiplied with its half of a lane. */
-static inline Ints add_pairs(Ints total, Shorts weights, const int32_t *two) {
+/* total + first product + second product, in every lane: both have two numbers of 16 bits
+   in each. */
+static inline Ints add_pairs(Ints total, Shorts weights, Ints two) {
 #if defined WIDE
-  asm("vpdpwssd %2%{1to16%}, %1, %0" : "+v"(total) : "v"(weights), "m"(*two));
+  asm("vpdpwssd %2, %1, %0" : "+v"(total) : "v"(weights), "v"(two));
   return total;
 #elif defined __AVX2__
-  return total + (Ints)_mm256_madd_epi16((__m256i)weights, _mm256_set1_epi32(*two));
+  return total + (Ints)_mm256_madd_epi16((__m256i)weights, (__m256i)two);
 #else
   Ints low = (Ints)weights << 16 >> 16, high = (Ints)weights >> 16;
-  return total + low * (int32_t)(int16_t)*two + high * (*two >> 16);
+  return total + low * (two << 16 >> 16) + high * (two >> 16);
 #endif
 }
 

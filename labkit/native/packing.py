@@ -14,6 +14,7 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.native.kernels import (
     MAX_LANES,
+    MAX_ROWS,
     Kernels,
     Layer,
     Matrix,
@@ -46,7 +47,7 @@ def can_pack(config: ModelConfig, tensors: Mapping[str, Tensor]) -> bool:
     names = [f"{layer}{name}.weight" for layer in layers for name in MATRICES.values()]
     return (
         not (config.has_qkv_bias or config.has_qk_norm)
-        and config.head_dim % MAX_LANES == 0
+        and config.head_dim % MAX_ROWS == 0
         and all(packed_name(name) in tensors for name in (*names, _head_name(config)))
     )
 

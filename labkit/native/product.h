@@ -1,7 +1,7 @@
 /* Tokens times a matrix of 4- or 8-bit weights.
 
    GGUF's blocks of 32 weights (Q4_1: q*scale + lowest, Q8_0: q*scale) are laid out anew,
-   a tile of LANES rows side by side, so that a register holds weights of LANES rows and
+   a tile of ROWS rows side by side, so that a register holds weights of LANES rows and
    nothing is summed across lanes. Each block of 32 of a token's numbers is rounded to
    whole numbers of 16 bits with a scale of its own, the weights' q are whole already, and
    their products are summed exactly. A token's result does not depend on those beside
@@ -13,15 +13,17 @@
 
 enum { BLOCK = 32, PAIRS = BLOCK / 2, LARGEST = 32767 };
 enum { TOKENS = LANES == 16 ? 12 : 8 }; /* at a time: what the registers hold */
+enum { WIDTH = LANES == 16 ? 2 : 1 };   /* of a tile, in registers */
+enum { ROWS = WIDTH * LANES };
 enum { AHEAD = 8192 };                  /* bytes that are asked for before their turn */
 typedef struct { const uint8_t *tiles; int32_t out, in, is_q8; } Matrix; /* [out, in] */
 typedef struct { int32_t *pairs; float *scales, *sums; } Rounded; /* tokens; see `prepare` */
 
 static inline int num_words(int is_q8) { return is_q8 ? 8 : 4; } /* of a row's block */
 static inline size_t block_bytes(int is_q8) { return is_q8 ? 34 : 20; } /* likewise */
-static inline int32_t num_tiles(const Matrix *m) { return (m->out + LANES - 1) / LANES; }
+static inline int32_t num_tiles(const Matrix *m) { return (m->out + ROWS - 1) / ROWS; }
 static inline size_t tile_bytes(const Matrix *m) {
-  return m->in / BLOCK * LANES * block_bytes(m->is_q8);
+  return m->in / BLOCK * ROWS * block_bytes(m->is_q8);
 }
 
 /* ---- once, when a model is opened ---- */
@@ -41,21 +43,21 @@ static inline uint32_t nibbles_of(const uint8_t *q, int d) {
 }
 
 /* Rows of GGUF blocks to one tile; rows past the end are zeros. A block of a tile is
-   LANES scales, LANES lowest (Q4_1 only), then the words of 32 bits that hold the q, each
-   of LANES rows. */
+   ROWS scales, ROWS lowest (Q4_1 only), then the words of 32 bits that hold the q, each of
+   ROWS rows. */
 static void pack_tile(const Matrix *m, const uint8_t *blocks, int first, uint8_t *tile) {
   int num_blocks = m->in / BLOCK, num_halves = m->is_q8 ? 1 : 2;
   size_t size = block_bytes(m->is_q8);
   memset(tile, 0, tile_bytes(m));
-  for (int lane = 0; lane < LANES && first + lane < m->out; lane++)
+  for (int row = 0; row < ROWS && first + row < m->out; row++)
     for (int g = 0; g < num_blocks; g++) {
-      const uint8_t *from = blocks + ((size_t)(first + lane) * num_blocks + g) * size;
-      uint8_t *to = tile + g * LANES * size;
-      for (int h = 0; h < num_halves; h++, from += 2, to += 2 * LANES)
-        memcpy(to + 2 * lane, from, 2);
-      for (int d = 0; d < num_words(m->is_q8); d++, to += 4 * LANES) {
+      const uint8_t *from = blocks + ((size_t)(first + row) * num_blocks + g) * size;
+      uint8_t *to = tile + g * ROWS * size;
+      for (int h = 0; h < num_halves; h++, from += 2, to += 2 * ROWS)
+        memcpy(to + 2 * row, from, 2);
+      for (int d = 0; d < num_words(m->is_q8); d++, to += 4 * ROWS) {
         uint32_t word = m->is_q8 ? bytes_of(from, d) : nibbles_of(from, d);
-        memcpy(to + 4 * lane, &word, 4);
+        memcpy(to + 4 * row, &word, 4);
       }
     }
 }
@@ -72,7 +74,7 @@ static int64_t exercise(int rounds, int32_t *result) {
   for (int i = 0; i < rounds; i++) {
     asm volatile("" : "+m"(pairs)); /* they might have changed: no product is left out */
     #pragma GCC unroll 16
-    for (int t = 0; t < TOKENS; t++) sums[t] = add_pairs(sums[t], weights, pairs + t);
+    for (int t = 0; t < TOKENS; t++) sums[t] = add_pairs(sums[t], weights, all_ints(pairs[t]));
   }
   #pragma GCC unroll 16
   for (int t = 0; t < TOKENS; t++) all_of_them += sums[t];
@@ -89,62 +91,79 @@ static inline Shorts pair_of(int is_q8, Shorts word, int p) {
   return word >> (4 * (p % 4)) & 15;
 }
 
-/* Tokens x [n, in], rounded: pairs [n, in / 2] of numbers i and i + 16 of a block, scales
-   and scaled sums [n, in / 32]. */
+/* One block of numbers, as block `at` of the rounded ones. */
+static inline void prepare_block(const float *x, int at, Rounded to) {
+  Floats most = {0}, total = {0};
+  for (int i = 0; i < BLOCK; i += LANES) most = larger(most, absolute(load(x + i)));
+  float top = largest(most), up = top > 0 ? LARGEST / top : 0;
+  for (int i = 0; i < PAIRS; i += LANES) {
+    Floats low = rounded(load(x + i) * up), high = rounded(load(x + PAIRS + i) * up);
+    store_pairs(to.pairs + at * PAIRS + i, low, high);
+    total += low + high;
+  }
+  to.scales[at] = top / LARGEST;
+  to.sums[at] = sum(total) * to.scales[at];
+}
+
+/* Tokens x [n, in], rounded, as many together as are multiplied together: pairs
+   [in / 32, tokens, 16] of numbers i and i + 16 of a block, scales and scaled sums
+   [in / 32, tokens]. */
 static void prepare(int n, int in, const float *x, Rounded to) {
-  for (int g = 0; g < n * in / BLOCK; g++, x += BLOCK) {
-    Floats most = {0}, total = {0};
-    for (int i = 0; i < BLOCK; i += LANES) most = larger(most, absolute(load(x + i)));
-    float top = largest(most), up = top > 0 ? LARGEST / top : 0;
-    for (int i = 0; i < PAIRS; i += LANES) {
-      Floats low = rounded(load(x + i) * up), high = rounded(load(x + PAIRS + i) * up);
-      store_pairs(to.pairs + g * PAIRS + i, low, high);
-      total += low + high;
-    }
-    to.scales[g] = top / LARGEST;
-    to.sums[g] = sum(total) * to.scales[g];
+  int num_blocks = in / BLOCK;
+  for (int t = 0; t < n; t++) {
+    int first = t / TOKENS * TOKENS, tokens = least(TOKENS, n - first);
+    for (int g = 0; g < num_blocks; g++, x += BLOCK)
+      prepare_block(x, first * num_blocks + g * tokens + t - first, to);
   }
 }
 
-/* y[t * stride + lane] of one tile for n tokens; n and is_q8 known when compiled. */
+/* y[t * stride + row] of one tile for n tokens; n and is_q8 known when compiled. Each load
+   of a token's numbers serves all of a tile's registers, as a processor loads no more at a
+   time than it multiplies. */
 static inline __attribute__((always_inline)) void tile_product(
     int n, int is_q8, int num_blocks, const uint8_t *tile, Rounded x, float *y, int stride) {
-  int pairs = PAIRS / num_words(is_q8);    /* of a word */
-  int chains = n >= 8 ? 1 : n > 2 ? 2 : 4; /* a sum waits for itself */
-  Floats total[TOKENS] = {0};
+  int pairs = PAIRS / num_words(is_q8); /* of a word */
+  int chains = n * WIDTH >= 8 ? 1 : n * WIDTH > 2 ? 2 : 4; /* a sum waits for itself */
+  Floats total[TOKENS * WIDTH] = {0};
   for (int g = 0; g < num_blocks; g++) {
-    for (size_t i = 0; i < LANES * block_bytes(is_q8); i += 64)
+    for (size_t i = 0; i < ROWS * block_bytes(is_q8); i += 64)
       __builtin_prefetch(tile + AHEAD + i);
-    Floats scale = halves(tile), lowest = {0};
-    tile += 2 * LANES;
-    if (!is_q8) lowest = halves(tile), tile += 2 * LANES;
-    Ints part[2 * TOKENS] = {0};
+    Floats scale[WIDTH], lowest[WIDTH];
+    for (int k = 0; k < WIDTH; k++) scale[k] = halves(tile + 2 * k * LANES);
+    tile += 2 * ROWS;
+    for (int k = 0; k < WIDTH && !is_q8; k++) lowest[k] = halves(tile + 2 * k * LANES);
+    tile += is_q8 ? 0 : 2 * ROWS;
+    Ints part[2 * TOKENS * WIDTH] = {0};
     #pragma GCC unroll 8
     for (int d = 0; d < num_words(is_q8); d++) {
-      Shorts word;
-      memcpy(&word, tile, sizeof word);
-      tile += sizeof word;
+      Shorts words[WIDTH];
+      memcpy(words, tile, sizeof words);
+      tile += sizeof words;
       #pragma GCC unroll 4
       for (int p = d * pairs; p < (d + 1) * pairs; p++) {
-        Shorts weights = pair_of(is_q8, word, p);
-        #pragma GCC unroll 16
-        for (int t = 0; t < n; t++) {
-          Ints *sums = part + t * chains + p % chains;
-          *sums = add_pairs(*sums, weights, x.pairs + (t * num_blocks + g) * PAIRS + p);
+        Shorts weights[WIDTH];
+        for (int k = 0; k < WIDTH; k++) weights[k] = pair_of(is_q8, words[k], p);
+        #pragma GCC unroll 32
+        for (int i = 0; i < n * WIDTH; i++) {
+          Ints *sums = part + i * chains + p % chains;
+          Ints two = all_ints(x.pairs[i / WIDTH * PAIRS + p]);
+          *sums = add_pairs(*sums, weights[i % WIDTH], two);
         }
       }
     }
-    #pragma GCC unroll 16
-    for (int t = 0; t < n; t++) {
-      Ints whole = part[t * chains];
-      for (int c = 1; c < chains; c++) whole += part[t * chains + c];
-      int at = t * num_blocks + g;
-      total[t] += __builtin_convertvector(whole, Floats) * (scale * x.scales[at]);
-      if (!is_q8) total[t] += lowest * x.sums[at];
+    #pragma GCC unroll 32
+    for (int i = 0; i < n * WIDTH; i++) {
+      Ints whole = part[i * chains];
+      int t = i / WIDTH, k = i % WIDTH;
+      for (int c = 1; c < chains; c++) whole += part[i * chains + c];
+      total[i] += __builtin_convertvector(whole, Floats) * (scale[k] * x.scales[t]);
+      if (!is_q8) total[i] += lowest[k] * x.sums[t];
     }
+    x.pairs += n * PAIRS, x.scales += n, x.sums += n;
   }
-  #pragma GCC unroll 16
-  for (int t = 0; t < n; t++) store(y + t * stride, total[t]);
+  #pragma GCC unroll 32
+  for (int i = 0; i < n * WIDTH; i++)
+    store(y + i / WIDTH * stride + i % WIDTH * LANES, total[i]);
 }
 
 #define CASE(k)                                                                         \
@@ -162,16 +181,16 @@ static inline __attribute__((always_inline)) void any_tokens(
 /* Tile `index` of y [n, out] = x [n, in] times m transposed. */
 static void product(const Matrix *m, int n, int index, Rounded x, float *y) {
   const uint8_t *tile = m->tiles + index * tile_bytes(m);
-  int num_blocks = m->in / BLOCK, first = index * LANES;
-  int is_whole = first + LANES <= m->out, stride = is_whole ? m->out : LANES;
+  int num_blocks = m->in / BLOCK, first = index * ROWS;
+  int is_whole = first + ROWS <= m->out, stride = is_whole ? m->out : ROWS;
   for (int t = 0; t < n; t += TOKENS) {
     int tokens = n - t < TOKENS ? n - t : TOKENS;
-    float room[TOKENS * LANES]; /* for a last tile that overhangs */
+    float room[TOKENS * ROWS]; /* for a last tile that overhangs */
     float *to = y + (size_t)t * m->out + first, *at = is_whole ? to : room;
     if (m->is_q8) any_tokens(tokens, 1, num_blocks, tile, x, at, stride);
     else any_tokens(tokens, 0, num_blocks, tile, x, at, stride);
     for (int i = 0; i < tokens && !is_whole; i++)
-      memcpy(to + (size_t)i * m->out, room + i * LANES, (m->out - first) * sizeof(float));
+      memcpy(to + (size_t)i * m->out, room + i * ROWS, (m->out - first) * sizeof(float));
     x.pairs += tokens * num_blocks * PAIRS;
     x.scales += tokens * num_blocks, x.sums += tokens * num_blocks;
   }

@@ -88,7 +88,7 @@ def tiny_config(vocab_size: int = 288, num_layers: int = 2) -> ModelConfig:
 
 def packable_config() -> ModelConfig:
     """A shape whose rows are whole blocks of 32: what quantised weights need."""
-    return replace(tiny_config(), width=64, head_dim=16, ffn_width=96)
+    return replace(tiny_config(), width=64, head_dim=32, ffn_width=96)
 
 
 def random_tensors(config: ModelConfig, seed: int) -> dict[str, Tensor]:
