@@ -149,6 +149,8 @@ static void project(const Model *m, const Pass *p, const Scratch *w, int index, 
 /* Neighbouring tokens of one row, and neighbouring heads of keys and values. */
 typedef struct { int first, tokens, head, heads; } Unit;
 
+/* Several heads are read a few slots at a time, so as to stay side by side, and take long
+   enough over one that few need to be asked for; a lone head reads on. */
 static Heads heads_of(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
                       const Team *team) {
   int d = m->head_dim, group = m->num_heads / m->num_kv_heads, width = m->num_heads * d;
