@@ -11,7 +11,7 @@
 #include "lanes.h"
 #include "product.h"
 
-enum { TILE = 8 }; /* tokens times heads that attention has room for */
+enum { UNIT = 8 }; /* tokens times heads of a unit of attention, at most */
 enum { FEW = 3, MANY = 8 }; /* tiles of an item: of a layer's matrices, of the head */
 typedef struct {
   const float *attention_norm, *ffn_norm; /* [width] */
@@ -172,7 +172,7 @@ static Heads heads_of(const Model *m, const Pass *p, const Scratch *w, int64_t l
 /* The tokens that follow `u`'s, with head 0; none are left where there are none. */
 static Unit tokens_after(const Pass *p, Unit u) {
   Unit next = {u.first + u.tokens, 0, 0, 0};
-  int most = least(TILE, p->num_tokens - next.first);
+  int most = least(UNIT, p->num_tokens - next.first);
   while (next.tokens < most && p->rows[next.first + next.tokens] == p->rows[next.first])
     next.tokens++;
   return next;
@@ -202,7 +202,7 @@ static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t l
     Unit u = unit_at(p, i / pieces);
     int after = (i % pieces + 1) * heads;
     for (u.head = after - heads; u.head < after; u.head += u.heads) {
-      u.heads = least(after - u.head, TILE / u.tokens);
+      u.heads = least(after - u.head, UNIT / u.tokens);
       Heads next = heads_of(m, p, w, layer, u, team);
       fetch_first(&next, next.keys);
       if (waiting.num_heads) softmax_attention(&waiting);

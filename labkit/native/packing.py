@@ -24,10 +24,10 @@ from labkit.native.kernels import (
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import packed_name
 
-__all__ = ["ROOM", "TILE", "PackedModel", "can_pack"]
+__all__ = ["ROOM", "UNIT", "PackedModel", "can_pack"]
 
 ROOM = 192  # tokens computed at once; their numbers stay in the second-level cache
-TILE = 8  # tokens times heads that attention is computed for at once; as in layer.c
+UNIT = 8  # tokens times heads of a unit of attention, at most; as in layer.c
 ROW_BYTES = {20: False, 34: True}  # bytes of a block of 32: Q4_1, Q8_0
 MATRICES = {
     "query": "self_attn.q_proj",
@@ -112,7 +112,7 @@ class PackedModel:
         num_normed = ROOM * config.width
         num_blocks = ROOM * max(config.width, heads, ffn) // 32
         group = config.num_heads // config.num_kv_heads
-        num_scores = TILE * group * (config.max_context + MAX_LANES)
+        num_scores = UNIT * group * (config.max_context + MAX_LANES)
 
         def room(size: int, dtype: torch.dtype = torch.float32) -> int:
             return self._keep(torch.empty(size, dtype=dtype))

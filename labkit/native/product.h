@@ -184,7 +184,7 @@ static void product(const Matrix *m, int n, int index, Rounded x, float *y) {
   int num_blocks = m->in / BLOCK, first = index * ROWS;
   int is_whole = first + ROWS <= m->out, stride = is_whole ? m->out : ROWS;
   for (int t = 0; t < n; t += TOKENS) {
-    int tokens = n - t < TOKENS ? n - t : TOKENS;
+    int tokens = least(TOKENS, n - t);
     float room[TOKENS * ROWS]; /* for a last tile that overhangs */
     float *to = y + (size_t)t * m->out + first, *at = is_whole ? to : room;
     if (m->is_q8) any_tokens(tokens, 1, num_blocks, tile, x, at, stride);

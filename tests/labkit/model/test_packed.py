@@ -17,7 +17,7 @@ from labkit.model.packed import PackedDecoder
 from labkit.model.weights import load_model
 from labkit.native.kernels import Kernels
 from labkit.native.library import FLAGS, open_library
-from labkit.native.packing import ROOM, TILE
+from labkit.native.packing import ROOM, UNIT
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
@@ -103,7 +103,7 @@ def test_a_sequence_gets_the_very_same_logits_alone_and_in_a_batch(models):
 
 def test_more_heads_than_are_computed_at_once_lose_none(tmp_path):
     config = replace(packable_config(), num_heads=22, num_kv_heads=11)
-    assert config.num_kv_heads > TILE
+    assert config.num_kv_heads > UNIT
     path = tmp_path / "wide.gguf"
     write_gguf(path, config, Packed(random_tensors(config, 6)))
     parts = [
