@@ -89,7 +89,7 @@ CHAPTERS = (
         12,
         "billing",
         "What did it cost, and who saw it?",
-        ("server/billing.py", "server/telemetry.py"),
+        ("server/billing.py", "server/telemetry/"),
     ),
 )
 

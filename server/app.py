@@ -24,7 +24,7 @@ from server.pipeline import Desk
 from server.routes import all_routes, problem_reply
 from server.runs import Runs
 from server.settings import Settings
-from server.telemetry import Shelf
+from server.telemetry import OutcomeCounts, TraceStore
 
 __all__ = ["create_app"]
 
@@ -47,8 +47,8 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
         redoc_url=None,
         openapi_url=None,
     )
-    shelf = Shelf(settings.max_traces)
-    app.state.desk = Desk(settings, backend, clock, Runs(), shelf)
+    traces = TraceStore(settings.max_traces)
+    app.state.desk = Desk(settings, backend, clock, Runs(), traces, OutcomeCounts())
     app.state.started_unix = int(clock.unix())
     app.include_router(all_routes())
     app.add_exception_handler(LabError, _on_error)

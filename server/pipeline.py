@@ -22,7 +22,7 @@ from server.errors import ApiError, Problem
 from server.runs import LiveRun, Runs
 from server.settings import Settings
 from server.stream import Pieces, Pulse, Tally, safely, streamed
-from server.telemetry import RunTrace, Shelf
+from server.telemetry import OutcomeCounts, RunTrace, TraceStore
 
 __all__ = ["Desk", "Ticket", "answer", "known_names", "require_model"]
 
@@ -35,7 +35,8 @@ class Desk:
     backend: Backend
     clock: Clock
     runs: Runs
-    shelf: Shelf
+    traces: TraceStore
+    outcomes: OutcomeCounts
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,7 +124,7 @@ def begin(
     chat: ChatRequest, prompt: Prompt, served: Served, ticket: Ticket, desk: Desk
 ) -> Started:
     """The engine has taken the request: its trace can be asked for."""
-    desk.shelf.put(ticket.trace.trace)
+    desk.traces.put(ticket.trace.trace)
     ticket.trace.note(stream=chat.is_stream, max_tokens=prompt.params.max_tokens)
     return Started(ticket.run, served.name, int(desk.clock.unix()), len(prompt.ids))
 
@@ -140,7 +141,7 @@ def stream(
 def settle(outcome: Outcome, ticket: Ticket, desk: Desk) -> None:
     """Close the books of a run, once."""
     ticket.trace.settle(outcome)
-    desk.shelf.count(outcome)
+    desk.outcomes.add(outcome)
 
 
 def _abort(ticket: Ticket, desk: Desk) -> None:

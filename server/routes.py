@@ -86,7 +86,7 @@ async def show_model(request: Request, model: str) -> Response:
 async def show_trace(request: Request, run: str) -> Response:
     """GET /v1/traces/{run}: one of the newest traces, finished or not."""
     desk: Desk = request.app.state.desk
-    trace = desk.shelf.get(run)
+    trace = desk.traces.get(run)
     if trace is None:
         kept = desk.settings.max_traces
         text = f"no trace of {run[:60]!r}; the newest {kept} are kept"
@@ -100,7 +100,7 @@ async def cancel_run(request: Request, run: str) -> Response:
     if desk.runs.has(run):
         desk.runs.get(run).end(Outcome.CANCELLED)
         return json_reply({"id": run, "status": "cancelled"})
-    if desk.shelf.get(run) is not None:
+    if desk.traces.get(run) is not None:
         return json_reply({"id": run, "status": "ended"})
     raise desk.runs.unknown(run)
 
@@ -130,7 +130,7 @@ async def health(request: Request) -> Response:
         "labkit_total_blocks": counts.total_blocks if counts else None,
         "running": counts.num_running if counts else None,
         "waiting": counts.num_waiting if counts else None,
-        "ended": dict(desk.shelf.counts()),
+        "ended": dict(desk.outcomes.by_outcome()),
     }
     return json_reply(body, 200 if is_ready else 503)
 

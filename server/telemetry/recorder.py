@@ -1,4 +1,4 @@
-"""One run's trace while it happens, and the bounded shelf where traces are kept.
+"""Records one request's trace while the request is answered.
 
 The spans up to the first token touch each other: parse, render, tokenize, queue,
 prefill, sample, detokenize and flush add up to the server's time to first token. Holds
@@ -7,15 +7,12 @@ times and counts only: no text, no header, no key.
 
 from __future__ import annotations
 
-from collections import Counter, OrderedDict
-from collections.abc import Mapping
-
 from labkit.clock import Clock
 from labkit.records import Layer
 from labkit.trace import Mark, Scalar, Span, Trace
 from server.chat import Advance, Outcome, TextPiece
 
-__all__ = ["RunTrace", "Shelf", "server_timing"]
+__all__ = ["RunTrace"]
 
 
 class RunTrace:
@@ -122,38 +119,3 @@ class RunTrace:
     ) -> None:
         key = self.trace.key(token=token)
         self.trace.add(Mark(name, layer, time_s - self._origin_s, key, attrs))
-
-
-class Shelf:
-    """The newest traces by run id, and how many runs ended in which way."""
-
-    def __init__(self, max_traces: int) -> None:
-        self._max_traces = max_traces
-        self._traces: OrderedDict[str, Trace] = OrderedDict()
-        self._ended: Counter[Outcome] = Counter()
-
-    def put(self, trace: Trace) -> None:
-        """Keep `trace`; the oldest one makes room."""
-        self._traces[trace.request] = trace
-        while len(self._traces) > self._max_traces:
-            self._traces.popitem(last=False)
-
-    def get(self, run: str) -> Trace | None:
-        """The trace of `run`, finished or not; None where it is not kept."""
-        return self._traces.get(run)
-
-    def count(self, outcome: Outcome) -> None:
-        """One more run has ended so."""
-        self._ended[outcome] += 1
-
-    def counts(self) -> Mapping[str, int]:
-        """Ended runs by outcome, zeros included."""
-        return {str(outcome): self._ended[outcome] for outcome in Outcome}
-
-
-def server_timing(trace: Trace) -> str:
-    """The value of a Server-Timing header: milliseconds by span name, in order."""
-    total_ms: dict[str, float] = {}
-    for span in trace.spans:
-        total_ms[span.name] = total_ms.get(span.name, 0.0) + span.duration_s * 1000
-    return ", ".join(f"{name};dur={ms:.3f}" for name, ms in total_ms.items())

@@ -1,4 +1,4 @@
-"""The trace of a run: its parts add up, and it is bounded."""
+"""The trace of a request: its parts add up, and it is bounded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from labkit.clock import FakeClock
 from labkit.records import Layer, TokenEvent
 from labkit.trace import Trace
 from server.chat import Advance, Outcome, TextPiece
-from server.telemetry import RunTrace, Shelf, server_timing
+from server.telemetry import RunTrace
 from tests.server.conftest import Start
 from tests.support.running import RunningServer
 
@@ -127,35 +127,3 @@ def test_marks_say_when_each_thing_was_first(tiny_server: RunningServer) -> None
     assert [m.key.token for m in trace.marks_named("token")] == [0, 1, 2, 3]
     assert trace.meta["outcome"] == "finished"
     assert trace.meta["completion_tokens"] == 4
-
-
-def test_a_shelf_keeps_the_newest() -> None:
-    shelf = Shelf(2)
-    for name in "abc":
-        shelf.put(Trace(name))
-    assert shelf.get("a") is None
-    assert shelf.get("c") == Trace("c")
-
-
-def test_outcomes_are_counted_by_a_closed_set() -> None:
-    shelf = Shelf(1)
-    shelf.count(Outcome.FAILED)
-    assert shelf.counts()["failed"] == 1
-    assert set(shelf.counts()) == {str(outcome) for outcome in Outcome}
-
-
-def test_server_timing_sums_by_name_in_milliseconds() -> None:
-    clock = FakeClock()
-    recorder = new_trace(clock)
-    until_first_token(clock, recorder)
-    recorder.handed(0, None)
-    recorder.advance(step(clock, 1))
-    value = server_timing(recorder.trace)
-    assert value.startswith("parse;dur=500.000, render;dur=500.000")
-    assert "sample;dur=500.000" in value  # twice 250 ms
-
-
-def test_an_unknown_trace_is_404(scripted: Start) -> None:
-    server, _ = scripted("a")
-    reply = server.get("/v1/traces/nobody")
-    assert (reply.status, reply.json["error"]["code"]) == (404, "trace_not_found")
