@@ -19,6 +19,15 @@ from pathlib import Path
 from labkit.book.lab import REQUEST
 from labkit.book.replay import Arrival, Recording
 from labkit.clock import SystemClock
+from labkit.dialects.anthropic import AnthropicFrames
+from labkit.dialects.events import (
+    Ended,
+    FinishReason,
+    Ping,
+    Started,
+    StreamEvent,
+    TextPiece,
+)
 from labkit.errors import LabError, ProtocolError
 from labkit.net.chunks import Dialect
 from labkit.net.client import LabClient
@@ -27,8 +36,6 @@ from labkit.net.stream import ChatStream
 from labkit.records import StreamChunk, Usage
 from labkit.trace import Scalar
 from scripts.book import RECORDED
-from server.chat import Ended, Ping, Started, StreamEvent, TextPiece
-from server.dialects.anthropic import AnthropicFrames
 
 __all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
 
@@ -129,7 +136,7 @@ def event_of(chunk: StreamChunk, usage: Usage, model: str) -> StreamEvent | None
         case "comment":
             return Ping()
         case "finish" if chunk.finish is not None:
-            return Ended(chunk.finish, usage)
+            return Ended(FinishReason(chunk.finish), usage)
     return None  # usage and [DONE] have no frame of their own there
 
 

@@ -24,7 +24,7 @@ GATED = (
     *(f"labkit/{name}.py" for name in ("records", "trace", "__init__")),
     "labkit/text/*",
     "labkit/cache/*",
-    "server/dialects/*",
+    "labkit/dialects/*",
 )
 SHARED_ENV = {
     "JUPYTER_PREFER_ENV_PATH": "1",  # kernels of .venv, not of the user's home

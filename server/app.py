@@ -16,9 +16,10 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from labkit.clock import Clock
+from labkit.dialects.events import Problem
 from labkit.errors import LabError
 from server.backend import Backend
-from server.errors import ClientGone, Problem, problem_of
+from server.errors import ClientGone, problem_of
 from server.http.edge import Edge
 from server.pipeline import Desk
 from server.routes import all_routes, problem_reply

@@ -1,69 +1,15 @@
-"""What the server answers when it says no, in the OpenAI error shape.
+"""Exceptions → problems: what the server answers when it says no.
 
-`problem_of` turns any exception into a `Problem`; nothing of an unexpected one leaves
-the process. Every body has all four fields, and no message is longer than MAX_MESSAGE.
+`problem_of` turns any exception into a `Problem`, which the dialect then writes in its
+own shape; nothing of an unexpected exception leaves the process.
 """
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
-from enum import StrEnum
-
+from labkit.dialects.events import ApiError, Kind, Problem
 from labkit.errors import InputError, LabError, NeverFits, QueueFull
 
-__all__ = ["MAX_MESSAGE", "ApiError", "ClientGone", "Kind", "Problem", "problem_of"]
-
-MAX_MESSAGE = 400  # characters; a long input is never echoed whole
-
-
-class Kind(StrEnum):
-    """The `type` of an error body."""
-
-    INVALID = "invalid_request_error"
-    RATE_LIMIT = "rate_limit_error"
-    SERVER = "server_error"
-
-
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One refusal or failure, ready for the wire."""
-
-    status: int
-    message: str
-    kind: Kind = Kind.INVALID
-    code: str | None = None
-    param: str | None = None
-    retry_after_s: float | None = None
-
-    def body(self) -> dict[str, dict[str, str | None]]:
-        """The JSON body; absent values are null, never missing."""
-        text = self.message
-        if len(text) > MAX_MESSAGE:
-            text = text[: MAX_MESSAGE - 1] + "…"
-        fields = {"message": text, "type": str(self.kind)}
-        return {"error": {**fields, "param": self.param, "code": self.code}}
-
-    def headers(self) -> dict[str, str]:
-        """Headers that tell a client when to come back and whether to hang up."""
-        found: dict[str, str] = {}
-        if self.retry_after_s is not None:
-            found["Retry-After"] = str(max(1, math.ceil(self.retry_after_s)))
-            found["Retry-After-Ms"] = str(max(1, math.ceil(self.retry_after_s * 1000)))
-        if self.status in (408, 413):
-            found["Connection"] = "close"  # part of the body may still be on its way
-        return found
-
-
-class ApiError(LabError):
-    """A refusal that already knows its status, code and field."""
-
-    def __init__(self, problem: Problem) -> None:
-        super().__init__(problem.message)
-        self.problem = problem
-
-    def __reduce__(self) -> tuple[type[ApiError], tuple[Problem]]:
-        return ApiError, (self.problem,)
+__all__ = ["ClientGone", "problem_of"]
 
 
 class ClientGone(LabError):

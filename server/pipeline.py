@@ -13,12 +13,20 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 from labkit.clock import Clock
+from labkit.dialects.events import (
+    ApiError,
+    ChatRequest,
+    Ended,
+    Failed,
+    Problem,
+    Started,
+    StreamEvent,
+)
 from labkit.errors import LabError
 from labkit.records import Layer
 from labkit.sequence import SamplingParams
 from server.backend import Backend, Run, Served
-from server.chat import ChatRequest, Ended, Failed, Outcome, Started, StreamEvent
-from server.errors import ApiError, Problem
+from server.outcomes import Outcome
 from server.runs import LiveRun, Runs
 from server.settings import Settings
 from server.stream import Pieces, Pulse, Tally, safely, streamed

@@ -14,24 +14,26 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
-from labkit.records import Layer
-from server.backend import BackendState
-from server.chat import (
+from labkit.dialects import openai
+from labkit.dialects.events import (
+    ApiError,
     ChatRequest,
     Ended,
     Failed,
-    Outcome,
+    Problem,
     Started,
     StreamEvent,
     TextPiece,
 )
-from server.dialects import openai
-from server.dialects.openai_body import to_chat
-from server.errors import ApiError, ClientGone, Problem
+from labkit.dialects.openai_body import to_chat
+from labkit.records import Layer
+from server.backend import BackendState
+from server.errors import ClientGone
 from server.http.away import unless_gone
 from server.http.body import Receive, check_content_type, parse_object, read_body
 from server.http.edge import Send
 from server.http.stall import WriteLimit, write_limit
+from server.outcomes import Outcome
 from server.pipeline import Desk, Ticket, answer, known_names, require_model
 from server.telemetry import RunTrace, server_timing
 
@@ -145,7 +147,7 @@ def json_reply(
 
 def problem_reply(problem: Problem) -> Response:
     """An error in the OpenAI shape."""
-    return json_reply(problem.body(), problem.status, problem.headers())
+    return json_reply(openai.error_body(problem), problem.status, problem.headers())
 
 
 async def _read(request: Request, desk: Desk) -> dict[str, Any]:

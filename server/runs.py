@@ -10,8 +10,8 @@ import asyncio
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from server.chat import Outcome
-from server.errors import ApiError, Problem
+from labkit.dialects.events import ApiError, Problem
+from server.outcomes import Outcome
 
 __all__ = ["LiveRun", "Runs"]
 

@@ -9,30 +9,43 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
+from types import MappingProxyType
+from typing import Final
 
 from labkit.clock import Clock
-from labkit.errors import LabError
-from labkit.records import TokenEvent, Usage
-from labkit.sequence import FinishReason
-from server.backend import Run
-from server.chat import (
-    Advance,
+from labkit.dialects.events import (
     Ended,
     Failed,
+    Kind,
     Ping,
+    Problem,
     StreamEvent,
     TextPiece,
     TokenScore,
 )
-from server.errors import Kind, Problem, problem_of
+from labkit.dialects.events import FinishReason as WireFinish
+from labkit.errors import LabError
+from labkit.records import TokenEvent, Usage
+from labkit.sequence import FinishReason
+from server.backend import Run
+from server.errors import problem_of
+from server.outcomes import Advance
 from server.telemetry import RunTrace
 
 __all__ = ["Pieces", "Pulse", "Tally", "safely", "streamed"]
 
 Spell = Callable[[int], tuple[str, bytes | None]]  # token id → its text and bytes
+TOLD_AS: Final[Mapping[FinishReason, WireFinish]] = MappingProxyType(
+    {
+        FinishReason.STOP: WireFinish.STOP,
+        FinishReason.LENGTH: WireFinish.LENGTH,
+        FinishReason.ABORT: WireFinish.CANCELLED,
+        FinishReason.ERROR: WireFinish.ERROR,
+    }
+)
 ENGINE_FAILED = Problem(
     500,
     "the engine failed on this request; try again",
@@ -151,7 +164,7 @@ def _end(finish: FinishReason, tally: Tally, trace: RunTrace) -> Ended | Failed:
     trace.note(finish=str(finish), completion_tokens=tally.completion_tokens)
     if finish is FinishReason.ERROR:
         return Failed(ENGINE_FAILED)
-    return Ended(finish, tally.usage())
+    return Ended(TOLD_AS[finish], tally.usage())
 
 
 async def safely(events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:

@@ -18,7 +18,7 @@ from labkit.errors import LabError
 from labkit.records import EngineCounts, TokenEvent, TokenizerSpec
 from labkit.sequence import SamplingParams
 from server.backend.protocol import BackendState, Served
-from server.chat import Advance
+from server.outcomes import Advance
 
 __all__ = [
     "Abort",

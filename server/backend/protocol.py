@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+from labkit.dialects.events import ApiError, Kind, Ping, Problem
 from labkit.errors import LabError
 from labkit.records import EngineCounts
 from labkit.sequence import SamplingParams
-from server.chat import Advance, Ping
-from server.errors import ApiError, Kind, Problem
+from server.outcomes import Advance
 
 __all__ = ["Backend", "BackendState", "BackendStatus", "Run", "Served", "not_ready"]
 

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from labkit.dialects.events import ApiError, Kind, Problem
 from labkit.errors import LabError
 from labkit.records import StepReport, TokenEvent
 from server.backend.messages import (
@@ -29,8 +30,8 @@ from server.backend.messages import (
     Stop,
 )
 from server.backend.protocol import BackendState, Served
-from server.chat import Advance
-from server.errors import ApiError, Kind, Problem, problem_of
+from server.errors import problem_of
+from server.outcomes import Advance
 from server.settings import Settings
 
 if TYPE_CHECKING:

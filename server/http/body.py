@@ -13,7 +13,8 @@ import re
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, NoReturn
 
-from server.errors import ApiError, ClientGone, Problem
+from labkit.dialects.events import ApiError, Problem
+from server.errors import ClientGone
 from server.settings import Settings
 
 __all__ = ["Receive", "check_content_type", "parse_object", "read_body"]

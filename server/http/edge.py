@@ -7,14 +7,14 @@ headers it names, and logs none.
 
 from __future__ import annotations
 
-import json
 import secrets
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
 from urllib.parse import urlsplit
 
 from labkit.clock import Clock
-from server.errors import Problem
+from labkit.dialects import openai
+from labkit.dialects.events import Problem
 from server.http.body import Receive
 
 __all__ = ["Edge", "Send", "foreign_origin"]
@@ -79,7 +79,8 @@ def foreign_origin(headers: dict[str, str], allowed: tuple[str, ...]) -> str | N
 
 async def _forbid(origin: str, send: Send) -> None:
     text = f"requests from {origin[:80]!r} are refused; LAB_ALLOWED_ORIGINS lets it in"
-    body = json.dumps(Problem(403, text, code="origin_refused").body()).encode()
+    problem = Problem(403, text, code="origin_refused")
+    body = openai.to_json(openai.error_body(problem)).encode()
     start = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

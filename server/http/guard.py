@@ -8,7 +8,6 @@ client has stopped reading. Bytes that are not HTTP are answered in the error sh
 from __future__ import annotations
 
 import asyncio
-import json
 from typing import Any
 
 import h11
@@ -16,7 +15,8 @@ from uvicorn.config import Config
 from uvicorn.protocols.http.h11_impl import H11Protocol
 from uvicorn.server import ServerState
 
-from server.errors import Problem
+from labkit.dialects import openai
+from labkit.dialects.events import Problem
 
 __all__ = ["guarded_protocol"]
 
@@ -85,7 +85,7 @@ class _Guarded(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()  # an answer is under way; nothing may follow it
             return
-        body = json.dumps(problem.body()).encode()
+        body = openai.to_json(openai.error_body(problem)).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping
 
 from labkit.trace import Trace
-from server.chat import Outcome
+from server.outcomes import Outcome
 
 __all__ = ["OutcomeCounts", "server_timing"]
 

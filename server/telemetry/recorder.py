@@ -8,9 +8,10 @@ times and counts only: no text, no header, no key.
 from __future__ import annotations
 
 from labkit.clock import Clock
+from labkit.dialects.events import TextPiece
 from labkit.records import Layer
 from labkit.trace import Mark, Scalar, Span, Trace
-from server.chat import Advance, Outcome, TextPiece
+from server.outcomes import Advance, Outcome
 
 __all__ = ["RunTrace"]
 

@@ -14,12 +14,24 @@ from pathlib import Path
 
 BASE = ("errors", "clock", "config", "sequence", "records", "workload", "trace")
 TEXTS = (*BASE, "text")
+WIRE = (*TEXTS, "dialects")
 ENGINE = (*TEXTS, "sampling", "cache", "model")
-BOOK = (*ENGINE, "weights", "engine", "replay", "agent", "net", "figures", "widgets")
+BOOK = (
+    *ENGINE,
+    "dialects",
+    "weights",
+    "engine",
+    "replay",
+    "agent",
+    "net",
+    "figures",
+    "widgets",
+)
 
 LABKIT: dict[str, tuple[str, ...]] = {
     **{name: BASE[:i] for i, name in enumerate(BASE)},
     "text": BASE,
+    "dialects": TEXTS,
     "cache": BASE,
     "sampling": BASE,
     "weights": BASE,
@@ -27,26 +39,26 @@ LABKIT: dict[str, tuple[str, ...]] = {
     "model": (*BASE, "weights", "native"),
     "engine": ENGINE,
     "replay": (*ENGINE, "engine"),
-    "agent": TEXTS,
-    "net": TEXTS,
+    "agent": WIRE,
+    "net": WIRE,
     "figures": BASE,
-    "widgets": (*TEXTS, "figures"),
+    "widgets": (*WIRE, "figures"),
     "book": BOOK,
 }
 
 # Server: first its own modules, then what of labkit.
-FLOOR = ("errors", "settings", "chat")
+FLOOR = ("errors", "settings", "outcomes")
 POLICIES = ("auth", "limits", "safety", "context", "billing", "telemetry")
 SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
-    "errors": ((), BASE),
+    "errors": ((), WIRE),
     "settings": (("errors",), BASE),
-    "chat": (("errors", "settings"), BASE),
-    **dict.fromkeys((*POLICIES, "dialects"), (FLOOR, (*TEXTS, "agent"))),
-    "http": (FLOOR, BASE),
-    "runs": (FLOOR, BASE),
-    "backend": (FLOOR, (*TEXTS, "engine")),
-    "stream": ((*FLOOR, "telemetry", "backend"), TEXTS),
-    "pipeline": ((*FLOOR, *POLICIES, "runs", "backend", "stream"), TEXTS),
+    "outcomes": ((), BASE),
+    **dict.fromkeys(POLICIES, (FLOOR, (*WIRE, "agent"))),
+    "http": (FLOOR, WIRE),
+    "runs": (FLOOR, WIRE),
+    "backend": (FLOOR, (*WIRE, "engine")),
+    "stream": ((*FLOOR, "telemetry", "backend"), WIRE),
+    "pipeline": ((*FLOOR, *POLICIES, "runs", "backend", "stream"), WIRE),
 }
 
 # These may import everything.
@@ -76,8 +88,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "jupytext": ("labkit/book/build.py",),
     "nbclient": ("labkit/book/build.py",),
     "nbformat": ("labkit/book/build.py",),
-    "pydantic": ("server/dialects/*",),
-    "pydantic_core": ("server/dialects/*",),
+    "pydantic": ("labkit/dialects/*",),
+    "pydantic_core": ("labkit/dialects/*",),
     "fastapi": ("server/routes.py", "server/app.py"),
     "starlette": ("server/routes.py", "server/app.py"),
     "uvicorn": ("server/listen.py", "server/http/guard.py"),

@@ -9,9 +9,8 @@ from typing import Any
 import openai
 import pytest
 
+from labkit.dialects.events import ApiError, Kind, Problem
 from labkit.errors import QueueFull
-from labkit.sequence import FinishReason
-from server.errors import ApiError, Kind, Problem
 from tests.server.conftest import Start
 from tests.support import openai2
 from tests.support.running import CHAT, RunningServer, wait_until
@@ -140,4 +139,4 @@ def test_an_answer_that_was_cancelled_still_ends_well(scripted: Start) -> None:
         (run,) = backend.live
         assert server.post(f"/v1/runs/{run}/cancel").json["status"] == "cancelled"
         chunks = list(stream)
-    assert chunks[-1].choices[0].finish_reason == FinishReason.ABORT
+    assert chunks[-1].choices[0].finish_reason == "abort"

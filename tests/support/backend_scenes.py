@@ -6,9 +6,9 @@ import asyncio
 
 import pytest
 
+from labkit.dialects.events import ApiError
 from labkit.sequence import SamplingParams
 from server.backend import Backend, Run
-from server.errors import ApiError
 
 __all__ = ["LONG", "callers_leave", "close_while_one_waits", "drained", "free_blocks"]
 

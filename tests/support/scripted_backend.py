@@ -9,7 +9,7 @@ from labkit.errors import LabError
 from labkit.records import EngineCounts, TokenEvent
 from labkit.sequence import FinishReason, SamplingParams
 from server.backend import BackendState, BackendStatus, Run, Served, not_ready
-from server.chat import Advance
+from server.outcomes import Advance
 
 __all__ = ["TOTAL_BLOCKS", "ScriptedBackend"]
 

@@ -10,12 +10,12 @@ import pytest
 
 from labkit.clock import SystemClock
 from labkit.config import EngineConfig
+from labkit.dialects.events import ApiError
 from labkit.engine import Engine
 from labkit.errors import NeverFits, WeightsError
 from labkit.records import StepReport
 from labkit.sequence import SamplingParams
 from server.backend import BackendState, EmbeddedEngine
-from server.errors import ApiError
 from tests.support.backend_scenes import (
     LONG,
     callers_leave,

@@ -14,12 +14,12 @@ import psutil
 import pytest
 
 from labkit.clock import SystemClock
+from labkit.dialects.events import ApiError
 from labkit.engine import Engine
 from labkit.errors import NeverFits, QueueFull
 from labkit.net.own_server import OwnServer
 from labkit.sequence import FinishReason, SamplingParams
 from server.backend import BackendState, EngineProcess, Run
-from server.errors import ApiError
 from server.settings import Settings
 from tests.support.backend_scenes import (
     LONG,

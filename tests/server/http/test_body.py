@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from server.errors import ApiError, ClientGone
+from labkit.dialects.events import ApiError
+from server.errors import ClientGone
 from server.http.body import Receive, check_content_type, parse_object, read_body
 from server.settings import Settings
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from labkit.records import Layer
 from labkit.trace import Span, Trace
-from server.chat import Outcome
+from server.outcomes import Outcome
 from server.telemetry import OutcomeCounts, server_timing
 
 

@@ -7,9 +7,10 @@ from itertools import pairwise
 import pytest
 
 from labkit.clock import FakeClock
+from labkit.dialects.events import TextPiece
 from labkit.records import Layer, TokenEvent
 from labkit.trace import Trace
-from server.chat import Advance, Outcome, TextPiece
+from server.outcomes import Advance, Outcome
 from server.telemetry import RunTrace
 from tests.server.conftest import Start
 from tests.support.running import RunningServer

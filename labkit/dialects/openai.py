@@ -10,28 +10,43 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
-from labkit.records import Usage
-from labkit.text import sse
-from server.chat import (
+from labkit.dialects.events import (
     Ended,
+    FinishReason,
     Ping,
+    Problem,
     Started,
     StreamEvent,
     TextPiece,
     TokenScore,
 )
+from labkit.records import Usage
+from labkit.text import sse
 
 __all__ = [
     "OpenAIFrames",
     "completion",
+    "error_body",
     "frames",
     "model_card",
     "model_list",
     "to_json",
 ]
 
+FINISH_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
+    {
+        FinishReason.STOP: "stop",
+        FinishReason.LENGTH: "length",
+        FinishReason.CONTENT_FILTER: "content_filter",
+        FinishReason.TOOL_CALLS: "tool_calls",
+        FinishReason.REFUSAL: "content_filter",  # OpenAI has no word of its own for it
+        FinishReason.CANCELLED: "abort",  # as vLLM and SGLang write it
+        FinishReason.ERROR: "error",
+    }
+)
 VERY_UNLIKELY = -9999.0  # what OpenAI's API writes where a log-probability has no value
 
 
@@ -64,10 +79,10 @@ class OpenAIFrames:
                 return [sse.comment("ping")]
             case Ended():
                 return self._last(event)
-        return [sse.encode(to_json(event.problem.body())), _done()]
+        return [sse.encode(to_json(error_body(event.problem))), _done()]
 
     def _last(self, event: Ended) -> list[bytes]:
-        found = [self._chunk({}, finish=str(event.finish))]
+        found = [self._chunk({}, finish=FINISH_REASONS[event.finish])]
         if self._with_usage:
             tail = {**self._head, "choices": [], "usage": _usage(event.usage)}
             found.append(sse.encode(to_json(tail)))
@@ -115,10 +130,16 @@ def completion(
         "index": 0,
         "message": {"role": "assistant", "content": text, "refusal": None},
         "logprobs": _logprobs(scores) if with_logprobs else None,
-        "finish_reason": str(ended.finish),
+        "finish_reason": FINISH_REASONS[ended.finish],
     }
     head = _head(started, "chat.completion")
     return {**head, "choices": [choice], "usage": _usage(ended.usage)}
+
+
+def error_body(problem: Problem) -> dict[str, Any]:
+    """The JSON of a refusal; all four fields are there, absent values are null."""
+    fields = {"message": problem.short_message, "type": str(problem.kind)}
+    return {"error": {**fields, "param": problem.param, "code": problem.code}}
 
 
 def model_card(name: str, created_unix: int) -> dict[str, Any]:
@@ -143,7 +164,7 @@ def _done() -> bytes:
 
 def _head(started: Started, kind: str) -> dict[str, Any]:
     return {
-        "id": started.run,
+        "id": started.request_id,
         "object": kind,
         "created": started.created_unix,
         "model": started.model,

@@ -6,9 +6,8 @@ from typing import Any
 
 import pytest
 
-from server.chat import Message, Role
-from server.dialects.openai_body import to_chat
-from server.errors import ApiError
+from labkit.dialects.events import ApiError, Message, Role
+from labkit.dialects.openai_body import to_chat
 
 MINIMAL: dict[str, Any] = {
     "model": "m",

@@ -7,12 +7,19 @@ from typing import Any
 
 import pytest
 
+from labkit.dialects import anthropic
+from labkit.dialects.events import (
+    Ended,
+    Failed,
+    FinishReason,
+    Ping,
+    Problem,
+    Started,
+    StreamEvent,
+    TextPiece,
+)
 from labkit.records import Usage
-from labkit.sequence import FinishReason
 from labkit.text.sse import SSEParser
-from server.chat import Ended, Failed, Ping, Started, StreamEvent, TextPiece
-from server.dialects import anthropic
-from server.errors import Problem
 
 STARTED = Started("chatcmpl-1", "m", 1_767_225_600, 100)
 PIECES = [TextPiece("Hé"), TextPiece("!")]
@@ -74,7 +81,7 @@ def test_three_input_counts_add_up_to_the_prompt() -> None:
         (FinishReason.STOP, None, "end_turn"),
         (FinishReason.STOP, "\n", "stop_sequence"),
         (FinishReason.LENGTH, None, "max_tokens"),
-        (FinishReason.ABORT, None, "end_turn"),
+        (FinishReason.CANCELLED, None, "end_turn"),
     ],
 )
 def test_the_reason_to_stop_is_one_of_the_closed_set(
@@ -86,7 +93,12 @@ def test_the_reason_to_stop_is_one_of_the_closed_set(
 
 @pytest.mark.parametrize(
     ("status", "kind"),
-    [(429, "rate_limit_error"), (503, "overloaded_error"), (500, "api_error")],
+    [
+        (429, "rate_limit_error"),
+        (409, "invalid_request_error"),
+        (503, "overloaded_error"),
+        (500, "api_error"),
+    ],
 )
 def test_a_failure_is_an_error_event(status: int, kind: str) -> None:
     (event,) = parsed([Failed(Problem(status, "no"))])
@@ -96,3 +108,7 @@ def test_a_failure_is_an_error_event(status: int, kind: str) -> None:
 def test_a_ping_is_an_event_of_its_own() -> None:
     (frame,) = anthropic.AnthropicFrames().feed(Ping())
     assert frame == b'event: ping\ndata: {"type":"ping"}\n\n'
+
+
+def test_every_reason_to_finish_has_a_word() -> None:
+    assert set(anthropic.STOP_REASONS) == set(FinishReason)

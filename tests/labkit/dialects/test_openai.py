@@ -5,12 +5,23 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import pytest
+
+from labkit.dialects import openai
+from labkit.dialects.events import (
+    Ended,
+    Failed,
+    FinishReason,
+    Kind,
+    Ping,
+    Problem,
+    Started,
+    StreamEvent,
+    TextPiece,
+    TokenScore,
+)
 from labkit.records import Usage
-from labkit.sequence import FinishReason
 from labkit.text.sse import SSEParser
-from server.chat import Ended, Failed, Ping, Started, StreamEvent, TextPiece, TokenScore
-from server.dialects import openai
-from server.errors import Kind, Problem
 
 STARTED = Started("chatcmpl-1", "m", 1_767_225_600, 7)
 ENDED = Ended(FinishReason.STOP, Usage(7, 2, 3))
@@ -65,7 +76,7 @@ def test_a_ping_is_a_comment() -> None:
 def test_a_failure_is_an_error_object_and_the_end() -> None:
     problem = Problem(500, "broke", Kind.SERVER, code="engine_error")
     error, done = openai.OpenAIFrames().feed(Failed(problem))
-    assert json.loads(error.removeprefix(b"data: ")) == problem.body()
+    assert json.loads(error.removeprefix(b"data: ")) == openai.error_body(problem)
     assert done == b"data: [DONE]\n\n"
 
 
@@ -86,3 +97,20 @@ def test_models_are_listed_as_cards() -> None:
     body = openai.model_list(["a", "b"], 5)
     assert body["data"][1] == openai.model_card("b", 5)
     assert body["object"] == "list"
+
+
+def test_a_refusal_has_all_four_fields() -> None:
+    assert openai.error_body(Problem(400, "no")) == {
+        "error": {
+            "message": "no",
+            "type": "invalid_request_error",
+            "param": None,
+            "code": None,
+        }
+    }
+
+
+@pytest.mark.parametrize("finish", FinishReason)
+def test_every_reason_to_finish_has_a_word(finish: FinishReason) -> None:
+    (*_, last) = parsed([STARTED, Ended(finish, Usage(1, 1))])
+    assert last["choices"][0]["finish_reason"] == openai.FINISH_REASONS[finish]

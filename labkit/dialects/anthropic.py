@@ -8,28 +8,45 @@ and closed before `message_delta`.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from types import MappingProxyType
+from typing import Any, Final
 
+from labkit.dialects.events import (
+    Ended,
+    FinishReason,
+    Ping,
+    Problem,
+    Started,
+    StreamEvent,
+    TextPiece,
+)
 from labkit.records import Usage
-from labkit.sequence import FinishReason
 from labkit.text import sse
-from server.chat import Ended, Ping, Started, StreamEvent, TextPiece
 
-__all__ = ["AnthropicFrames", "frames"]
+__all__ = ["AnthropicFrames", "error_body", "frames"]
 
-STOP_REASONS = {
-    FinishReason.STOP: "end_turn",
-    FinishReason.LENGTH: "max_tokens",
-    FinishReason.ABORT: "end_turn",  # the closed set has no word for a cancelled run
-}
-ERROR_TYPES = {
-    400: "invalid_request_error",
-    404: "not_found_error",
-    413: "request_too_large",
-    429: "rate_limit_error",
-    503: "overloaded_error",
-}
+STOP_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
+    {
+        FinishReason.STOP: "end_turn",
+        FinishReason.LENGTH: "max_tokens",
+        FinishReason.CONTENT_FILTER: "refusal",
+        FinishReason.TOOL_CALLS: "tool_use",
+        FinishReason.REFUSAL: "refusal",
+        FinishReason.CANCELLED: "end_turn",  # the closed set has no word for these two
+        FinishReason.ERROR: "end_turn",
+    }
+)
+ERROR_TYPES: Final[Mapping[int, str]] = MappingProxyType(
+    {
+        401: "authentication_error",
+        403: "permission_error",
+        404: "not_found_error",
+        413: "request_too_large",
+        429: "rate_limit_error",
+        503: "overloaded_error",
+    }
+)
 
 
 class AnthropicFrames:
@@ -50,8 +67,7 @@ class AnthropicFrames:
                 return [_frame("ping")]
             case Ended():
                 return _last(event)
-        kind = ERROR_TYPES.get(event.problem.status, "api_error")
-        return [_frame("error", error={"type": kind, "message": event.problem.message})]
+        return [_frame("error", error=error_body(event.problem)["error"])]
 
 
 def frames(events: Iterable[StreamEvent]) -> Iterator[bytes]:
@@ -59,6 +75,14 @@ def frames(events: Iterable[StreamEvent]) -> Iterator[bytes]:
     encoder = AnthropicFrames()
     for event in events:
         yield from encoder.feed(event)
+
+
+def error_body(problem: Problem) -> dict[str, Any]:
+    """The JSON of a refusal; its type is one of Anthropic's closed set."""
+    status = problem.status
+    other = "invalid_request_error" if 400 <= status < 500 else "api_error"
+    kind = ERROR_TYPES.get(status, other)
+    return {"type": "error", "error": {"type": kind, "message": problem.short_message}}
 
 
 def _frame(kind: str, **fields: Any) -> bytes:
@@ -69,7 +93,7 @@ def _frame(kind: str, **fields: Any) -> bytes:
 
 def _message(started: Started) -> dict[str, Any]:
     return {
-        "id": started.run,
+        "id": started.request_id,
         "type": "message",
         "role": "assistant",
         "model": started.model,

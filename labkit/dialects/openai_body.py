@@ -20,9 +20,8 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
+from labkit.dialects.events import ApiError, ChatRequest, Message, Problem, Role
 from labkit.sequence import SamplingParams
-from server.chat import ChatRequest, Message, Role
-from server.errors import ApiError, Problem
 
 __all__ = ["ChatBody", "to_chat"]
 

@@ -1,0 +1,1 @@
+"""Wire formats: pure translators between a vendor's bytes and the neutral events."""

@@ -1,1 +1,0 @@
-"""Wire dialects: pure translators between a vendor's bytes and the neutral events."""
