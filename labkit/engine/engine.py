@@ -17,10 +17,10 @@ from functools import cached_property
 from labkit.clock import Clock
 from labkit.config import EngineConfig
 from labkit.engine.branch import choice, forked
-from labkit.engine.chooser import Chooser, Scored
-from labkit.engine.desk import Desk
-from labkit.engine.door import refuse_crowds, refuse_unknown
-from labkit.engine.logbook import Logbook, Observer
+from labkit.engine.sampler import Sampler, Scored
+from labkit.engine.request_registry import RequestRegistry
+from labkit.engine.validation import refuse_crowds, refuse_unknown
+from labkit.engine.step_recorder import StepRecorder, Observer
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.runner import Runner
 from labkit.engine.scheduler import Scheduler
@@ -64,12 +64,12 @@ class Engine:
         self.kv = self._runner.kv
         drafts = drafter(self._runner) if drafter else NgramDrafter()
         self._speculator = Speculator(drafts, self.config.max_drafts)
-        self._desk = Desk(
+        self._registry = RequestRegistry(
             self._scheduler, self.tokenizer, self._vocab_size, clock, fresh_seed
         )
-        self._chooser = Chooser(self._desk.open, self._vocab_size, self._speculator)
-        self._scheduler.propose = self._chooser.propose
-        self._logbook = Logbook(self._scheduler)
+        self._sampler = Sampler(self._registry.open, self._vocab_size, self._speculator)
+        self._scheduler.propose = self._sampler.propose
+        self._recorder = StepRecorder(self._scheduler)
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
 
     @cached_property
@@ -81,7 +81,7 @@ class Engine:
     @property
     def has_work(self) -> bool:
         """True while a `step()` has something to compute or to report."""
-        return bool(self._desk.open or self._desk.unsaid)
+        return bool(self._registry.open or self._registry.pending_events)
 
     def counts(self) -> EngineCounts:
         """How full the engine is now."""
@@ -90,7 +90,7 @@ class Engine:
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
         self._scheduler.check()
-        self._desk.check()
+        self._registry.check()
 
     def cache_stats(self) -> CacheStats:
         """What the prefix cache was asked for and gave, since the engine began."""
@@ -113,7 +113,7 @@ class Engine:
 
     def observe(self, observer: Observer) -> Callable[[], None]:
         """Show every step's report to `observer`; call the result to stop it."""
-        return self._logbook.observe(observer)
+        return self._recorder.observe(observer)
 
     def add(
         self,
@@ -130,10 +130,10 @@ class Engine:
         requests with the same `salt` share cached blocks, or take time off each other.
         Refuses with `InputError`, `NeverFits` or `QueueFull`, then changes nothing.
         """
-        sequence = self._desk.sequence(prompt_ids, params, request)
+        sequence = self._registry.sequence(prompt_ids, params, request)
         sequence.salt = salt
-        self._desk.require_room(sequence)
-        self._desk.enlist(sequence, watch)
+        self._registry.require_room(sequence)
+        self._registry.enqueue(sequence, watch)
         return sequence.request
 
     def add_choices(
@@ -141,12 +141,12 @@ class Engine:
     ) -> list[str]:
         """Queue `n` answers to one prompt, which is computed and kept once."""
         refuse_crowds(n, self.config.max_waiting)
-        first = self._desk.sequence(prompt_ids, params, None)
-        self._desk.require_room(first, n)
-        self._desk.enlist(first)
+        first = self._registry.sequence(prompt_ids, params, None)
+        self._registry.require_room(first, n)
+        self._registry.enqueue(first)
         for number in range(1, n):
-            self._desk.enlist(choice(first, self._desk.name(), number))
-        return list(self._desk.open)[-n:]
+            self._registry.enqueue(choice(first, self._registry.name(), number))
+        return list(self._registry.open)[-n:]
 
     def fork(
         self,
@@ -164,18 +164,18 @@ class Engine:
         with fresh noise unless `params` say otherwise. The request may be one of the
         last to have ended: what the cache still holds of it is not computed again.
         """
-        parent = self._desk.known(request)
+        parent = self._registry.find(request)
         if params is None:
             fresh = parent.params.seed if token_id is not None else None
             params = replace(parent.params, seed=fresh)
         if token_id is not None:
             refuse_unknown([token_id], self._vocab_size, "token_id")
-        now_s, params = self._clock.now(), self._desk.seeded(params)
-        sequence = forked(parent, self._desk.name(name), at, params, now_s)
-        self._desk.require_room(sequence)
-        self._desk.enlist(sequence, watch)
+        now_s, params = self._clock.now(), self._registry.seeded(params)
+        sequence = forked(parent, self._registry.name(name), at, params, now_s)
+        self._registry.require_room(sequence)
+        self._registry.enqueue(sequence, watch)
         if token_id is not None:
-            self._desk.force(sequence.request, token_id, self._logbook.num_steps)
+            self._registry.force(sequence.request, token_id, self._recorder.num_steps)
         return sequence.request
 
     def abort(self, request: str) -> bool:
@@ -183,9 +183,9 @@ class Engine:
 
         Its last event comes with the next step.
         """
-        if request not in self._desk.open:
+        if request not in self._registry.open:
             return False
-        self._desk.unsaid.append(self._cut(request, FinishReason.ABORT))
+        self._registry.pending_events.append(self._cut(request, FinishReason.ABORT))
         return True
 
     def stream(
@@ -214,7 +214,7 @@ class Engine:
                 self.step()
         finally:
             del self._boxes[name]
-            if name in self._desk.open:
+            if name in self._registry.open:
                 self._cut(name, FinishReason.ABORT)
 
     def step(self) -> StepReport:
@@ -225,16 +225,18 @@ class Engine:
         """
         stamps = [self._clock.now()]
         plan = self._scheduler.plan()
-        emitted, self._desk.unsaid = self._desk.unsaid, []
+        emitted, self._registry.pending_events = self._registry.pending_events, []
         error = None
         try:
             if plan.rows:
                 self._act(plan, emitted, stamps)
         except Exception as failure:
-            number = self._logbook.num_steps
+            number = self._recorder.num_steps
             logging.getLogger(__name__).exception("step %d failed", number)
             error = f"{type(failure).__name__}: {failure}"
-            hit = [row.request for row in plan.rows if row.request in self._desk.open]
+            hit = [
+                row.request for row in plan.rows if row.request in self._registry.open
+            ]
             emitted += [self._cut(request, FinishReason.ERROR) for request in hit]
         return self._report(plan, emitted, stamps, error)
 
@@ -244,7 +246,7 @@ class Engine:
         plan = self._speculator.fill(plan)
         logits = self._runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self._clock.now())
-        chosen = self._chooser.choose(plan, logits)
+        chosen = self._sampler.sample(plan, logits)
         stamps.append(self._clock.now())
         for row in plan.unfinished:
             self._scheduler.advance(row)
@@ -255,22 +257,23 @@ class Engine:
         self, row: PlannedRow, chosen: list[Scored], time_s: float
     ) -> list[TokenEvent]:
         """Give a row its new tokens, up to the one that ends it; their events."""
-        outlet, events, token_ids = self._desk.open[row.request], list[TokenEvent](), []
-        step = self._logbook.num_steps
+        processor = self._registry.open[row.request]
+        events, token_ids = list[TokenEvent](), []
+        step = self._recorder.num_steps
         for token_id, logprob, top in chosen:
-            events.append(outlet.emit(token_id, step, time_s, logprob, top))
+            events.append(processor.emit(token_id, step, time_s, logprob, top))
             token_ids.append(token_id)
             if events[-1].finish is not None:
                 break
         sequence = self._scheduler.advance(row, *token_ids)
         if events[-1].finish is not None:
-            self._desk.close(sequence, events[-1].finish)
+            self._registry.close(sequence, events[-1].finish)
             self._speculator.forget(row.request)
         return events
 
     def _cut(self, request: str, reason: FinishReason) -> TokenEvent:
         self._speculator.forget(request)
-        return self._desk.cut(request, reason, self._logbook.num_steps)
+        return self._registry.end_early(request, reason, self._recorder.num_steps)
 
     def _report(
         self,
@@ -282,8 +285,8 @@ class Engine:
         """Count the step, hand its events to the streams, and put it on record."""
         stamps += [self._clock.now()] * (4 - len(stamps))
         if plan.rows:
-            self._desk.pace.add(stamps[-1] - stamps[0])
+            self._registry.pace.add(stamps[-1] - stamps[0])
         for event in emitted:
             if event.request in self._boxes:
                 self._boxes[event.request].append(event)
-        return self._logbook.write(plan, emitted, stamps, error)
+        return self._recorder.record(plan, emitted, stamps, error)

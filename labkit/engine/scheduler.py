@@ -174,7 +174,8 @@ class Scheduler:
             self._running[sequence.request] = sequence
             sequence.state, sequence.parent = SequenceState.RUNNING, None
             if not sequence.num_preemptions:
-                sequence.num_cached = sequence.num_computed
+                found = min(sequence.num_computed, len(sequence.prompt_ids))
+                sequence.num_cached = found
             draft.admitted.append(sequence.request)
             draft.num_unserved += 1
             self._serve(sequence, draft)

@@ -14,8 +14,9 @@ __all__ = ["EngineCounts", "ScheduledSlice", "StepReport", "TokenEvent"]
 class TokenEvent:
     """One sampled token and the text that it released (often none, never half a char).
 
-    The last event of a request carries `finish` and all text that was still held back.
-    An aborted request ends with an event whose `token_id` is None.
+    The last event of a request carries `finish` and all text that was still held back;
+    if a stop string ended it, `stop` is that string. An aborted request ends with an
+    event whose `token_id` is None. `num_cached` is known from its first step on.
     """
 
     request: str
@@ -28,6 +29,8 @@ class TokenEvent:
     top: tuple[tuple[int, float], ...] = ()  # (token id, logprob), best first
     finish: FinishReason | None = None
     is_counted: bool = True  # False for an end-of-text token: not part of the usage
+    stop: str | None = None  # the stop string that ended the request
+    num_cached: int = 0  # prompt tokens that were found in the cache
 
 
 @dataclass(frozen=True, slots=True)

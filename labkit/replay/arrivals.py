@@ -13,7 +13,7 @@ from dataclasses import replace
 
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
-from labkit.engine.logbook import Logbook
+from labkit.engine.step_recorder import StepRecorder
 from labkit.engine.plan import PlannedRow
 from labkit.engine.scheduler import Scheduler
 from labkit.errors import ConfigError, NeverFits
@@ -56,8 +56,8 @@ class _Run:
         self.reports: list[StepReport] = []
         self.refused: list[str] = []
         self._scheduler = Scheduler(config)
-        self._logbook = Logbook(self._scheduler)
-        self._logbook.observe(self.reports.append)
+        self._recorder = StepRecorder(self._scheduler)
+        self._recorder.observe(self.reports.append)
         self._costs = costs
         self._clock = FakeClock()
         self._texts = _Texts(arrivals)
@@ -89,7 +89,7 @@ class _Run:
         emitted = [self._emit(row) for row in plan.sampled]
         now = self._clock.now()
         stamps = (started_s, now, now, now)
-        self._logbook.write(plan, emitted, stamps, None)
+        self._recorder.record(plan, emitted, stamps, None)
 
     def _emit(self, row: PlannedRow) -> TokenEvent:
         """Give the row its next scripted token."""

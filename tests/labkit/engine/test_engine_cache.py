@@ -54,6 +54,22 @@ def test_other_salt_finds_nothing() -> None:
     assert found == [0, 0, 0, 32, 32]
 
 
+def test_every_event_says_how_much_of_the_prompt_was_cached() -> None:
+    engine = tiny_engine()
+    for cached in (0, 32):
+        name = engine.add(LONG, GREEDY)
+        found = events_of(drain(engine))[name]
+        assert {event.num_cached for event in found} == {cached}
+
+
+def test_fork_counts_no_more_of_the_prompt_as_cached_than_there_is() -> None:
+    engine = tiny_engine()
+    name = engine.add(LONG, GREEDY)
+    drain(engine)
+    fork = engine.fork(name, at=8)
+    assert events_of(drain(engine))[fork][0].num_cached == len(LONG)
+
+
 def test_without_prefix_caching_nothing_is_found() -> None:
     engine = tiny_engine(prefix_caching=False)
     assert [run(engine, LONG), run(engine, LONG)] == [0, 0]

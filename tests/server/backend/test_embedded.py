@@ -35,7 +35,7 @@ class FragileEngine(Engine):
     is_broken = True
 
     def step(self) -> StepReport:
-        if self.is_broken and self._desk.open:
+        if self.is_broken and self._registry.open:
             raise RuntimeError("no electricity")
         return super().step()
 

@@ -1,7 +1,8 @@
-"""Logits of a step → the new tokens of each of its rows, shown to whoever watches.
+"""The logits of a step become the new tokens of each of its rows.
 
-It joins sampling and drafts to the open requests and changes neither. The invariant is
-that what a row gets depends on its own logits and request only.
+Joins the sampling pipeline and speculative drafts to the open requests, and shows each
+stage to the requests that have a `watch` callback. The invariant is that the tokens a
+row gets depend on its own logits and its own request only.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from itertools import islice
 
 from torch import Tensor
 
-from labkit.engine.outlet import Outlet
+from labkit.engine.output_processor import OutputProcessor
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.speculative import Speculator
 from labkit.records import StageView
@@ -19,21 +20,21 @@ from labkit.sampling.pipeline import SamplingRows, sample
 from labkit.sampling.verify import hypotheses, num_standing
 from labkit.sequence import Sequence
 
-__all__ = ["Chooser", "Scored"]
+__all__ = ["Sampler", "Scored"]
 
 Scored = tuple[int, float | None, tuple[tuple[int, float], ...]]  # token, its logprobs
 
 
-class Chooser:
-    """Samples for the requests in `outlets`, as they are at each step."""
+class Sampler:
+    """Samples for the requests in `processors`, as they are at each step."""
 
     def __init__(
         self,
-        outlets: Mapping[str, Outlet],
+        processors: Mapping[str, OutputProcessor],
         vocab_size: int,
         speculator: Speculator,
     ) -> None:
-        self._outlets = outlets
+        self._processors = processors
         self._vocab_size = vocab_size
         self._speculator = speculator
 
@@ -41,20 +42,20 @@ class Chooser:
         self, sequence: Sequence, most: int, num_running: int
     ) -> tuple[int, ...]:
         """Drafts for `sequence`; none where somebody watches it token by token."""
-        if self._outlets[sequence.request].watch is not None:
+        if self._processors[sequence.request].watch is not None:
             return ()
         return self._speculator.propose(sequence, most, num_running)
 
-    def choose(self, plan: Plan, logits: Tensor) -> list[list[Scored]]:
+    def sample(self, plan: Plan, logits: Tensor) -> list[list[Scored]]:
         """The new tokens of every row of `plan.sampled`: drafts that stand, and one."""
         if not plan.sampled:
             return []
-        outlets = [self._outlets[row.request] for row in plan.sampled]
-        watched = {o.sequence.request for o in outlets if o.watch is not None}
+        processors = [self._processors[row.request] for row in plan.sampled]
+        watched = {p.sequence.request for p in processors if p.watch is not None}
         grown = [
             each
-            for row, outlet in zip(plan.sampled, outlets, strict=True)
-            for each in hypotheses(outlet.sequence, row.draft_ids)
+            for row, processor in zip(plan.sampled, processors, strict=True)
+            for each in hypotheses(processor.sequence, row.draft_ids)
         ]
         rows = SamplingRows.build(grown, self._vocab_size, logits.device, watched)
         sampled = sample(logits, rows, self._show)
@@ -69,6 +70,6 @@ class Chooser:
         return scored[: num + 1]
 
     def _show(self, request: str, view: StageView) -> None:
-        watch = self._outlets[request].watch
+        watch = self._processors[request].watch
         assert watch is not None, f"{request} is shown but nobody watches it"
         watch(request, view)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from labkit.engine.outlet import Outlet
+from labkit.engine.output_processor import OutputProcessor
 from labkit.records import TokenEvent
 from labkit.sequence import FinishReason
 from labkit.text.tokenizer import Tokenizer
@@ -25,9 +25,9 @@ def byte_ids(text: str) -> list[int]:
 def events(ids: list[int], max_context: int = 100, **knobs: Any) -> list[TokenEvent]:
     """Emit `ids` one by one until an event says that it was the last."""
     known = sequence([1, 1], **knobs)
-    outlet, found = Outlet(known, TOKENIZER, max_context), []
+    processor, found = OutputProcessor(known, TOKENIZER, max_context), []
     for token_id in ids:
-        found.append(outlet.emit(token_id, step=0, time_s=0.0))
+        found.append(processor.emit(token_id, step=0, time_s=0.0))
         if found[-1].finish is not None:
             break
     return found
@@ -49,6 +49,17 @@ def test_stop_string_over_several_tokens_is_never_shown() -> None:
     found = events(byte_ids("one\nUser: two"), stop=("\nUser:",))
     assert "".join(event.text for event in found) == "one"
     assert (found[-1].finish, found[-1].index) == (FinishReason.STOP, 8)
+
+
+def test_last_event_names_the_stop_string_that_matched() -> None:
+    found = events(byte_ids("abcd"), stop=("x", "bc"))
+    assert [event.stop for event in found] == [None, None, "bc"]
+    assert events([*byte_ids("ab"), END], stop=("abc",))[-1].stop is None
+
+
+def test_stop_string_that_the_last_half_character_completes_counts_as_one() -> None:
+    last = events(byte_ids("a€")[:2], stop=("\ufffd",), max_tokens=2)[-1]
+    assert (last.text, last.finish, last.stop) == ("", FinishReason.STOP, "\ufffd")
 
 
 def test_text_held_for_a_stop_string_is_freed_at_the_end() -> None:
@@ -73,12 +84,12 @@ def test_end_of_text_wins_over_length_on_the_last_token() -> None:
     assert events([END], max_tokens=1)[-1].finish is FinishReason.STOP
 
 
-def test_farewell_has_no_token_and_all_held_text() -> None:
+def test_event_of_an_early_end_has_no_token_and_all_held_text() -> None:
     known = sequence([1], stop=("abc",))
-    outlet = Outlet(known, TOKENIZER, 100)
+    processor = OutputProcessor(known, TOKENIZER, 100)
     for token_id in byte_ids("xab"):
-        outlet.emit(token_id, step=0, time_s=0.0)
-    last = outlet.farewell(FinishReason.ABORT, step=7, time_s=1.5)
+        processor.emit(token_id, step=0, time_s=0.0)
+    last = processor.end_early(FinishReason.ABORT, step=7, time_s=1.5)
     assert (last.token_id, last.text, last.index, last.step) == (None, "ab", 3, 7)
     assert not last.is_counted
 
@@ -86,7 +97,7 @@ def test_farewell_has_no_token_and_all_held_text() -> None:
 def test_text_of_tokens_that_are_there_already_is_not_said_again() -> None:
     known = sequence([1], stop=("cde",))
     known.output_ids = byte_ids("abc")
-    outlet = Outlet(known, TOKENIZER, 100)
-    first, second = (outlet.emit(i, step=0, time_s=0.0) for i in byte_ids("dx"))
+    processor = OutputProcessor(known, TOKENIZER, 100)
+    first, second = (processor.emit(i, step=0, time_s=0.0) for i in byte_ids("dx"))
     assert (first.index, first.text) == (3, "")  # "cd" may become the stop string
     assert (second.index, second.text) == (4, "cdx")

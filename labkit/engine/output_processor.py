@@ -14,13 +14,13 @@ from labkit.text.detokenizer import StreamDetokenizer
 from labkit.text.stop import StopMatcher
 from labkit.text.tokenizer import Tokenizer
 
-__all__ = ["Outlet"]
+__all__ = ["OutputProcessor"]
 
 
-class Outlet:
-    """A sequence on its way out, and the observer of its sampling, if it has one.
+class OutputProcessor:
+    """Turns the tokens of one sequence into events; also keeps its `watch` callback.
 
-    Output tokens that the sequence has already are taken as said.
+    Output tokens that the sequence already has are taken as reported.
     """
 
     def __init__(
@@ -54,20 +54,25 @@ class Outlet:
         is_end = token_id in self._end_ids  # no text of the answer, and not counted
         text = "" if is_end else self._stops.feed(self._characters.feed(token_id))
         finish = FinishReason.STOP if is_end else self._finish()
+        if finish:
+            text += self._flush()
+        stop = self._stops.matched
         return TokenEvent(
             request=self.sequence.request,
             step=step,
             index=self._num_out - 1,
             token_id=token_id,
-            text=text + self._flush() if finish else text,
+            text=text,
             time_s=time_s,
             logprob=logprob,
             top=top,
-            finish=finish,
+            finish=finish if stop is None else FinishReason.STOP,
             is_counted=not is_end,
+            stop=stop,
+            num_cached=self.sequence.num_cached,
         )
 
-    def farewell(self, reason: FinishReason, step: int, time_s: float) -> TokenEvent:
+    def end_early(self, reason: FinishReason, step: int, time_s: float) -> TokenEvent:
         """The last event of a sequence that is cut off: no token, the held text."""
         return TokenEvent(
             request=self.sequence.request,
@@ -78,6 +83,7 @@ class Outlet:
             time_s=time_s,
             finish=reason,
             is_counted=False,
+            num_cached=self.sequence.num_cached,
         )
 
     def _finish(self) -> FinishReason | None:

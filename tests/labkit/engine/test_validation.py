@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.engine.door import refuse_misfits
+from labkit.engine.validation import refuse_misfits
 from labkit.errors import InputError, NeverFits
 from labkit.sequence import SamplingParams
 

@@ -1,4 +1,4 @@
-"""Where requests come in and leave: who is open, who has ended, what was left to say.
+"""The requests of one engine: those that are open, and the last few that have ended.
 
 It builds, queues and ends sequences, and computes nothing. A refusal changes nothing.
 The invariant is that a request is open if and only if the scheduler has its sequence.
@@ -14,9 +14,9 @@ from dataclasses import replace
 from itertools import count
 
 from labkit.clock import Clock
-from labkit.engine.door import refuse_misfits
+from labkit.engine.validation import refuse_misfits
 from labkit.engine.metrics import Pace
-from labkit.engine.outlet import Outlet
+from labkit.engine.output_processor import OutputProcessor
 from labkit.engine.scheduler import Scheduler
 from labkit.errors import InputError
 from labkit.records import TokenEvent
@@ -24,12 +24,12 @@ from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, SamplingParams, Sequence
 from labkit.text.tokenizer import Tokenizer
 
-__all__ = ["Desk"]
+__all__ = ["RequestRegistry"]
 
 NUM_REMEMBERED = 64  # ended requests that may still be forked
 
 
-class Desk:
+class RequestRegistry:
     """One engine's requests, by id."""
 
     def __init__(
@@ -40,8 +40,8 @@ class Desk:
         clock: Clock,
         fresh_seed: Callable[[], int] | None,
     ) -> None:
-        self.open: dict[str, Outlet] = {}
-        self.unsaid: list[TokenEvent] = []  # events for the next step to hand out
+        self.open: dict[str, OutputProcessor] = {}
+        self.pending_events: list[TokenEvent] = []  # events that the next step reports
         self.pace = Pace()
         self._scheduler = scheduler
         self._tokenizer = tokenizer
@@ -53,7 +53,7 @@ class Desk:
 
     def name(self, wish: str | None = None) -> str:
         """An id that no request has: `wish`, or one made up."""
-        taken = self.open.keys() | {event.request for event in self.unsaid}
+        taken = self.open.keys() | {event.request for event in self.pending_events}
         if wish in taken:
             raise InputError(f"request id {wish!r} is in use: choose another")
         return wish or next(name for name in self._names if name not in taken)
@@ -79,23 +79,23 @@ class Desk:
         if not self._scheduler.has_room(sequence, num):
             raise self.pace.refusal(self._scheduler)
 
-    def enlist(self, sequence: Sequence, watch: Watch | None = None) -> None:
+    def enqueue(self, sequence: Sequence, watch: Watch | None = None) -> None:
         """Queue a sequence that there is room for."""
         limit = self._scheduler.max_context
-        outlet = Outlet(sequence, self._tokenizer, limit, watch)
-        self.open[sequence.request] = outlet
+        processor = OutputProcessor(sequence, self._tokenizer, limit, watch)
+        self.open[sequence.request] = processor
         self._scheduler.add(sequence)
 
     def force(self, request: str, token_id: int, step: int) -> None:
         """Make `token_id` the next token of a request that nothing has run of yet."""
-        outlet = self.open[request]
-        event = outlet.emit(token_id, step, self._clock.now())
-        self.unsaid.append(event)
-        outlet.sequence.output_ids.append(token_id)
+        processor = self.open[request]
+        event = processor.emit(token_id, step, self._clock.now())
+        self.pending_events.append(event)
+        processor.sequence.output_ids.append(token_id)
         if event.finish is not None:
-            self.close(outlet.sequence, event.finish)
+            self.close(processor.sequence, event.finish)
 
-    def known(self, request: str) -> Sequence:
+    def find(self, request: str) -> Sequence:
         """An open sequence, or one of the last that ended."""
         if request in self.open:
             return self.open[request].sequence
@@ -107,11 +107,11 @@ class Desk:
             param="request",
         )
 
-    def cut(self, request: str, reason: FinishReason, step: int) -> TokenEvent:
+    def end_early(self, request: str, reason: FinishReason, step: int) -> TokenEvent:
         """End an open request before its time and free its blocks; its last event."""
-        outlet = self.open[request]
-        self.close(outlet.sequence, reason)
-        return outlet.farewell(reason, step, self._clock.now())
+        processor = self.open[request]
+        self.close(processor.sequence, reason)
+        return processor.end_early(reason, step, self._clock.now())
 
     def close(self, sequence: Sequence, reason: FinishReason) -> None:
         """A sequence has ended: free its blocks, remember it for a while."""

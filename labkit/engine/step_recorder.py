@@ -15,12 +15,12 @@ from labkit.engine.plan import Plan
 from labkit.engine.scheduler import Scheduler
 from labkit.records import StepReport, TokenEvent
 
-__all__ = ["Logbook", "Observer"]
+__all__ = ["StepRecorder", "Observer"]
 
 Observer = Callable[[StepReport], None]
 
 
-class Logbook:
+class StepRecorder:
     """Counts the steps of one scheduler."""
 
     def __init__(self, scheduler: Scheduler) -> None:
@@ -38,7 +38,7 @@ class Logbook:
         self._observers[number] = observer
         return lambda: self._forget(number)
 
-    def write(
+    def record(
         self,
         plan: Plan,
         emitted: list[TokenEvent],
