@@ -17,14 +17,14 @@ from functools import cached_property
 from labkit.clock import Clock
 from labkit.config import EngineConfig
 from labkit.engine.branch import choice, forked
-from labkit.engine.sampler import Sampler, Scored
-from labkit.engine.request_registry import RequestRegistry
-from labkit.engine.validation import refuse_crowds, refuse_unknown
-from labkit.engine.step_recorder import StepRecorder, Observer
 from labkit.engine.plan import Plan, PlannedRow
+from labkit.engine.request_registry import RequestRegistry
 from labkit.engine.runner import Runner
+from labkit.engine.sampler import Sampler, Scored
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.speculative import Drafter, DraftStats, NgramDrafter, Speculator
+from labkit.engine.step_recorder import Observer, StepRecorder
+from labkit.engine.validation import refuse_crowds, refuse_unknown
 from labkit.model.loaded import LoadedModel
 from labkit.records import BlockView, CacheStats, EngineCounts, StepReport, TokenEvent
 from labkit.sampling.pipeline import Watch

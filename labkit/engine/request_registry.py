@@ -14,10 +14,10 @@ from dataclasses import replace
 from itertools import count
 
 from labkit.clock import Clock
-from labkit.engine.validation import refuse_misfits
 from labkit.engine.metrics import Pace
 from labkit.engine.output_processor import OutputProcessor
 from labkit.engine.scheduler import Scheduler
+from labkit.engine.validation import refuse_misfits
 from labkit.errors import InputError
 from labkit.records import TokenEvent
 from labkit.sampling.pipeline import Watch

@@ -15,7 +15,7 @@ from labkit.engine.plan import Plan
 from labkit.engine.scheduler import Scheduler
 from labkit.records import StepReport, TokenEvent
 
-__all__ = ["StepRecorder", "Observer"]
+__all__ = ["Observer", "StepRecorder"]
 
 Observer = Callable[[StepReport], None]
 
