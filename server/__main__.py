@@ -10,7 +10,6 @@ import argparse
 import sys
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -69,9 +68,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _settings(options: argparse.Namespace) -> Settings:
     given = {"host": options.host, "port": options.port}
-    return replace(
-        Settings.from_env(), **{k: v for k, v in given.items() if v is not None}
-    )
+    return Settings.from_env(**{k: v for k, v in given.items() if v is not None})
 
 
 if __name__ == "__main__":

@@ -1,81 +1,123 @@
 """Every setting of the server, read once from `LAB_…` variables into a frozen value.
 
-This is the only file of the project that reads the environment. A name it does not
-know is refused with the nearest one it does; a value it cannot read is refused too.
+This is the only file of the project that reads the environment. A value that cannot
+work is a `ConfigError` that names its variable. A `LAB_…` name that is no setting is
+warned about and ignored, because other programs on a machine may use such names too.
 """
 
 from __future__ import annotations
 
-import math
+import difflib
+import ipaddress
+import logging
 import os
-from collections.abc import Mapping
-from dataclasses import dataclass, fields
-from typing import Any
+import re
+from typing import Annotated, Any
 
-from labkit.config import EngineConfig, reject_unknown
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
+from pydantic_settings import (
+    BaseSettings,
+    EnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
+
+from labkit.config import EngineConfig
 from labkit.errors import ConfigError
 
 __all__ = ["PREFIX", "Settings", "share_cores"]
 
 PREFIX = "LAB_"
+HOST_NAME = re.compile(r"[a-z0-9_-]+(\.[a-z0-9_-]+)*")
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+def _comma_separated(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    return tuple(part.strip() for part in value.split(",") if part.strip())
+
+
+def _host_names(names: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(_host_name(name) for name in names)
+
+
+def _host_name(name: str) -> str:
+    plain = name.lower().strip("[]").removesuffix(".")
+    if HOST_NAME.fullmatch(plain):
+        return plain
+    try:
+        return str(ipaddress.ip_address(plain))
+    except ValueError:
+        raise ValueError(
+            f"{name!r} is not a host name; write names or addresses alone, without "
+            "scheme, port or wildcard, as in lab.example.org"
+        ) from None
+
+
+Seconds = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_comma_separated)]
+Hosts = Annotated[Names, AfterValidator(_host_names)]
+
+
+class Settings(BaseSettings):
     """How the server listens, what it serves and how patient it is.
 
-    `LAB_` and the field's name in capitals is the variable: `LAB_MAX_RUNNING=8`.
+    `LAB_` and the field's name in capitals is the variable: `LAB_MAX_RUNNING=8`. An
+    empty variable counts as one that is not set. `Settings()` has the defaults;
+    only `Settings.from_env()` looks at the environment.
     """
 
+    model_config = SettingsConfigDict(
+        env_prefix=PREFIX, env_ignore_empty=True, frozen=True, extra="forbid"
+    )
+
     host: str = "127.0.0.1"  # address to listen on; other machines cannot reach this
-    port: int = 8010  # 0 takes any free port
+    port: int = Field(8010, ge=0, le=65535)  # 0 takes any free port
+    allowed_hosts: Hosts = ()  # host names it answers to beside the loopback ones
+    proxy_secret: SecretStr = SecretStr("")  # a trusted proxy sends it in its header
+    allowed_origins: Names = ()  # web origins let in beside our own
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
-    model_aliases: tuple[str, ...] = ()  # more names it answers to, comma-separated
+    model_aliases: Names = ()  # more names it answers to, comma-separated
     device: str = "auto"  # auto, cpu, cuda or mps
     num_blocks: int = 256  # KV blocks in the pool
     block_size: int = 16  # tokens a block
     max_running: int = 32  # requests computed together
     max_waiting: int = 64  # requests queued before 429
     max_step_tokens: int = 512  # tokens computed in one engine step
-    default_max_tokens: int = 512  # output tokens of a request that names no limit
-    heartbeat_s: float = 15.0  # silence on a stream before a `: ping`
-    lease_s: float = 60.0  # longest lease that X-Lease-Seconds may ask for
-    header_timeout_s: float = 10.0  # a request's head must be complete by then
-    body_timeout_s: float = 10.0  # and its body after that
-    write_timeout_s: float = 30.0  # a frame not taken by then ends the run
-    shutdown_s: float = 5.0  # wait for runs to end when the server stops
-    max_body_bytes: int = 1_048_576  # larger bodies are answered 413
-    max_json_depth: int = 64  # brackets inside brackets
-    max_traces: int = 32  # finished runs whose trace is kept
-    max_trace_steps: int = 1024  # steps a trace records; later ones are counted only
-    allowed_origins: tuple[str, ...] = ()  # web origins let in beside our own
-
-    def __post_init__(self) -> None:
-        for field in fields(self):
-            value = getattr(self, field.name)
-            if isinstance(value, float) and not (math.isfinite(value) and value > 0):
-                raise _bad(field.name, value, "use seconds above 0")
-        if not 0 <= self.port <= 65535:
-            raise _bad("port", self.port, "use 0 to 65535")
-        for name in ("max_body_bytes", "max_json_depth", "default_max_tokens"):
-            if getattr(self, name) < 1:
-                raise _bad(name, getattr(self, name), "use a whole number above 0")
-        for name in ("max_traces", "max_trace_steps"):
-            if getattr(self, name) < 0:
-                raise _bad(name, getattr(self, name), "use 0 or more")
+    limit_concurrency: int = Field(256, ge=1)  # HTTP requests in flight before 503
+    default_max_tokens: int = Field(512, ge=1)  # output tokens where none are named
+    heartbeat_s: Seconds = 15.0  # silence on a stream before a `: ping`
+    lease_s: Seconds = 60.0  # longest lease that X-Lease-Seconds may ask for
+    keep_alive_s: Seconds = 120.0  # an idle connection is kept open; clients pool less
+    header_timeout_s: Seconds = 10.0  # a request's head must be complete by then
+    body_timeout_s: Seconds = 10.0  # and its body after that
+    write_timeout_s: Seconds = 30.0  # a frame not taken by then ends the run
+    shutdown_s: Seconds = 5.0  # when told to stop, open streams are cut by then
+    max_body_bytes: int = Field(1_048_576, ge=1)  # larger bodies are answered 413
+    max_json_depth: int = Field(64, ge=1)  # brackets inside brackets
+    max_traces: int = Field(32, ge=0)  # finished runs whose trace is kept
+    max_trace_steps: int = Field(1024, ge=0)  # steps recorded; later ones are counted
 
     @classmethod
-    def from_env(cls, environ: Mapping[str, str] | None = None) -> Settings:
-        """Read `LAB_…` from `environ`, or from the process where it is None."""
-        source = os.environ if environ is None else environ
-        given = {name: text for name, text in source.items() if name.startswith(PREFIX)}
-        known = {PREFIX + f.name.upper(): f for f in fields(cls)}
-        reject_unknown(sorted(given), known, "the environment")
-        values = {
-            known[name].name: _read(name, text, str(known[name].type))
-            for name, text in given.items()
-        }
-        return cls(**values)
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        *_: PydanticBaseSettingsSource,
+        **__: PydanticBaseSettingsSource,
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Take values from the caller alone, so that `Settings()` is the defaults."""
+        return (init_settings,)
+
+    @classmethod
+    def from_env(cls, **given: Any) -> Settings:
+        """Read the `LAB_…` variables of this process; values in `given` win."""
+        _warn_of_unknown(os.environ)
+        try:
+            return cls(**{**EnvSettingsSource(cls)(), **given})
+        except ValidationError as error:
+            raise ConfigError("; ".join(_complaints(error))) from None
 
     def engine(self) -> EngineConfig:
         """The engine's part of these settings, checked by the engine's own rules."""
@@ -98,18 +140,26 @@ def share_cores() -> None:
     os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
 
 
-def _bad(name: str, value: object, remedy: str) -> ConfigError:
-    return ConfigError(f"{PREFIX}{name.upper()}={value!r}: {remedy}")
+def _complaints(error: ValidationError) -> list[str]:
+    """One sentence a value: its variable, the value and what it should be."""
+    found = []
+    for fault in error.errors(include_url=False):
+        name, reason = str(fault["loc"][0]), str(fault["msg"])
+        reason = reason.removeprefix("Value error, ").replace("Input", "it", 1)
+        found.append(f"{PREFIX}{name.upper()}={fault['input']!r}: {reason}")
+    return found
 
 
-def _read(name: str, text: str, kind: str) -> Any:
-    """`text` as a value of the field's type."""
-    if kind == "str":
-        return text
-    if kind.startswith("tuple"):
-        return tuple(part.strip() for part in text.split(",") if part.strip())
-    try:
-        return int(text) if kind == "int" else float(text)
-    except ValueError:
-        what = "a whole number" if kind == "int" else "a number"
-        raise ConfigError(f"{name}={text!r}: use {what}") from None
+def _warn_of_unknown(names: Any) -> None:
+    """Say once for each `LAB_…` name that it is no setting, and which one is near."""
+    known = {name.upper() for name in Settings.model_fields}
+    logger = logging.getLogger(__name__)
+    for name in sorted(names):
+        short = name.upper().removeprefix(PREFIX)
+        if not name.upper().startswith(PREFIX) or short in known:
+            continue
+        near = difflib.get_close_matches(short, known, n=1)
+        hint = f"; did you mean {PREFIX}{near[0]}?" if near else ""
+        logger.warning(
+            "%s is not a setting of this server and is ignored%s", name, hint
+        )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import replace
 
 import pytest
 
@@ -51,7 +50,7 @@ def scripted() -> Iterator[Start]:
             *script: str, **settings: object
         ) -> tuple[RunningServer, ScriptedBackend]:
             backend = ScriptedBackend(SystemClock(), script or None)
-            changed = replace(QUICK, **settings)  # type: ignore[arg-type]
+            changed = Settings(**{**QUICK.model_dump(), **settings})
             server = stack.enter_context(RunningServer(changed, backend))
             return server, backend
 

@@ -94,9 +94,18 @@ def test_a_taken_port_is_one_sentence_with_a_remedy() -> None:
     assert err.count("\n") == 1
 
 
-def test_an_unknown_setting_is_one_sentence() -> None:
-    with command(LAB_PRT="1") as process:
-        _, err = process.communicate(timeout=60)
-    assert process.returncode == 1
-    assert "did you mean LAB_PORT?" in err
+def test_a_value_that_cannot_work_is_one_sentence() -> None:
+    with command(LAB_PORT="eighty") as process:
+        out, err = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("", 1)
+    assert err.startswith("LAB_PORT='eighty': it should be a valid integer")
     assert err.count("\n") == 1
+
+
+def test_a_setting_of_somebody_else_is_one_warning(tmp_path: Path) -> None:
+    path = tmp_path / "server.json"
+    with command("--port", "0", "--announce", str(path), LAB_USER="ann") as process:
+        assert health(announced(path, process)) == 200
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert err == "LAB_USER is not a setting of this server and is ignored\n"
