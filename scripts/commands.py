@@ -58,7 +58,7 @@ def build_book(arguments: Sequence[str]) -> int:
         say(f"Recording chapter {chapter}; leave the machine to it.")
         if code := run(python, "-m", "scripts.record", str(chapter)):
             return code
-    return run(python, "-m", "labkit.book.build", *names)
+    return run(python, "-m", "scripts.bookbuild", *names)
 
 
 def build_js(_: Sequence[str]) -> int:

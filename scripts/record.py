@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from labkit.book.lab import REQUEST
-from labkit.book.replay import Arrival, Recording
 from labkit.clock import SystemClock
 from labkit.dialects.anthropic import AnthropicFrames
 from labkit.dialects.events import (
@@ -29,6 +28,7 @@ from labkit.dialects.events import (
     TextPiece,
 )
 from labkit.errors import LabError, ProtocolError
+from labkit.labs.recordings import Arrival, Recording
 from labkit.net.chunks import Dialect
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server

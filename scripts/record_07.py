@@ -15,12 +15,12 @@ from typing import Any
 import torch
 
 from labkit.book.lab import REQUEST
-from labkit.book.probe import PrefixProbe
-from labkit.book.replay import Measured
 from labkit.clock import Clock, SystemClock
 from labkit.config import EngineConfig
 from labkit.engine import Engine
 from labkit.engine.load import load
+from labkit.labs.cache.prefix_probe import PrefixProbe
+from labkit.labs.recordings import Measured
 from labkit.model import reference
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server

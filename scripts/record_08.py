@@ -12,12 +12,23 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
-from labkit.book.replay import Measured
-from labkit.book.stopwatch import PassShape, Stopwatch, measure_roofs, weight_bytes
-from labkit.book.traffic import SHORT_CHUNK, TASKS, WHOLE_CHUNK, run_stall, run_task
 from labkit.clock import SystemClock
 from labkit.config import EngineConfig
 from labkit.engine import Engine
+from labkit.labs.compute.stopwatch import (
+    PassShape,
+    Stopwatch,
+    measure_roofs,
+    weight_bytes,
+)
+from labkit.labs.compute.traffic import (
+    SHORT_CHUNK,
+    TASKS,
+    WHOLE_CHUNK,
+    run_stall,
+    run_task,
+)
+from labkit.labs.recordings import Measured
 from labkit.model.fetch import weights_path
 from labkit.model.loaded import LoadedModel
 from labkit.model.weights import load_model

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from labkit.book.lab import REQUEST
-from labkit.book.repetition import distinct, repeated
-from labkit.book.replay import Measured
 from labkit.engine import Engine, load
+from labkit.labs.recordings import Measured
+from labkit.labs.sampling.repetition import distinct, repeated
 from labkit.records import TokenEvent
 from labkit.sequence import SamplingParams
 from labkit.trace import Scalar

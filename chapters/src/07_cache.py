@@ -263,7 +263,7 @@ guess_found = lab.predict("Tokens of B found in the cache", between=(0, len(ids_
 guess_found
 
 # %%
-from labkit.book.pool import PoolLog
+from labkit.labs.cache.pool_log import PoolLog
 
 tiny = lab.engine_with(block_size=4, num_blocks=40)
 log = PoolLog(tiny)
@@ -417,12 +417,12 @@ guess_hit = lab.predict("Hit, time first", between=(0, 100), unit="%")
 guess_hit
 
 # %%
-from labkit.book.miss_examples import examples, stamped
+from labkit.labs.cache.miss_examples import examples, stamped
 
 lab.source(stamped)
 
 # %% tags=["measurement"]
-from labkit.book.probe import PrefixProbe
+from labkit.labs.cache.prefix_probe import PrefixProbe
 from labkit.clock import SystemClock
 from labkit.widgets.prefix_miss_explainer import Words
 
@@ -679,7 +679,7 @@ guess_delta = lab.predict("Largest difference, PyTorch, float32", options=choice
 guess_delta
 
 # %%
-from labkit.book.passes import last_logits
+from labkit.labs.compute.passes import last_logits
 from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 
@@ -776,7 +776,7 @@ claim("the paragraph moved: no hit", moved == 0)
 # %% tags=["nbval-check-output"]
 from dataclasses import replace
 
-from labkit.book.stopwatch import linear_params
+from labkit.labs.compute.stopwatch import linear_params
 
 as_mha = replace(shape, num_kv_heads=shape.num_heads)
 more = linear_params(as_mha) - linear_params(shape)  # weights that a token meets

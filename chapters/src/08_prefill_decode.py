@@ -78,7 +78,7 @@ guess_knee
 # and, in our kernels, on whole numbers of 16 bits; both are called FLOP here.)
 
 # %% tags=["measurement"]
-from labkit.book.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
+from labkit.labs.compute.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
 from labkit.clock import SystemClock
 
 clock = SystemClock()
@@ -343,7 +343,7 @@ guess_stall = lab.predict("Worst gap over usual gap", between=(1, 500))
 guess_stall
 
 # %%
-from labkit.book.traffic import Replayer, stall_arrivals, step_costs
+from labkit.labs.compute.traffic import Replayer, stall_arrivals, step_costs
 from labkit.config import EngineConfig
 from labkit.figures.pace import percentile
 
@@ -437,7 +437,7 @@ claim(
 # stamped:
 
 # %%
-from labkit.book.traffic import stream_gaps_ms
+from labkit.labs.compute.traffic import stream_gaps_ms
 
 stall = lab.replay_measured("stall")
 real = {int(n): stream_gaps_ms(run) for n, run in stall.values.items()}
@@ -748,7 +748,7 @@ rows = [
 lab.table(["task", "drafted", "stood", "tokens a step", "speed-up"], rows)
 
 # %% tags=["nbval-check-output"]
-from labkit.book.traffic import run_task
+from labkit.labs.compute.traffic import run_task
 
 live_runs = [run_task(lab.engine_with(max_drafts=n), "copying", 40) for n in (0, 4)]
 claim(

@@ -64,7 +64,7 @@ guess_kept = lab.predict("Tokens that survive top-p 0.95", between=(1, 49_152))
 guess_kept
 
 # %%
-from labkit.book.bench import Bench, preset_orders, total_variation
+from labkit.labs.sampling.bench import Bench, preset_orders, total_variation
 from labkit.widgets.sampling_bench import STAGES
 
 
@@ -98,7 +98,7 @@ SamplingBench(bench, label, preset_orders(STAGES), temperature=0.8, top_p=0.95)
 # allowed at its place, and was it among them?
 
 # %%
-from labkit.book.logits import next_logits
+from labkit.labs.sampling.logits import next_logits
 
 tale = "The lighthouse stood on a rock in the sea, and every night its light turned."
 opening, text = ids_of("Tell me a story."), lab.engine.tokenizer.encode(tale)
@@ -625,7 +625,7 @@ lab.md(told.origin)
 # %%
 import math
 
-from labkit.book.branching import Brancher, closest_call
+from labkit.labs.sampling.branching import Brancher, closest_call
 
 tree = BranchTree(Brancher(lab.engine, ids, max_tokens=12), label)
 answer = tree.branches[0]

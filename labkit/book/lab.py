@@ -17,10 +17,10 @@ from labkit.book import show
 from labkit.book.answers import exercise
 from labkit.book.exercises import State, grade
 from labkit.book.progress import waiting
-from labkit.book.replay import Measured, Recording, data_folders, open_recording
 from labkit.clock import Clock
 from labkit.config import EngineConfig, from_mapping
 from labkit.errors import TraceError
+from labkit.labs.recordings import Measured, Recording, data_folders, open_recording
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server
 from labkit.text.tokenizer import Tokenizer

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book.replay import open_recording
+from labkit.labs.recordings import open_recording
 from tests.rules.tree import ROOT
 
 DATA = Path(ROOT, "chapters", "data")

@@ -16,7 +16,7 @@ BASE = ("errors", "clock", "config", "sequence", "records", "workload", "trace")
 TEXTS = (*BASE, "text")
 WIRE = (*TEXTS, "dialects")
 ENGINE = (*TEXTS, "sampling", "cache", "model")
-BOOK = (
+LABS = (
     *ENGINE,
     "dialects",
     "weights",
@@ -43,7 +43,8 @@ LABKIT: dict[str, tuple[str, ...]] = {
     "net": WIRE,
     "figures": BASE,
     "widgets": (*WIRE, "figures"),
-    "book": BOOK,
+    "labs": LABS,
+    "book": (*LABS, "labs"),
 }
 
 # Server: first its own modules, then what of labkit.
@@ -64,7 +65,7 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
 # These may import everything.
 OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
 
-TENSORS = ("sampling", "weights", "native", "model", "engine", "replay", "book")
+TENSORS = ("sampling", "weights", "native", "model", "engine", "replay", "labs")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "torch": tuple(f"labkit/{f}/*" for f in TENSORS),
     "numpy": ("labkit/weights/*", "labkit/model/*"),
@@ -85,9 +86,6 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "google": ("labkit/book/hosts.py",),
     "IPython": ("labkit/book/*", "labkit/widgets/*"),
     "jupyter_server": ("labkit/net/discover.py",),
-    "jupytext": ("labkit/book/build.py",),
-    "nbclient": ("labkit/book/build.py",),
-    "nbformat": ("labkit/book/build.py",),
     "pydantic": ("labkit/dialects/*", "server/settings.py"),
     "pydantic_core": ("labkit/dialects/*",),
     "pydantic_settings": ("server/settings.py",),

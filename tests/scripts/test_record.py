@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book.replay import Recording, open_recording
 from labkit.clock import SystemClock
 from labkit.errors import ProtocolError
+from labkit.labs.recordings import Recording, open_recording
 from labkit.net.chunks import Dialect
 from labkit.net.client import LabClient
 from labkit.records import StreamChunk

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labkit.book.probe import PrefixProbe
 from labkit.clock import SystemClock
+from labkit.labs.cache.prefix_probe import PrefixProbe
 from scripts.record_07 import gaps, keep, side_channel
 from tests.support.engines import tiny_engine
 from tests.support.requests import trace

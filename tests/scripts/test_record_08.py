@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 
-from labkit.book.replay import Measured
-from labkit.book.traffic import TASKS, step_costs, stream_gaps_ms
 from labkit.clock import SystemClock
+from labkit.labs.compute.traffic import TASKS, step_costs, stream_gaps_ms
+from labkit.labs.recordings import Measured
 from scripts import record_08
 from tests.support.tiny import tiny_model
 

@@ -6,9 +6,9 @@ import pytest
 import torch
 
 from labkit.book.answers import EXERCISES, exercise
-from labkit.book.bench import Bench
 from labkit.book.exercises import State, grade
 from labkit.errors import ConfigError
+from labkit.labs.sampling.bench import Bench
 from labkit.text.detokenizer import StreamDetokenizer
 
 # The sums behind the values: facts, section 10.

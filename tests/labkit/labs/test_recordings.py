@@ -7,14 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book.replay import (
+from labkit.errors import TraceError
+from labkit.labs.recordings import (
     Arrival,
     Measured,
     Recording,
     data_folders,
     open_recording,
 )
-from labkit.errors import TraceError
 from labkit.net.chunks import Dialect
 from labkit.trace import Trace
 from tests.support import requests

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.book.branching import Brancher, closest_call
 from labkit.errors import InputError
+from labkit.labs.sampling.branching import Brancher, closest_call
 from labkit.records import Branch, BranchToken
 from tests.support.engines import HELLO, tiny_engine
 

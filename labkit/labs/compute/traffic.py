@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
-from labkit.book.replay import Measured
 from labkit.config import EngineConfig
 from labkit.engine import Engine
 from labkit.figures.schedule import ScheduleRun, schedule_run
+from labkit.labs.recordings import Measured
 from labkit.records import StepReport
 from labkit.replay.arrivals import replay
 from labkit.sequence import SamplingParams

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 import torch
 
-from labkit.book.passes import last_logits
 from labkit.errors import InputError
+from labkit.labs.compute.passes import last_logits
 from labkit.model import reference
 from tests.support.engines import HELLO
 from tests.support.tiny import tiny_model

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.book.miss_examples import examples
+from labkit.labs.cache.miss_examples import examples
 from labkit.widgets.prefix_cause import Cause, Prompt, compare
 
 CAUSES = {

@@ -1,4 +1,4 @@
-"""`python -m labkit.book.build [--check] [chapters…]`: sources → executed notebooks.
+"""Runs the sources of chapters, and writes or compares the executed notebooks.
 
 Each chapter is one clean run from top to bottom in a fresh kernel, with the code of
 this checkout. Nothing is written unless every cell ran. `--check` writes nothing: it
@@ -20,10 +20,16 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
-from labkit.book.first_cell import repository, with_first_cell
-from labkit.book.normalise import BuildError, Notebook, comparable, normalise, slugs
 from labkit.clock import Clock, SystemClock
 from labkit.errors import LabError
+from scripts.bookbuild.first_cell import repository, with_first_cell
+from scripts.bookbuild.normalise import (
+    BuildError,
+    Notebook,
+    comparable,
+    normalise,
+    slugs,
+)
 
 __all__ = ["build", "differences", "execute", "main", "to_text"]
 
@@ -34,7 +40,7 @@ ANSI: Final = re.compile(r"\x1b\[[0-9;]*m")
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Build or check the chapters named, all without a name; the exit code."""
-    parser = argparse.ArgumentParser("python -m labkit.book.build", description=__doc__)
+    parser = argparse.ArgumentParser("python -m scripts.bookbuild", description=__doc__)
     parser.add_argument("chapters", nargs="*", help="10, 10_streaming; none: all")
     parser.add_argument("--check", action="store_true", help="compare, write nothing")
     options = parser.parse_args(arguments)
@@ -177,7 +183,3 @@ def _failure(source: Path, cell: str, error: Exception) -> str:
     if isinstance(error, CellTimeoutError):
         return f"{where} took more than {CELL_LIMIT_S} s: replay it from chapters/data"
     return f"{where}: the kernel died; is there enough memory?"
-
-
-if __name__ == "__main__":
-    raise SystemExit(main())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.book.pool import PoolLog
+from labkit.labs.cache.pool_log import PoolLog
 from labkit.records import BlockEventKind
 from tests.support.engines import HELLO, knobs, tiny_engine
 

@@ -14,9 +14,9 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.book.logits import next_logits
 from labkit.config import reject_unknown
 from labkit.engine import Engine
+from labkit.labs.sampling.logits import next_logits
 from labkit.records import OrderView, StageView
 from labkit.sampling.orders import ORDERS
 from labkit.sampling.pipeline import SamplingRows, sample

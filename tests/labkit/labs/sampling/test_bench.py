@@ -3,23 +3,23 @@
 from __future__ import annotations
 
 import json
-from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
 
-from labkit.book.bench import COMPARED, Bench, preset_orders, total_variation
-from labkit.book.logits import next_logits
 from labkit.errors import ConfigError
+from labkit.labs.sampling.bench import COMPARED, Bench, preset_orders, total_variation
+from labkit.labs.sampling.logits import next_logits
 from labkit.model.reference import logits as slow_logits
 from labkit.sampling.orders import ORDERS
 from labkit.sequence import SamplingParams
 from labkit.widgets.sampling_bench import KNOBS, STAGES
+from tests.rules.tree import ROOT
 from tests.support.engines import HELLO, tiny_engine
 from tests.support.tiny import tiny_model
 
-VECTORS = Path(__file__).parents[2] / "support" / "vectors" / "sampler_vectors.json"
+VECTORS = ROOT / "tests" / "support" / "vectors" / "sampler_vectors.json"
 SHORT = {"t": "temperature", "k": "top_k", "p": "top_p", "mp": "min_p"}
 CASES = [
     case

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from labkit.book.normalise import BuildError, comparable, normalise, slugs
+from scripts.bookbuild.normalise import BuildError, comparable, normalise, slugs
 
 ROOT = Path("/home/ann/book")
 VIEW = "application/vnd.jupyter.widget-view+json"

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from labkit.book.probe import PrefixProbe
 from labkit.clock import SystemClock
+from labkit.labs.cache.prefix_probe import PrefixProbe
 from tests.support.engines import tiny_engine
 
 LONG = tuple(range(100, 130))  # 30 tokens, blocks of 4

@@ -6,7 +6,9 @@ from statistics import median
 
 import pytest
 
-from labkit.book.stopwatch import (
+from labkit.clock import FakeClock
+from labkit.errors import ConfigError
+from labkit.labs.compute.stopwatch import (
     PassShape,
     Stopwatch,
     linear_params,
@@ -14,8 +16,6 @@ from labkit.book.stopwatch import (
     pass_work,
     weight_bytes,
 )
-from labkit.clock import FakeClock
-from labkit.errors import ConfigError
 from tests.support.tiny import tiny_model
 
 

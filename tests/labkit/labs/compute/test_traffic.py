@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.book.replay import Measured
-from labkit.book.traffic import (
+from labkit.config import EngineConfig
+from labkit.labs.compute.traffic import (
     LONG,
     Replayer,
     run_stall,
@@ -14,7 +14,7 @@ from labkit.book.traffic import (
     step_costs,
     stream_gaps_ms,
 )
-from labkit.config import EngineConfig
+from labkit.labs.recordings import Measured
 from tests.support.engines import tiny_engine
 
 META = {"model": "tiny", "device": "2 CPU cores", "date": "2026-11-22"}

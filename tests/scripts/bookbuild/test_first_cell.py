@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book.first_cell import first_cell, repository, with_first_cell
 from labkit.errors import ConfigError
+from scripts.bookbuild.first_cell import first_cell, repository, with_first_cell
 from tests.rules.tree import ROOT
 
 URL = "https://example.org/lab"

@@ -6,11 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from labkit.book import build as builder
-from labkit.book.build import build, differences, sources, sync_first_cell, to_text
-from labkit.book.first_cell import first_cell
-from labkit.book.normalise import BuildError
 from labkit.clock import SystemClock
+from scripts.bookbuild import build as builder
+from scripts.bookbuild.build import (
+    build,
+    differences,
+    sources,
+    sync_first_cell,
+    to_text,
+)
+from scripts.bookbuild.first_cell import first_cell
+from scripts.bookbuild.normalise import BuildError
 
 URL = "https://example.org/lab"
 GOOD = """\

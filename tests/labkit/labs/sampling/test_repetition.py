@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.book.repetition import distinct, repeated
+from labkit.labs.sampling.repetition import distinct, repeated
 
 
 @pytest.mark.parametrize(

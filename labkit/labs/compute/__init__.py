@@ -1,0 +1,1 @@
+"""Instruments of the prefill and decode chapter: passes, their times, traffic."""

@@ -1,0 +1,1 @@
+"""Instruments of the sampling chapter: logits, stages, branches, repetition."""

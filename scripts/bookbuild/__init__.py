@@ -1,0 +1,1 @@
+"""Builds the chapters: runs their sources, and writes the executed notebooks."""
