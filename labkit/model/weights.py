@@ -20,7 +20,12 @@ from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
-from labkit.weights.hf_directory import read_config, read_tensors, read_tokenizer
+from labkit.weights.hf_directory import (
+    check_tensors,
+    read_config,
+    read_tensors,
+    read_tokenizer,
+)
 from labkit.weights.parameters import ModelWeights, tensor_shapes
 from labkit.weights.parsed import ModelParts, let_go_of_blocks, open_parsed
 
@@ -60,7 +65,12 @@ def load_model(
 def _parts(path: Path, cache: Path) -> ModelParts:
     if path.is_dir():
         config, tokenizer = read_config(path), read_tokenizer(path)
-        return ModelParts(config, tokenizer, path.resolve().name, read_tensors(path))
+        tensors = read_tensors(path)
+        try:
+            check_tensors(config, tensors)
+        except WeightsError as error:
+            raise WeightsError(f"{path}: {error}") from error
+        return ModelParts(config, tokenizer, path.resolve().name, tensors)
     if not path.is_file():
         raise WeightsError(
             f"no weights at {path}: pass a GGUF file or a Hugging Face directory, "

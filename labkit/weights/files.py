@@ -10,26 +10,34 @@ import contextlib
 import ctypes
 import errno
 import hashlib
+import json
 import mmap
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from labkit.errors import WeightsError
 
 __all__ = [
     "PARSED_VERSION",
     "let_go_of_pages",
+    "named_parts",
     "parsed_path",
+    "part_names",
+    "read_json",
     "replacing",
     "require_room",
     "sha256_of",
+    "stem_of",
 ]
 
-PARSED_VERSION = 2  # of the parsed form of a GGUF, see parsed.py
+PARSED_VERSION = 3  # of the parsed form of a GGUF, see parsed.py
+
+PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
 
 STALE_AFTER_S = 24 * 3600  # a partial file untouched for a day has no writer left
 
@@ -41,9 +49,38 @@ def sha256_of(path: Path) -> str:
 
 
 def parsed_path(source: Path, cache: Path) -> Path:
-    """Where in `cache` the parsed form of the GGUF file `source` belongs."""
-    sign = f"{sha256_of(source)[:16]}-v{PARSED_VERSION}"
-    return cache / f"{source.stem}-{sign}.safetensors"
+    """Where in `cache` the parsed form of the GGUF file `source` belongs.
+
+    Any part of a split file stands for all of them.
+    """
+    parts = [sha256_of(part) for part in named_parts(source)]
+    whole = parts[0] if len(parts) == 1 else _sha256_of_text("".join(parts))
+    sign = f"{whole[:16]}-v{PARSED_VERSION}"
+    return cache / f"{stem_of(source)}-{sign}.safetensors"
+
+
+def _sha256_of_text(text: str) -> str:
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def stem_of(path: Path) -> str:
+    """A GGUF's name: the file's, without the number of its part."""
+    found = PART_NAME.fullmatch(path.name)
+    return found["stem"] if found else path.stem
+
+
+def part_names(path: Path, count: int) -> list[Path]:
+    """What the `count` parts of a split GGUF are called, `path` among them."""
+    stem = stem_of(path)
+    names = (f"{stem}-{number:05}-of-{count:05}.gguf" for number in range(1, count + 1))
+    return [path.with_name(name) for name in names]
+
+
+def named_parts(path: Path) -> list[Path]:
+    """`path` and, where its name is a part's, the other parts that are there."""
+    found = PART_NAME.fullmatch(path.name)
+    names = part_names(path, int(found["count"])) if found else [path]
+    return [name for name in names if name == path or name.is_file()]
 
 
 def let_go_of_pages(address: int, num_bytes: int) -> None:
@@ -57,6 +94,21 @@ def let_go_of_pages(address: int, num_bytes: int) -> None:
         advise = ctypes.CDLL(None).madvise
         advise.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
         advise(first, last - first, mmap.MADV_DONTNEED)
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The JSON object in the file at `path`."""
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise WeightsError(
+            f"{path} is missing; pass a GGUF file or a whole model directory"
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise WeightsError(f"{path} is not JSON ({error}); get it again") from error
+    if not isinstance(data, dict):
+        raise WeightsError(f"{path} is not a JSON object; get it again")
+    return data
 
 
 def require_room(folder: Path, num_bytes: int) -> None:

@@ -2,11 +2,13 @@
 
 One tensor is dequantised at a time, by the `gguf` package. llama.cpp's converter lays
 Llama's query and key rows out for rotary pairs side by side; here they come back half
-and half, as the rest of the house has them.
+and half, as the rest of the house has them. Refuses files that lack a tensor, have one
+of another shape than the metadata says, or one that the model would not use.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,12 +20,16 @@ import torch
 
 from labkit.config import ModelConfig, RopeScaling
 from labkit.errors import WeightsError
+from labkit.weights.files import stem_of
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.gguf_meta import config_of, tokenizer_of
+from labkit.weights.gguf_open import open_gguf
+from labkit.weights.parameters import tensor_shapes
 
 __all__ = ["GGUFFile", "gguf_name"]
 
 Array = npt.NDArray[np.float32]
+DIVISORS = "rope_freqs.weight"  # Llama 3's rope scaling
 PACKED_KINDS = ("Q4_1", "Q8_0")  # what native/layer.c reads
 
 TOP_NAMES = {
@@ -56,24 +62,20 @@ def gguf_name(name: str) -> str:
 
 
 class GGUFFile:
-    """An open GGUF file; opening takes seconds, as the vocabulary is read in Python."""
+    """An open GGUF file, with all its parts; every tensor is there and fits."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
+        opened = open_gguf(path)
+        self._tensors = opened.tensors
+        shapes = {name: _shape(tensor) for name, tensor in opened.tensors.items()}
         try:
-            reader = gguf.GGUFReader(path)
-            fields = {key: field.contents() for key, field in reader.fields.items()}
-        except (OSError, ValueError, IndexError, KeyError) as error:
-            raise WeightsError(
-                f"{path} is not a readable GGUF file ({error}); fetch it again"
-            ) from error
-        self._tensors = {tensor.name: tensor for tensor in reader.tensors}
-        try:
-            self.config = self._scaled(config_of(fields, self._tensors))
-            self.tokenizer = tokenizer_of(fields)
+            self.config = self._scaled(config_of(opened.fields, shapes))
+            self.tokenizer = tokenizer_of(opened.fields)
+            _check_tensors(self.config, shapes)
         except WeightsError as error:
             raise WeightsError(f"{path}: {error}") from error
-        self.name = path.stem
+        self.name = stem_of(path)
 
     def tensor(self, name: str) -> Array:
         """The tensor Hugging Face calls `name`; a matrix is [out, in]."""
@@ -96,8 +98,6 @@ class GGUFFile:
         return rows
 
     def _stored(self, name: str) -> Array:
-        if name not in self._tensors:
-            raise WeightsError(f"{self.path} lacks tensor {name}; fetch it again")
         stored = self._tensors[name]
         try:
             plain = gguf.dequantize(stored.data, stored.tensor_type)
@@ -111,15 +111,48 @@ class GGUFFile:
 
     def _scaled(self, config: ModelConfig) -> ModelConfig:
         """`config` with Llama 3's rope scaling, if the file has its divisors."""
-        if "rope_freqs.weight" not in self._tensors:
+        if DIVISORS not in self._tensors:
             return config
-        divisors = self._stored("rope_freqs.weight")  # [d/2], 1 for fast pairs
+        divisors = self._stored(DIVISORS)  # [d/2], 1 for fast pairs
         scaled = replace(config, rope_scaling=_llama3(float(divisors.max())))
         cpu = torch.device("cpu")
         ours = inverse_frequencies(config, cpu) / inverse_frequencies(scaled, cpu)
-        if not np.allclose(ours.numpy(), divisors, rtol=1e-4):
-            raise WeightsError("rope_freqs.weight is not Llama 3's scaling")
+        is_same = ours.numpy().shape == divisors.shape
+        if not (is_same and np.allclose(ours.numpy(), divisors, rtol=1e-4)):
+            raise WeightsError(
+                f"{DIVISORS} is not Llama 3's rope scaling, the only one that labkit "
+                "computes; use another model"
+            )
         return scaled
+
+
+def _shape(tensor: Any) -> tuple[int, ...]:
+    """Rows first; GGUF itself names the innermost size first."""
+    return tuple(int(size) for size in reversed(tensor.shape))
+
+
+def _check_tensors(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -> None:
+    """`WeightsError` unless the file has the model's tensors and no others."""
+    if config.num_layers > len(shapes):
+        raise WeightsError(
+            f"the metadata asks for {config.num_layers} layers and the file has "
+            f"{len(shapes)} tensors; it is incomplete, fetch it again"
+        )
+    needed = {gguf_name(name): shape for name, shape in tensor_shapes(config).items()}
+    for name, wanted in needed.items():
+        if name not in shapes:
+            raise WeightsError(f"it lacks the tensor {name}; fetch it again")
+        if shapes[name] != wanted:
+            raise WeightsError(
+                f"tensor {name} has shape {shapes[name]} and the metadata asks for "
+                f"{wanted}; metadata and weights are not of one model"
+            )
+    for name in shapes:
+        if name not in needed and name != DIVISORS:
+            raise WeightsError(
+                f"tensor {name} is none that labkit computes a {config.family} model "
+                "with; without it the answers would be wrong. Use another model"
+            )
 
 
 def _llama3(factor: float) -> RopeScaling:

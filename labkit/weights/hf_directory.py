@@ -1,108 +1,85 @@
 """A Hugging Face model directory as config, tokenizer and tensors.
 
-Reads `config.json`, `tokenizer.json` and safetensors, whole or in shards; tensors stay
-mapped to their files until they are converted. Refuses by name what labkit does not
-compute, and every option that would change the result without our noticing.
+Reads `tokenizer.json` and safetensors, whole or in shards; tensors stay mapped to their
+files until they are converted. What `config.json` says is read by `hf_config`. Refuses
+by name every tensor that the model would not use.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import Tensor
 
-from labkit.config import ModelConfig, RopeScaling
+from labkit.config import ModelConfig
 from labkit.errors import WeightsError
 from labkit.records import TokenizerSpec
-from labkit.weights.parameters import FAMILIES
+from labkit.weights.control_tokens import marked_json
+from labkit.weights.files import read_json
+from labkit.weights.hf_config import config_from, refuse_quantised
+from labkit.weights.parameters import tensor_shapes
 
-__all__ = ["config_from", "read_config", "read_tensors", "read_tokenizer"]
+__all__ = ["check_tensors", "read_config", "read_tensors", "read_tokenizer"]
 
-PLAIN = {  # settings that must have this value where they are given at all
-    "hidden_act": "silu",
-    "mlp_bias": False,
-    "attention_bias": False,
-    "use_sliding_window": False,
-}
+NUMBERS = (torch.float32, torch.float16, torch.bfloat16)
 
 
 def read_config(folder: Path) -> ModelConfig:
     """The shape that `config.json` in `folder` describes."""
     try:
-        return config_from(_read_json(folder / "config.json"))
-    except KeyError as error:
-        raise WeightsError(f"{folder / 'config.json'} has no {error}") from None
+        refuse_quantised(_maybe(folder, "hf_quant_config"))
+        return config_from(read_json(folder / "config.json"))
     except WeightsError as error:
+        if str(folder) in str(error):
+            raise
         raise WeightsError(f"{folder}: {error}") from error
-
-
-def config_from(data: Mapping[str, Any]) -> ModelConfig:
-    """The shape described by the values of a `config.json`."""
-    family = data.get("model_type")
-    if family not in FAMILIES:
-        known = ", ".join(FAMILIES)
-        raise WeightsError(f"a model of family {family!r}; labkit computes: {known}")
-    for name, wanted in PLAIN.items():
-        if data.get(name, wanted) != wanted:
-            raise WeightsError(f"{name}={data[name]!r}; labkit computes {wanted!r}")
-    heads = data["num_attention_heads"]
-    rope = _rope(data)
-    return ModelConfig(
-        family=family,
-        vocab_size=data["vocab_size"],
-        width=data["hidden_size"],
-        num_layers=data["num_hidden_layers"],
-        num_heads=heads,
-        num_kv_heads=data.get("num_key_value_heads") or heads,
-        head_dim=data.get("head_dim") or data["hidden_size"] // heads,
-        ffn_width=data["intermediate_size"],
-        rope_theta=float(rope.get("rope_theta", 10_000.0)),
-        norm_eps=data.get("rms_norm_eps", 1e-6),
-        max_context=data["max_position_embeddings"],
-        is_tied=data.get("tie_word_embeddings", False),
-        has_qkv_bias=family == "qwen2",
-        has_qk_norm=family == "qwen3",
-        rope_scaling=_scaling(rope),
-    )
-
-
-def _rope(data: Mapping[str, Any]) -> dict[str, Any]:
-    """Rotary settings, from one mapping (transformers 5) or from two places (4)."""
-    theta = {"rope_theta": data.get("rope_theta", 10_000.0)}
-    old, new = data.get("rope_scaling"), data.get("rope_parameters")
-    return {**theta, **(old or {}), **(new or {})}
-
-
-def _scaling(rope: Mapping[str, Any]) -> RopeScaling | None:
-    kind = rope.get("rope_type", rope.get("type", "default"))
-    if kind == "default":
-        return None
-    if kind != "llama3":
-        raise WeightsError(f"rope scaling {kind!r}; labkit computes default and llama3")
-    return RopeScaling(
-        factor=rope["factor"],
-        low_freq_factor=rope["low_freq_factor"],
-        high_freq_factor=rope["high_freq_factor"],
-        original_max_context=rope["original_max_position_embeddings"],
-    )
 
 
 def read_tensors(folder: Path) -> dict[str, Tensor]:
     """Every tensor in `folder` by name, as stored, mapped rather than read."""
     index = folder / "model.safetensors.index.json"
     if index.exists():
-        names = sorted(set(_read_json(index)["weight_map"].values()))
+        weight_map = read_json(index).get("weight_map")
+        if not isinstance(weight_map, dict):
+            raise WeightsError(f"{index} has no weight_map; download it again")
+        names = sorted(set(weight_map.values()))
     else:
         names = ["model.safetensors"]
     tensors: dict[str, Tensor] = {}
     for name in names:
         tensors |= _load(folder / name)
     return tensors
+
+
+def check_tensors(config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
+    """`WeightsError` for a tensor that the model would not use, or not as numbers.
+
+    Quantised checkpoints keep the usual names, store other types and put scales beside
+    them; biases of another model family are such tensors as well.
+    """
+    needed = tensor_shapes(config)
+    for name, tensor in tensors.items():
+        if name not in needed and not _is_spare(name):
+            raise WeightsError(
+                f"tensor {name} is none that labkit computes a {config.family} model "
+                "with; without it the answers would be wrong. Use another model"
+            )
+        if name in needed and tensor.dtype not in NUMBERS:
+            kind = str(tensor.dtype).removeprefix("torch.")
+            raise WeightsError(
+                f"tensor {name} is stored as {kind}; labkit reads float32, float16 and "
+                "bfloat16. Use the model's unquantised checkpoint, or a GGUF of it"
+            )
+
+
+def _is_spare(name: str) -> bool:
+    """A tensor that may be left out: a tied head's copy, or frequencies."""
+    return name == "lm_head.weight" or name.endswith(".rotary_emb.inv_freq")
 
 
 def _load(path: Path) -> dict[str, Tensor]:
@@ -121,12 +98,21 @@ def read_tokenizer(folder: Path) -> TokenizerSpec:
     source = folder / "tokenizer.json"
     if not source.exists():
         raise WeightsError(f"{source} is missing; labkit needs the fast tokenizer")
-    ids = {**_read_json(folder / "config.json"), **_maybe(folder, "generation_config")}
+    ids = {**read_json(folder / "config.json"), **_maybe(folder, "generation_config")}
+    declared = _as_ids(ids.get("eos_token_id"))
+    begin = ids.get("bos_token_id")
+    read_json(source)
+    try:
+        named = {*declared, *_as_ids(begin)}
+        text = source.read_text(encoding="utf-8")
+        text, ends = marked_json(text, named, declared)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"{source} is not as the tokenizers library writes it ({error!r}); "
+            "download it again"
+        ) from error
     return TokenizerSpec(
-        eos_ids=_as_ids(ids.get("eos_token_id")),
-        chat_template=_template(folder),
-        bos_id=ids.get("bos_token_id"),
-        json=source.read_text(encoding="utf-8"),
+        eos_ids=ends, chat_template=_template(folder), bos_id=begin, json=text
     )
 
 
@@ -143,23 +129,16 @@ def _template(folder: Path) -> str | None:
         return own.read_text(encoding="utf-8")
     entry = _maybe(folder, "tokenizer_config").get("chat_template")
     if isinstance(entry, list):  # several named templates
-        named = {item["name"]: item["template"] for item in entry}
-        return named.get("default")
+        named = {item.get("name"): item.get("template") for item in entry}
+        entry = named.get("default")
+    if entry is not None and not isinstance(entry, str):
+        raise WeightsError(
+            f"{folder / 'tokenizer_config.json'}: chat_template is not text; download "
+            "it again"
+        )
     return entry
 
 
 def _maybe(folder: Path, stem: str) -> dict[str, Any]:
     path = folder / f"{stem}.json"
-    return _read_json(path) if path.exists() else {}
-
-
-def _read_json(path: Path) -> dict[str, Any]:
-    try:
-        data: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise WeightsError(
-            f"{path} is missing; pass a GGUF file or a whole model directory"
-        ) from None
-    except ValueError as error:
-        raise WeightsError(f"{path} is not JSON ({error}); get it again") from error
-    return data
+    return read_json(path) if path.exists() else {}

@@ -68,10 +68,10 @@ def _read(place: Path) -> ModelParts | None:
             about = json.loads(file.metadata()["labkit"])
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
+        config, tokenizer = _config(about["config"]), _tokenizer(about["tokenizer"])
+        return ModelParts(config, tokenizer, about["name"], tensors)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
-    config, tokenizer = _config(about["config"]), _tokenizer(about["tokenizer"])
-    return ModelParts(config, tokenizer, about["name"], tensors)
 
 
 def _config(data: dict[str, Any]) -> ModelConfig:

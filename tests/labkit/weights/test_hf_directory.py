@@ -3,59 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 
-from labkit.config import RopeScaling
 from labkit.errors import WeightsError
 from labkit.model.weights import load_model
-from labkit.weights.hf_directory import config_from, read_tensors, read_tokenizer
+from labkit.weights.hf_directory import read_tensors, read_tokenizer
 from tests.support.families import write_family
 from tests.support.tiny import CHAT_TEMPLATE
-
-OLD = {  # as transformers 4 wrote it
-    "model_type": "llama",
-    "vocab_size": 288,
-    "hidden_size": 32,
-    "intermediate_size": 48,
-    "num_hidden_layers": 2,
-    "num_attention_heads": 4,
-    "max_position_embeddings": 256,
-    "rms_norm_eps": 1e-5,
-    "rope_theta": 500_000.0,
-    "rope_scaling": {
-        "rope_type": "llama3",
-        "factor": 8.0,
-        "low_freq_factor": 1.0,
-        "high_freq_factor": 4.0,
-        "original_max_position_embeddings": 64,
-    },
-}
-
-
-def test_reads_configs_written_before_rope_parameters():
-    config = config_from(OLD)
-    assert config.rope_theta == 500_000.0
-    assert config.rope_scaling == RopeScaling(8.0, 1.0, 4.0, 64)
-    assert (config.num_kv_heads, config.head_dim, config.is_tied) == (4, 8, False)
-
-
-@pytest.mark.parametrize(
-    ("change", "named"),
-    [
-        ({"model_type": "mixtral"}, "'mixtral'"),
-        ({"model_type": None}, "None"),
-        ({"hidden_act": "gelu"}, "hidden_act='gelu'"),
-        ({"attention_bias": True}, "attention_bias=True"),
-        ({"mlp_bias": True}, "mlp_bias=True"),
-        ({"use_sliding_window": True}, "use_sliding_window=True"),
-        ({"rope_scaling": {"type": "linear", "factor": 2}}, "'linear'"),
-    ],
-)
-def test_what_labkit_cannot_compute_is_refused_by_name(change, named):
-    with pytest.raises(WeightsError, match=named):
-        config_from({**OLD, **change})
 
 
 def test_shards_give_the_same_tensors_as_one_file(tmp_path):
@@ -125,4 +83,65 @@ def test_a_config_that_is_no_config_is_refused(text, named, tmp_path):
     write_family("llama", tmp_path)
     (tmp_path / "config.json").write_text(text)
     with pytest.raises(WeightsError, match=named):
+        load_model(tmp_path, device="cpu")
+
+
+def save(folder: Path, **change: torch.Tensor | None) -> None:
+    """Write the family's tensors again with some added, replaced or left out."""
+    path = folder / "model.safetensors"
+    tensors = {**load_file(path), **change}
+    save_file({name: t for name, t in tensors.items() if t is not None}, path)
+
+
+NORM, UP = "model.norm.weight", "model.layers.0.mlp.up_proj.weight"
+BIAS, SCALE = "model.layers.0.self_attn.o_proj.bias", UP + "_scale"
+FREQUENCIES = "model.layers.0.self_attn.rotary_emb.inv_freq"
+
+
+@pytest.mark.parametrize(
+    ("change", "named"),
+    [
+        ({UP: torch.ones(48, 32).to(torch.float8_e4m3fn)}, "up_proj.*float8_e4m3fn"),
+        ({UP: torch.ones(48, 32, dtype=torch.int8)}, "up_proj.*int8"),
+        ({SCALE: torch.ones(1)}, "up_proj.weight_scale"),
+        ({BIAS: torch.ones(32)}, "o_proj.bias"),
+        ({NORM: torch.ones(31)}, r"norm.*\(31,\).*\(32,\)"),
+        ({NORM: None}, "lack model.norm.weight"),
+    ],
+)
+def test_tensors_that_are_not_the_models_weights_are_refused(change, named, tmp_path):
+    write_family("llama", tmp_path)
+    save(tmp_path, **change)
+    with pytest.raises(WeightsError, match=named):
+        load_model(tmp_path, device="cpu")
+
+
+def test_frequencies_that_old_checkpoints_carry_do_not_matter(tmp_path):
+    write_family("llama", tmp_path)
+    save(tmp_path, **{FREQUENCIES: torch.ones(4)})
+    assert load_model(tmp_path, device="cpu").config.width == 32
+
+
+def test_a_quantisation_beside_the_config_is_refused(tmp_path):
+    write_family("llama", tmp_path)
+    about = {"quantization": {"quant_algo": "FP8", "kv_cache_quant_algo": "FP8"}}
+    (tmp_path / "hf_quant_config.json").write_text(json.dumps(about))
+    with pytest.raises(WeightsError, match="method 'FP8'"):
+        load_model(tmp_path, device="cpu")
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        ("config.json", "[]"),
+        ("tokenizer.json", '{"added_tokens": [1]}'),
+        ("tokenizer.json", "[]"),
+        ("tokenizer_config.json", '{"chat_template": 5}'),
+        ("model.safetensors.index.json", "{}"),
+    ],
+)
+def test_json_of_another_shape_is_refused_with_the_files_name(name, text, tmp_path):
+    write_family("llama", tmp_path)
+    (tmp_path / name).write_text(text)
+    with pytest.raises(WeightsError, match=name.split(".json", maxsplit=1)[0]):
         load_model(tmp_path, device="cpu")

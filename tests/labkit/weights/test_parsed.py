@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import gguf
 import pytest
 import torch
@@ -35,7 +37,7 @@ def test_the_second_opening_reads_what_the_first_one_wrote(source, tmp_path):
     assert parsed_path(source, cache).stat() == written
     assert (first.config, first.tokenizer) == (second.config, second.tokenizer)
     assert first.config == tiny_config()
-    assert second.tokenizer == byte_tokenizer_spec()
+    assert second.tokenizer == replace(byte_tokenizer_spec(), eos_ids=(2, 0))
     assert second.name == "tiny"
 
 
@@ -80,4 +82,4 @@ def test_a_parse_that_fails_leaves_nothing_behind(source, tmp_path):
     cache = tmp_path / "cache"
     with pytest.raises(WeightsError, match=r"output_norm\.weight"):
         open_parsed(source, cache)
-    assert list(cache.iterdir()) == []
+    assert list(cache.glob("*")) == []
