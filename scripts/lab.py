@@ -99,9 +99,10 @@ def choose_port(
 
 
 def first_page(root: Path) -> str:
-    """Path within JupyterLab of the first chapter that is there."""
-    chapters = sorted((root / "chapters").glob("[0-9][0-9]_*.ipynb"))
-    return f"lab/tree/{chapters[0].name}" if chapters else "lab"
+    """Path within JupyterLab of the index, or else of the first chapter there is."""
+    folder = root / "chapters"
+    pages = [*folder.glob("index.ipynb"), *sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
+    return f"lab/tree/{pages[0].name}" if pages else "lab"
 
 
 def command(python: Path, port: int, ip: str) -> list[str]:

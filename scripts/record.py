@@ -48,7 +48,8 @@ STORY = ({"role": "user", "content": "Écris deux phrases sur un café à Paris.
 
 def main(arguments: Sequence[str]) -> int:
     """Record for the chapter named; the exit code."""
-    if len(arguments) != 1 or arguments[0] not in map(str, RECORDED):
+    known = {f"{number:02}" for number in RECORDED}
+    if len(arguments) != 1 or arguments[0].zfill(2) not in known:
         sys.stderr.write("Say which chapter: `python -m scripts.record 10`.\n")
         return 2
     chapter, clock = int(arguments[0]), SystemClock()

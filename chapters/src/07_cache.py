@@ -18,7 +18,7 @@
 # can say how many users fit on a GPU, why a prompt missed the cache, what that cost,
 # and what a stranger could learn from it.*
 
-# %%
+# %% tags=["plumbing"]
 import importlib.util
 import os
 import subprocess
@@ -347,6 +347,7 @@ dice = Random(7)
 lengths = [dice.randint(24, 1000) for _ in range(400)]
 
 
+# %%
 def admitted(block_size, reserve=0):
     """(requests in, share of held slots that hold a token) of a full pool."""
     cache = CacheManager(8192 // block_size, block_size, is_caching=False)
@@ -369,7 +370,7 @@ rows = [(size, n, f"{use:.1%}") for size, (n, use) in by_size.items()]
 rows.append(("2,048 reserved", strips[0], f"{strips[1]:.1%}"))
 lab.table(["block size", "requests admitted", "held slots in use"], rows)
 
-# %%
+# %% tags=["plumbing"]
 waste = [100 * (1 - by_size[size][1]) for size in sizes]
 places = tuple(map(float, sizes))
 dots = Series("blocks", places, tuple(waste), Layer.CACHE, "line+dots")
@@ -549,6 +550,7 @@ guesses = {name: words.encode(form.format(name)) for name in illnesses}
 truth = "migraine"
 
 
+# %%
 def attack(victim, attacker):
     rounds = []
     for _ in range(2):  # the faster of two looks; noise only adds
@@ -686,6 +688,7 @@ from labkit.model.weights import load_model
 ways = {"cached": [32, 2], "chunked": [12, 12, 10]}
 
 
+# %%
 def compared(decoder, name):
     whole = last_logits(decoder, ids, [len(ids)])
     for way, lengths in ways.items():
@@ -757,13 +760,14 @@ claim(
 # | "Order of JSON keys is cosmetic." | 7.5: hit lost from there on. |
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def ask(text):
     before = engine.cache_stats().hit_tokens
     found = list(engine.stream(words.encode(text), greedy))
     return engine.cache_stats().hit_tokens - before, [e.token_id for e in found]
 
 
+# %% tags=["nbval-check-output"]
 notes = "The harbour has a red lamp, a blue boat and a green gate. " * 4
 ask(f"{notes}The lamp is")
 hit_gate, says_gate = ask(f"{notes}The gate is")

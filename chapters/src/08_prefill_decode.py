@@ -19,7 +19,7 @@
 # you can say what bounds a step, choose a chunk size for a latency you promise, and
 # tell when speculation is a loss.*
 
-# %%
+# %% tags=["plumbing"]
 import importlib.util
 import os
 import subprocess
@@ -137,13 +137,15 @@ claim("no token is free: sixteen take longer than one", live[16] > live[1])
 # bits; its roof is that one instruction with nothing else to do.
 
 
-# %% tags=["measurement"]
+# %%
 def reached(n):
     """Share of the matrix roof that a pass of n tokens gets."""
     return roofs.multiply_ms(work.flop(n)) / live[n]
 
 
 reads, most_reached = roofs.read_ms(work.weight_bytes) / live[1], reached(512)
+
+# %% tags=["measurement"]
 per_token = {n: ms / n for n, ms in live.items()}
 lab.md(
     f"At one token a pass you reach **{reads:.0%}** of the copy roof and "
@@ -180,6 +182,7 @@ def points(name):
     return {n: sweep[name][str(n)] for n in sorted(map(int, sweep[name]))}
 
 
+# %%
 there = replace(work, weight_bytes=sweep["weight_bytes"])
 n_there = crossing(Roofs(**sweep["roofs"]), there)
 lab.md(
@@ -299,7 +302,7 @@ claim("recorded: eight contexts add more than three times one", kept[8] > 3 * ke
 # left out). A prompt's tokens see half of it on average, so a whole prompt gets there
 # at twice the length.
 
-# %% tags=["nbval-check-output"]
+# %%
 import math
 
 from labkit.weights.parameters import tensor_shapes
@@ -310,6 +313,8 @@ embedding = shape.vocab_size * shape.width
 heaviest = params * 2 / shape.kv_bytes_per_token(2)  # bfloat16
 attention = 4 * shape.num_layers * shape.num_heads * shape.head_dim  # FLOP a token seen
 level = 2 * (params - embedding) / attention
+
+# %% tags=["nbval-check-output"]
 claim("the model has 134,515,008 parameters", params == 134_515_008)
 claim("at 11,677 tokens the cache weighs as much", round(heaviest) == 11_677)
 claim("a token that sees 3,073 spends as much on them", round(level) == 3_073)
@@ -343,13 +348,15 @@ guess_stall = lab.predict("Worst gap over usual gap", between=(1, 500))
 guess_stall
 
 # %%
-from labkit.labs.compute.traffic import Replayer, stall_arrivals, step_costs
 from labkit.config import EngineConfig
 from labkit.figures.pace import percentile
+from labkit.labs.compute.traffic import Replayer, stall_arrivals, step_costs
 
 measured = lab.replay_measured("costs")
 costs = step_costs(measured)
 source = Replayer(stall_arrivals(costs), costs)
+
+# %%
 runs = {
     n: source.run(EngineConfig(max_step_tokens=n)) for n in (1024, 512, 256, 128, 64)
 }
@@ -494,9 +501,7 @@ def answer(model, others, **knobs):
     ids = engine.tokenizer.encode(engine.template.render(lab.request))
     usual = {"max_tokens": 16, "temperature": 0.0, "top_logprobs": 2}
     greedy = SamplingParams(**(usual | knobs))
-    mine, *_ = [
-        engine.add([*ids, *ids[:i]] if i else ids, greedy) for i in range(others + 1)
-    ]
+    mine, *_ = [engine.add([*ids, *ids[:i]], greedy) for i in range(others + 1)]
     events = []
     while engine.has_work:
         events += [e for e in engine.step().emitted if e.request == mine]
@@ -518,6 +523,7 @@ def changes(answers):
     }
 
 
+# %%
 found = {n: answer(float_model, n) for n in (0, 3, 15)}
 company = changes(found)
 
@@ -559,12 +565,14 @@ claim(
 # thousand do. So make it happen. Where the answer begins, `logit_bias` lifts the second
 # candidate by exactly what it lacks when you ask alone; then the last bits decide.
 
-# %% tags=["measurement"]
+# %%
 closest = min(best - next_ for _, _, ((_, best), (_, next_)) in found[0])
 _, _, ((_, best), (second, next_)) = found[0][0]
 lifted = {"max_tokens": 1, "logit_bias": ((second, best - next_),)}
 first_tokens = {n: tokens(answer(float_model, n, **lifted))[0] for n in (0, 3, 15)}
 flips = len(set(first_tokens.values())) > 1
+
+# %% tags=["measurement"]
 lab.md(
     f"In our answer the nearest two are **{closest:.2f}** apart, the largest change is "
     f"**{max(company.values()):.1g}**. Lifted, the answer begins with "
@@ -663,12 +671,13 @@ lab.md(
 )
 
 
-# %% tags=["nbval-check-output"]
+# %%
 def speed_up(chance, ahead, draft_cost, judge_cost=1.0):
     """Against plain decoding; costs are shares of a plain pass."""
     return expected(chance, ahead) / (ahead * draft_cost + judge_cost)
 
 
+# %% tags=["nbval-check-output"]
 cases = [(0.8, 4, 0.05, 1), (0.8, 4, 0.05, 1.5), (0.8, 4, 0.3, 1), (0.5, 8, 0.3, 1)]
 rows = [
     (a, g, c, j, f"{expected(a, g):.2f}", f"{speed_up(a, g, c, j):.2f}")
@@ -692,7 +701,7 @@ claim("and less than four", judged[4] < 4 * judged[1])
 # 2211.17192; Chen et al., arXiv 2302.01318). Here is the package's own function on a
 # law of three tokens.
 
-# %% tags=["nbval-check-output"]
+# %%
 import torch
 
 from labkit.sampling.verify import reject
@@ -704,6 +713,8 @@ drawn = [
     reject(torch.stack([p, p]), q[None], [d], seed, 0) for seed, d in enumerate(guesses)
 ]
 stood = sum(count for count, _ in drawn) / len(drawn)
+
+# %% tags=["nbval-check-output"]
 pairs = zip(guesses, drawn, strict=True)
 first = [d if count else token for d, (count, token) in pairs]
 counts = [first.count(token) for token in range(3)]
@@ -735,6 +746,7 @@ def rate(run):
     return (len(run["token_ids"]) - 1) / run["seconds"]
 
 
+# %%
 rows = [
     (
         task,
@@ -771,6 +783,8 @@ from labkit.figures.drawings import Lines, Series
 
 heavy, given = points("drafted_batch_ms"), sweep["drafted"]
 gain = {n: expected(0.8, given) * batch[n] / heavy[n] for n in sorted(batch)}
+
+# %% tags=["plumbing"]
 xs = tuple(map(float, gain))
 lines = (
     Series("speed-up", xs, tuple(gain.values()), Layer.COMPUTE, "line+dots"),
@@ -918,6 +932,8 @@ from labkit.figures.timeline import life
 own = life(recorded).cells[Layer.COMPUTE.chapter - 1]
 spans = Counter(s.name for s in recorded.spans if s.layer is Layer.COMPUTE)
 num_passes = spans["prefill"] + spans["decode"]
+
+# %%
 lab.md(
     f"This layer took **{own.ms:.0f} ms** of {recorded.end_s * 1000:.0f} ms in "
     f"**{own.spans} spans**: {spans['queue']} wait in the queue, {spans['prefill']} "

@@ -18,7 +18,7 @@
 # you can say what any sampling knob did to a distribution, in which order, and why
 # the same settings give other texts elsewhere.*
 
-# %%
+# %% tags=["plumbing"]
 import importlib.util
 import os
 import subprocess
@@ -74,6 +74,7 @@ def ids_of(question, system=lab.request[:1]):
     return lab.engine.tokenizer.encode(text, allow_special=True)
 
 
+# %%
 ids = ids_of(lab.request[1]["content"])
 bench = Bench.at(lab.engine, ids)  # the vector that chooses the first token
 nucleus = bench.run({"top_p": 0.95}, ["top_p"])[1]
@@ -106,6 +107,8 @@ logits = next_logits(lab.engine.model, [*opening, *text[:-1]], last=len(text))
 allowed = [Bench(row).probs("labkit", top_p=0.9) > 0 for row in logits]
 sizes = [int(each.sum()) for each in allowed]
 was_in = [bool(each[i]) for each, i in zip(allowed, text, strict=True)]
+
+# %%
 rows = [
     (label(i), f"{size:,}", "yes" if is_in else "no")
     for i, size, is_in in zip(text, sizes, was_in, strict=True)
@@ -299,6 +302,7 @@ wanted = lab.engine.tokenizer.encode(city)[0]
 shifts = [float(shift) for shift in range(-40, 21, 5)]
 
 
+# %%
 def share_at(shift, penalty):
     moved = Bench(asked.logits + shift, asked_ids)
     return 100 * float(moved.probs("vllm", repetition_penalty=penalty)[wanted])
@@ -579,7 +583,7 @@ def mean_of(what):
 repeats, sure = mean_of("repeated"), mean_of("logprob")
 guess_loop.reveal(round(100 * repeats[0], 1))
 
-# %%
+# %% tags=["plumbing"]
 series = (
     Series("repeated", tuple(temps), tuple(repeats), Layer.SAMPLING, "line+dots"),
 )
@@ -633,6 +637,8 @@ place = closest_call(answer, lab.engine.tokenizer.eos_ids)
 two = answer.tokens[place].top[:2]
 best, other = (f"{label(i)} ({100 * math.exp(logprob):.1f} %)" for i, logprob in two)
 size = lab.engine.config.block_size
+
+# %%
 lab.md(
     f"Token **{place + 1}** of the answer, {best}, was nearly {other}. The prompt has "
     f"**{len(ids)}** tokens, a block **{size}**."

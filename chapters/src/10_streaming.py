@@ -18,7 +18,7 @@
 # you can say where the milliseconds before the first word went, cut a stream anywhere
 # without losing a character, and draw an answer without drawing it again.*
 
-# %%
+# %% tags=["plumbing"]
 import importlib.util
 import os
 import subprocess
@@ -265,7 +265,7 @@ lab.md(
 # Now the line dies for good. At each of 200 places, what does the client know about
 # the bill?
 
-# %% tags=["nbval-check-output"]
+# %%
 from labkit.net.chunks import ChunkReader
 
 
@@ -279,6 +279,7 @@ def known(dialect):
     return sum(usage_after(dialect, n) is not None for n in places) / len(places)
 
 
+# %% tags=["nbval-check-output"]
 shares = {dialect: known(dialect) for dialect in recordings}
 lab.table(
     ["dialect", "cuts that leave some usage known"],

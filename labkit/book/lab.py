@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.book import show
 from labkit.book.answers import exercise
 from labkit.book.exercises import State, grade
+from labkit.book.parts import Part
 from labkit.book.progress import waiting
 from labkit.clock import Clock
 from labkit.config import EngineConfig, from_mapping
@@ -47,20 +48,20 @@ class Lab:
 
     def __init__(
         self,
-        chapter: int,
+        part: Part,
         clock: Clock,
         *,
         seed: int = 0,
         server_url: str | None = None,
     ) -> None:
-        self.chapter = chapter
+        self.part = part
         self.seed = seed
         self.solved: set[str] = set()  # exercises answered right
         self._clock = clock
         self._server_url = server_url
 
     def __repr__(self) -> str:
-        return f"<Lab: chapter {self.chapter}, seed {self.seed}>"
+        return f"<Lab: {self.part.title}, seed {self.seed}>"
 
     @property
     def request(self) -> list[dict[str, str]]:
@@ -108,8 +109,8 @@ class Lab:
         return stream.trace()
 
     def replay(self, name: str) -> Trace | Recording | Measured:
-        """Open `chapters/data/NAME.json`, with or without the chapter's number."""
-        return open_recording(name, self.chapter, data_folders(Path.cwd()))
+        """Open `chapters/data/NAME.json`, with or without the number."""
+        return open_recording(name, self.part.name, data_folders(Path.cwd()))
 
     def replay_trace(self, name: str) -> Trace:
         """Like `replay`, for a recording that has to be a trace."""

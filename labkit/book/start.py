@@ -7,24 +7,31 @@ from a recording, is there at once.
 from __future__ import annotations
 
 import sys
+from typing import Literal
 
 from labkit.book.hosts import find_host, prepare
 from labkit.book.lab import Lab
+from labkit.book.parts import Part
 from labkit.clock import SystemClock
-from labkit.errors import ConfigError
-from labkit.records import Layer
 
 __all__ = ["start"]
 
 
-def start(chapter: int, *, seed: int = 0, server: str | None = None) -> Lab:
-    """The handle for `chapter`; `server` is the URL of a server that runs already."""
-    layers = {layer.chapter: layer for layer in Layer}
-    if chapter not in layers:
-        raise ConfigError(f"chapter={chapter!r}: the book has chapters 1 to 12")
+def start(
+    chapter: int | Literal["index"] | None = None,
+    *,
+    appendix: str | None = None,
+    seed: int = 0,
+    server: str | None = None,
+) -> Lab:
+    """The handle for a chapter, the index or an appendix.
+
+    `server` is the URL of a server that runs already.
+    """
+    part = Part(chapter, appendix)
     prepare(find_host())
     sys.stdout.write(
-        f"Chapter {chapter}, layer {layers[chapter]}, seed {seed}. Engine and server "
-        "start when a cell first needs them.\n"
+        f"{part.title}, seed {seed}. Engine and server start when a cell first needs "
+        "them.\n"
     )
-    return Lab(chapter, SystemClock(), seed=seed, server_url=server)
+    return Lab(part, SystemClock(), seed=seed, server_url=server)

@@ -156,10 +156,13 @@ def data_folders(start: Path) -> list[Path]:
 
 
 def open_recording(
-    name: str, chapter: int, folders: Iterable[Path]
+    name: str, part: str, folders: Iterable[Path]
 ) -> Trace | Recording | Measured:
-    """The recording `name` of `chapter` from the first folder that has it."""
-    wanted = [f"{name}.json", f"{chapter:02}_{name}.json"]
+    """The recording `name` from the first folder that has it.
+
+    `part` is what the file names of a chapter's recordings begin with, such as `07`.
+    """
+    wanted = [f"{name}.json", f"{part}_{name}.json"]
     places = [folder for folder in folders if folder.is_dir()]
     for path in (folder / file for folder in places for file in wanted):
         if path.is_file():
@@ -167,7 +170,7 @@ def open_recording(
     known = sorted({p.stem for folder in places for p in folder.glob("*.json")})
     raise TraceError(
         f"no recording {name!r}; there are: {', '.join(known) or 'none'}; "
-        f"record with `python -m scripts.record {chapter}`"
+        f"record with `python -m scripts.record {part}`"
     )
 
 

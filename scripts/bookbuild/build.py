@@ -20,6 +20,7 @@ import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError, DeadKernelError
 
+from labkit.book.parts import part_of
 from labkit.clock import Clock, SystemClock
 from labkit.errors import LabError
 from scripts.bookbuild.first_cell import repository, with_first_cell
@@ -56,7 +57,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def sources(root: Path, names: Sequence[str]) -> list[Path]:
     """The source files of the chapters named."""
-    found = sorted((root / "chapters" / "src").glob("[0-9][0-9]_*.py"))
+    found = sorted((root / "chapters" / "src").glob("*.py"))
     if not names:
         return found
     chosen = [p for p in found if any(_is_meant(p.stem, name) for name in names)]
@@ -90,7 +91,7 @@ def one(root: Path, source: Path, *, is_check: bool) -> None:
 def sync_first_cell(root: Path, source: Path, *, is_check: bool) -> None:
     """Put the generated first cell into the source, which then is what people read."""
     text = source.read_text(encoding="utf-8")
-    wanted = with_first_cell(text, int(source.stem[:2]), repository(root))
+    wanted = with_first_cell(text, part_of(source.stem), repository(root))
     if wanted == text:
         return
     if is_check:
@@ -171,7 +172,7 @@ def say(line: str) -> None:
 
 def _is_meant(stem: str, name: str) -> bool:
     wanted = Path(name).stem
-    return stem == wanted or (wanted.isdecimal() and int(stem[:2]) == int(wanted))
+    return wanted.zfill(2) in (stem, part_of(stem).name)
 
 
 def _failure(source: Path, cell: str, error: Exception) -> str:

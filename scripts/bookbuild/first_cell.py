@@ -1,4 +1,4 @@
-"""The first code cell, the same in every chapter but for the number.
+"""The first code cell, the same in every chapter but for the call of `start`.
 
 The install guard is all that has to live in it, since the package may be missing. What
 it installs, and that torch and numpy stay as they are, is scripts/colab.py's business.
@@ -11,6 +11,7 @@ import re
 import tomllib
 from pathlib import Path
 
+from labkit.book.parts import Part
 from labkit.errors import ConfigError
 
 __all__ = ["first_cell", "repository", "with_first_cell"]
@@ -31,7 +32,8 @@ if importlib.util.find_spec("labkit") is None:  # Colab, or a bare kernel
 
 from labkit.book import start
 
-lab = start(chapter=%(chapter)d)"""
+lab = %(call)s"""
+MARK = '# %% tags=["plumbing"]\n'  # JupyterLab shows the cell folded
 
 _MARK = re.compile(r"^# %%(?! \[markdown\])[^\n]*\n", re.MULTILINE)
 
@@ -42,16 +44,16 @@ def repository(root: Path) -> str:
     return str(data["project"]["urls"]["Repository"])
 
 
-def first_cell(chapter: int, url: str) -> str:
+def first_cell(part: Part, url: str) -> str:
     """The cell's text."""
-    return TEMPLATE % {"chapter": chapter, "url": url}
+    return TEMPLATE % {"call": part.call, "url": url}
 
 
-def with_first_cell(source: str, chapter: int, url: str) -> str:
+def with_first_cell(source: str, part: Part, url: str) -> str:
     """A chapter's py:percent source with the right text in its first code cell."""
     mark = _MARK.search(source)
     if mark is None:
-        raise ConfigError(f"chapter {chapter} has no code cell: add one under its head")
+        raise ConfigError(f"{part.title}: no code cell; add one under the head")
     end = source.find("\n# %%", mark.end() - 1)
     rest = source[end:] if end >= 0 else "\n"
-    return f"{source[: mark.end()]}{first_cell(chapter, url)}\n{rest}"
+    return f"{source[: mark.start()]}{MARK}{first_cell(part, url)}\n{rest}"

@@ -27,6 +27,7 @@ LIVE: Final = (WIDGET, "application/vnd.plotly.v1+json", "application/javascript
 MEASUREMENT: Final = "measurement"  # tag of cells whose output differs each time
 LIVE_ONLY: Final = "live"  # tag of cells whose output is for the reader's own page
 SOLUTION: Final = "solution"
+FOLDED: Final = frozenset({SOLUTION, "plumbing"})  # tags whose code stands folded
 METADATA: Final = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -77,7 +78,7 @@ def slugs(notebook: Notebook) -> list[str]:
 
 def _cell(cell: Cell, slug: str) -> Cell:
     kept = {k: v for k, v in cell["metadata"].items() if k in KEPT}
-    if _is_solution(cell):
+    if FOLDED.intersection(cell["metadata"].get("tags", [])):
         kept["jupyter"] = {"source_hidden": True}  # JupyterLab shows it folded
     text = {"cell_type": cell["cell_type"], "id": slug, "metadata": kept}
     outputs = {"outputs": cell["outputs"]} if cell["cell_type"] == "code" else {}

@@ -19,6 +19,6 @@ def test_there_are_recordings() -> None:
 
 @pytest.mark.parametrize("name", RECORDINGS)
 def test_a_recording_has_its_provenance(name: str) -> None:
-    meta = open_recording(name, int(name[:2]), [DATA]).meta
+    meta = open_recording(name, name[:2], [DATA]).meta
     missing = {"command", "date", "device", "model"} - set(meta)
     assert not missing

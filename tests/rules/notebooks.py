@@ -7,16 +7,19 @@ import re
 from pathlib import Path
 from typing import Any
 
+from labkit.book.parts import part_of
+
 MAX_BYTES = 400_000
-MAX_BYTES_TOGETHER = 3_000_000
-MAX_CELL_LINES = 20
+MAX_BYTES_TOGETHER = 8_000_000
+MAX_VISIBLE_LINES = 12
+MAX_FOLDED_LINES = 20  # of a cell that JupyterLab shows folded
 MAX_COLUMNS = 88
 MAX_WORDS = 120
 MIN_CLAIMS = 5
 MIN_WIDGETS = 2
 
 NOTEBOOK_KEYS = {"kernelspec", "language_info"}
-CELL_KEYS = {"name", "tags", "jupyter"}  # jupyter: a folded solution
+CELL_KEYS = {"name", "tags", "jupyter"}  # jupyter: the cell is folded
 VIEWS = ("application/vnd.jupyter.widget", "application/vnd.plotly", "javascript")
 FORBIDDEN = {
     "an address": r"\bat 0x|0x[0-9a-f]{8,16}",
@@ -40,9 +43,9 @@ def text_of(cell: dict[str, Any]) -> str:
     return source if isinstance(source, str) else "".join(source)
 
 
-def number_of(name: str) -> int:
-    """Number of the chapter in a file called `NN_slug`."""
-    return int(name.split("_", maxsplit=1)[0])
+def is_folded(cell: dict[str, Any]) -> bool:
+    """True where JupyterLab hides the cell's source until somebody opens it."""
+    return bool(cell["metadata"].get("jupyter", {}).get("source_hidden"))
 
 
 def form_faults(notebook: Notebook) -> list[str]:
@@ -81,8 +84,9 @@ def budget_faults(notebook: Notebook) -> list[str]:
         lines = text.splitlines()
         if cell["cell_type"] == "code":
             widest = max(map(len, lines), default=0)
-            if len(lines) > MAX_CELL_LINES:
-                faults.append(f"{where}: {len(lines)} lines, at most {MAX_CELL_LINES}")
+            limit = MAX_FOLDED_LINES if is_folded(cell) else MAX_VISIBLE_LINES
+            if len(lines) > limit:
+                faults.append(f"{where}: {len(lines)} lines, at most {limit}")
             if widest > MAX_COLUMNS:
                 faults.append(f"{where}: {widest} columns, at most {MAX_COLUMNS}")
         elif (num_words := len(words(text))) > MAX_WORDS:
@@ -109,15 +113,15 @@ def size_faults(text: str) -> list[str]:
 
 
 def start_faults(notebook: Notebook, name: str) -> list[str]:
-    """A first code cell that starts another chapter, or none."""
+    """A first code cell that starts another part of the book, or none."""
     first = text_of(code_cells(notebook)[0])
-    wanted = f"start(chapter={number_of(name)})"
+    wanted = part_of(name).call
     return [] if wanted in first else [f"the first code cell lacks {wanted}"]
 
 
 def first_cell(notebook: Notebook) -> str:
-    """The first code cell with the chapter's number taken out."""
-    return re.sub(r"chapter=\d+", "chapter=N", text_of(code_cells(notebook)[0]))
+    """The first code cell with the part's name taken out."""
+    return re.sub(r"start\(.*\)", "start()", text_of(code_cells(notebook)[0]))
 
 
 def content_faults(notebook: Notebook, widgets: set[str]) -> list[str]:

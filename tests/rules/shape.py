@@ -12,7 +12,7 @@ MAX_FILE = 300  # lines; 250 is the wish
 MAX_FUNCTION = 40
 MAX_PARAMETERS = 6
 MAX_SCRIPT = 200  # lines of a widget's JavaScript
-MAX_CORE = 2600  # lines of code that compute a token, all files together
+MAX_CORE = 3000  # lines of code that compute a token, all files together
 CORE = ("engine", "cache", "sampling", "model")  # folders of labkit
 MIN_OPENING, MAX_OPENING = 1, 25  # lines of a module's docstring
 

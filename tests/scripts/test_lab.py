@@ -63,12 +63,16 @@ def test_overrides_switch_the_news_off(tmp_path: Path) -> None:
     )
 
 
-def test_the_first_page_is_the_first_chapter_there_is(tmp_path: Path) -> None:
+def test_the_first_page_is_the_index_or_the_first_chapter(
+    tmp_path: Path,
+) -> None:
     (tmp_path / "chapters").mkdir()
     assert lab.first_page(tmp_path) == "lab"
     for name in ("10_streaming.ipynb", "06_tokens.ipynb", "notes.ipynb"):
         (tmp_path / "chapters" / name).touch()
     assert lab.first_page(tmp_path) == "lab/tree/06_tokens.ipynb"
+    (tmp_path / "chapters" / "index.ipynb").touch()
+    assert lab.first_page(tmp_path) == "lab/tree/index.ipynb"
 
 
 def test_the_token_is_not_on_the_command_line() -> None:

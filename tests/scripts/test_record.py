@@ -32,8 +32,8 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_both_files_open_again_with_their_provenance(folder: Path) -> None:
-    trace = open_recording("request", 10, [folder])
-    streams = open_recording("streams", 10, [folder])
+    trace = open_recording("request", "10", [folder])
+    streams = open_recording("streams", "10", [folder])
     assert isinstance(trace, Trace)
     assert isinstance(streams, Recording)
     for meta in (trace.meta, streams.meta):
@@ -44,7 +44,7 @@ def test_both_files_open_again_with_their_provenance(folder: Path) -> None:
 
 
 def test_both_dialects_say_the_same_at_the_same_time(folder: Path) -> None:
-    streams = open_recording("streams", 10, [folder])
+    streams = open_recording("streams", "10", [folder])
     assert isinstance(streams, Recording)
     shown = {
         name: [(c.time_s, c.text) for c in streams.chunks(name) if c.text]

@@ -30,7 +30,7 @@ def lab() -> Iterator[Lab]:
 def test_start_says_where_we_are(capsys: pytest.CaptureFixture[str]) -> None:
     lab = start(chapter=10)
     assert capsys.readouterr().out.startswith("Chapter 10, layer streaming, seed 0.")
-    assert repr(lab) == "<Lab: chapter 10, seed 0>"
+    assert repr(lab) == "<Lab: Chapter 10, layer streaming, seed 0>"
 
 
 def test_start_refuses_a_chapter_that_is_not_there() -> None:

@@ -30,7 +30,7 @@ def recording() -> Recording:
 
 def test_a_recording_survives_the_file(tmp_path: Path) -> None:
     recording().save(tmp_path / "10_streams.json")
-    found = open_recording("streams", 10, [tmp_path])
+    found = open_recording("streams", "10", [tmp_path])
     assert isinstance(found, Recording)
     assert found.to_dict() == recording().to_dict()
     assert found.frames() == requests.openai_frames()
@@ -40,7 +40,7 @@ def test_a_recording_survives_the_file(tmp_path: Path) -> None:
 
 def test_a_trace_is_found_by_its_full_name_too(tmp_path: Path) -> None:
     requests.trace().save(tmp_path / "10_request.json")
-    assert isinstance(open_recording("10_request", 3, [tmp_path]), Trace)
+    assert isinstance(open_recording("10_request", "03", [tmp_path]), Trace)
 
 
 def test_the_nearest_folder_wins_and_missing_ones_are_passed_over(
@@ -50,7 +50,7 @@ def test_the_nearest_folder_wins_and_missing_ones_are_passed_over(
     for folder, name in ((near, "near"), (far, "far")):
         folder.mkdir()
         Recording(name, META, {}).save(folder / "10_x.json")
-    found = open_recording("x", 10, [tmp_path / "none", near, far])
+    found = open_recording("x", "10", [tmp_path / "none", near, far])
     assert isinstance(found, Recording)
     assert found.name == "near"
 
@@ -58,7 +58,7 @@ def test_the_nearest_folder_wins_and_missing_ones_are_passed_over(
 def test_an_unknown_name_lists_what_there_is(tmp_path: Path) -> None:
     recording().save(tmp_path / "10_streams.json")
     with pytest.raises(TraceError, match="there are: 10_streams"):
-        open_recording("steams", 10, [tmp_path])
+        open_recording("steams", "10", [tmp_path])
 
 
 def test_a_dialect_that_was_not_recorded_is_named() -> None:
@@ -79,7 +79,7 @@ def test_a_dialect_that_was_not_recorded_is_named() -> None:
 def test_other_files_are_refused(tmp_path: Path, content: str, reason: str) -> None:
     (tmp_path / "x.json").write_text(content, encoding="utf-8")
     with pytest.raises(TraceError, match=reason):
-        open_recording("x", 10, [tmp_path])
+        open_recording("x", "10", [tmp_path])
 
 
 def test_recordings_are_looked_for_beside_the_notebook_first(tmp_path: Path) -> None:
@@ -98,7 +98,7 @@ def test_the_file_is_stable_and_readable(tmp_path: Path) -> None:
 def test_measured_numbers_survive_the_file(tmp_path: Path) -> None:
     kept = Measured("08_sweep", META, {"ms": {"1": 2.5}})
     kept.save(tmp_path / "08_sweep.json")
-    found = open_recording("sweep", 8, [tmp_path])
+    found = open_recording("sweep", "08", [tmp_path])
     assert found == kept
     assert isinstance(found, Measured)
     assert found["ms"] == {"1": 2.5}
@@ -115,4 +115,4 @@ def test_damaged_measurements_are_refused(tmp_path: Path, content: str) -> None:
     text = f'{{"schema": "labkit.measured", {content}}}'
     (tmp_path / "x.json").write_text(text, encoding="utf-8")
     with pytest.raises(TraceError, match="damaged measurements"):
-        open_recording("x", 8, [tmp_path])
+        open_recording("x", "08", [tmp_path])

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.book.parts import Part
 from labkit.clock import SystemClock
 from scripts.bookbuild import build as builder
 from scripts.bookbuild.build import (
@@ -77,14 +78,16 @@ def test_the_first_cell_is_written_or_found_stale(root: Path) -> None:
     with pytest.raises(BuildError, match="first cell is stale: run `make book`"):
         sync_first_cell(root, source, is_check=True)
     sync_first_cell(root, source, is_check=False)
-    assert first_cell(3, URL) in source.read_text(encoding="utf-8")
+    assert first_cell(Part(3), URL) in source.read_text(encoding="utf-8")
     sync_first_cell(root, source, is_check=True)
 
 
 def test_chapters_are_chosen_by_number_or_name(root: Path) -> None:
-    paths = [chapter(root, GOOD), chapter(root, GOOD, "10_streaming")]
+    names = ("03_gateway", "10_streaming", "appendix_speculation", "index")
+    paths = [chapter(root, GOOD, name) for name in names]
     assert sources(root, []) == paths
     assert sources(root, ["3"]) == sources(root, ["03_gateway.py"]) == paths[:1]
+    assert sources(root, ["speculation", "index"]) == paths[2:]
     with pytest.raises(BuildError, match="no chapter '4'; there are: 03_gateway, 10_"):
         sources(root, ["4"])
 

@@ -123,11 +123,12 @@ def test_a_solution_has_to_pass_its_check() -> None:
             outputs(*said, tags=["solution"])
 
 
-def test_solutions_are_folded() -> None:
+def test_solutions_and_plumbing_are_folded() -> None:
     solved = code("x", stream("✓ 1\n"), tags=["solution"])
-    made = normalise(book(solved, code("y")), ROOT)
+    plumbing = code("z", tags=["plumbing"])
+    made = normalise(book(solved, code("y"), plumbing), ROOT)
     hidden = [cell["metadata"].get("jupyter") for cell in made["cells"]]
-    assert hidden == [{"source_hidden": True}, None]
+    assert hidden == [{"source_hidden": True}, None, {"source_hidden": True}]
 
 
 def test_measurements_may_differ_and_nothing_else() -> None:
