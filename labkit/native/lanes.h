@@ -23,12 +23,19 @@ typedef float Floats __attribute__((vector_size(4 * LANES)));
 typedef int32_t Ints __attribute__((vector_size(4 * LANES)));
 typedef int16_t Shorts __attribute__((vector_size(4 * LANES))); /* two in each lane */
 typedef uint16_t UnsignedShorts __attribute__((vector_size(4 * LANES)));
+/* The same vectors wherever they lie in memory. GCC 12 copies a `memcpy` into an array of
+   vectors in halves, by way of the stack, and reading them back as a whole waits for both
+   stores; through these types one load of the full width goes straight to a register. */
+typedef Floats FloatsAnywhere __attribute__((aligned(1), may_alias));
+typedef Ints IntsAnywhere __attribute__((aligned(1), may_alias));
+typedef Shorts ShortsAnywhere __attribute__((aligned(1), may_alias));
 
 static inline int least(int a, int b) { return a < b ? a : b; }
 static inline Floats all(float x) { return x - (Floats){0}; }
 static inline Ints all_ints(int32_t x) { return x - (Ints){0}; }
-static inline Floats load(const float *p) { Floats v; memcpy(&v, p, sizeof v); return v; }
-static inline void store(float *p, Floats v) { memcpy(p, &v, sizeof v); }
+static inline Floats load(const float *p) { return *(const FloatsAnywhere *)p; }
+static inline void store(float *p, Floats v) { *(FloatsAnywhere *)p = v; }
+static inline Shorts load_shorts(const void *p) { return *(const ShortsAnywhere *)p; }
 
 static inline Floats larger(Floats a, Floats b) {
 #ifdef WIDE
@@ -101,7 +108,7 @@ static inline Floats rounded(Floats v) { return (v + 12582912.0f) - 12582912.0f;
 static inline void store_pairs(int32_t *p, Floats low, Floats high) {
   Ints pairs = (__builtin_convertvector(low, Ints) & 0xffff) |
                __builtin_convertvector(high, Ints) << 16;
-  memcpy(p, &pairs, sizeof pairs);
+  *(IntsAnywhere *)p = pairs;
 }
 
 /* total + first product + second product, in every lane: both have two numbers of 16 bits
@@ -111,7 +118,9 @@ static inline Ints add_pairs(Ints total, Shorts weights, Ints two) {
   asm("vpdpwssd %2, %1, %0" : "+v"(total) : "v"(weights), "v"(two));
   return total;
 #elif defined __AVX2__
-  return total + (Ints)_mm256_madd_epi16((__m256i)weights, (__m256i)two);
+  total += (Ints)_mm256_madd_epi16((__m256i)weights, (__m256i)two);
+  asm("" : "+x"(total)); /* GCC 12 would reorder the sums, and spill partial ones */
+  return total;
 #else
   Ints low = (Ints)weights << 16 >> 16, high = (Ints)weights >> 16;
   return total + low * (two << 16 >> 16) + high * (two >> 16);
