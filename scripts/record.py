@@ -19,6 +19,7 @@ from pathlib import Path
 from labkit.book.lab import REQUEST
 from labkit.clock import SystemClock
 from labkit.dialects.anthropic import AnthropicFrames
+from labkit.dialects.chunks import Dialect
 from labkit.dialects.events import (
     Ended,
     FinishReason,
@@ -29,7 +30,6 @@ from labkit.dialects.events import (
 )
 from labkit.errors import LabError, ProtocolError
 from labkit.labs.recordings import Arrival, Recording
-from labkit.net.chunks import Dialect
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server
 from labkit.net.stream import ChatStream

@@ -26,6 +26,7 @@ from labkit.dialects.events import (
     TextPiece,
 )
 from labkit.dialects.openai_body import to_chat
+from labkit.dialects.values import to_json
 from labkit.records import Layer
 from server.backend import BackendState
 from server.errors import ClientGone
@@ -141,7 +142,7 @@ def json_reply(
     data: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None
 ) -> Response:
     """A JSON answer in ASCII, whatever text is inside."""
-    text = openai.to_json(data)
+    text = to_json(data)
     return Response(text, status, dict(headers or {}), "application/json")
 
 

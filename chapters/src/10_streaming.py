@@ -266,7 +266,7 @@ lab.md(
 # the bill?
 
 # %%
-from labkit.net.chunks import ChunkReader
+from labkit.dialects.chunks import ChunkReader
 
 
 def usage_after(dialect, num_bytes):

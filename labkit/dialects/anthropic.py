@@ -1,13 +1,12 @@
-"""Neutral events → Anthropic's Messages stream: typed blocks, cumulative usage.
+"""Anthropic's Messages stream: typed blocks, cumulative usage; written and read back.
 
-The frames encoder only; there is no endpoint. Each event has an `event:` line and the
+Streams and errors only; there is no endpoint. Each event has an `event:` line and the
 same `type` in its data; there is no `[DONE]`. One text block is opened with the message
-and closed before `message_delta`.
+and closed before `message_delta`. The reader never raises, whatever it is given.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterable, Iterator, Mapping
 from types import MappingProxyType
 from typing import Any, Final
@@ -15,16 +14,18 @@ from typing import Any, Final
 from labkit.dialects.events import (
     Ended,
     FinishReason,
+    Meaning,
     Ping,
     Problem,
     Started,
     StreamEvent,
     TextPiece,
 )
+from labkit.dialects.values import count_of, from_json, mapping_of, text_of, to_json
 from labkit.records import Usage
 from labkit.text import sse
 
-__all__ = ["AnthropicFrames", "error_body", "frames"]
+__all__ = ["AnthropicFrames", "AnthropicReader", "error_body", "frames"]
 
 STOP_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
     {
@@ -36,6 +37,22 @@ STOP_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
         FinishReason.CANCELLED: "end_turn",  # the closed set has no word for these two
         FinishReason.ERROR: "end_turn",
     }
+)
+READ_AS: Final[Mapping[str, FinishReason]] = MappingProxyType(
+    {
+        "end_turn": FinishReason.STOP,
+        "stop_sequence": FinishReason.STOP,
+        "pause_turn": FinishReason.STOP,
+        "max_tokens": FinishReason.LENGTH,
+        "model_context_window_exceeded": FinishReason.LENGTH,
+        "tool_use": FinishReason.TOOL_CALLS,
+        "refusal": FinishReason.REFUSAL,
+    }
+)
+INPUT_COUNTS: Final = (
+    "input_tokens",
+    "cache_creation_input_tokens",
+    "cache_read_input_tokens",
 )
 ERROR_TYPES: Final[Mapping[int, str]] = MappingProxyType(
     {
@@ -77,6 +94,58 @@ def frames(events: Iterable[StreamEvent]) -> Iterator[bytes]:
         yield from encoder.feed(event)
 
 
+class AnthropicReader:
+    """Reads a stream back: one event's data in, what it says out.
+
+    Usage comes in parts, each counted from the start, so the reader remembers them.
+    """
+
+    def __init__(self) -> None:
+        self._counts: dict[str, int] = {}  # the newest value told of each count
+
+    def read(self, data: str) -> Meaning:
+        """What one event says; later counts replace earlier ones of the same name."""
+        value = from_json(data)
+        if value is None:
+            return Meaning("other", is_object=False)
+        delta = mapping_of(value.get("delta"))
+        match value.get("type"):
+            case "message_start":
+                message = mapping_of(value.get("message"))
+                return Meaning("role", usage=self._usage(message.get("usage")))
+            case "content_block_delta":
+                text = text_of(delta.get("text"))
+                return Meaning("other" if text is None else "content", text or "")
+            case "message_delta":
+                return self._delta(delta, self._usage(value.get("usage")))
+            case "message_stop":
+                return Meaning("done")
+            case "error":
+                return Meaning("error", error=_said(value.get("error")))
+        return Meaning("other")  # a block begins or ends, a ping
+
+    def _delta(self, delta: Mapping[str, Any], usage: Usage | None) -> Meaning:
+        if reason := text_of(delta.get("stop_reason")):
+            return Meaning("finish", "", READ_AS.get(reason, reason), usage)
+        return Meaning("usage" if usage else "other", usage=usage)
+
+    def _usage(self, told: object) -> Usage | None:
+        """The three inputs add up to the prompt; None where no count was told."""
+        found = {name: count_of(value) for name, value in mapping_of(told).items()}
+        news = {name: count for name, count in found.items() if count is not None}
+        self._counts.update(news)
+        if not {*INPUT_COUNTS, "output_tokens"} & news.keys():
+            return None
+        prompt = sum(self._counts.get(name, 0) for name in INPUT_COUNTS)
+        output = self._counts.get("output_tokens", 0)
+        return Usage(prompt, output, self._counts.get("cache_read_input_tokens", 0))
+
+
+def _said(error: object) -> str:
+    said = text_of(mapping_of(error).get("message"))
+    return said or "the server reported an error"
+
+
 def error_body(problem: Problem) -> dict[str, Any]:
     """The JSON of a refusal; its type is one of Anthropic's closed set."""
     status = problem.status
@@ -86,9 +155,7 @@ def error_body(problem: Problem) -> dict[str, Any]:
 
 
 def _frame(kind: str, **fields: Any) -> bytes:
-    data = {"type": kind, **fields}
-    text = json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
-    return sse.encode(text, event=kind)
+    return sse.encode(to_json({"type": kind, **fields}), event=kind)
 
 
 def _message(started: Started) -> dict[str, Any]:

@@ -23,6 +23,7 @@ __all__ = [
     "Failed",
     "FinishReason",
     "Kind",
+    "Meaning",
     "Message",
     "Ping",
     "Problem",
@@ -185,3 +186,19 @@ class Failed:
 
 
 StreamEvent = Started | TextPiece | Ping | Ended | Failed
+
+
+@dataclass(frozen=True, slots=True)
+class Meaning:
+    """What one event of a stream says, as its reader understands it.
+
+    `kind` is one of role, content, finish, usage, done, error, other, as in
+    `StreamChunk`.
+    """
+
+    kind: str
+    text: str = ""
+    finish: str | None = None  # a `FinishReason`, or the stream's own word if unknown
+    usage: Usage | None = None
+    error: str | None = None  # the message of a failure
+    is_object: bool = True  # False: the data is no JSON object

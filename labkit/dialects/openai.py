@@ -1,13 +1,13 @@
-"""Neutral events → OpenAI's chat.completion JSON, streamed and whole.
+"""OpenAI's chat completions: events to JSON, streamed and whole, and streams read back.
 
-Emits one `data:` line an event, ASCII JSON, and `: ping` comments; never an `event:`
-line. A stream is role chunk, content deltas, one finish chunk, a usage chunk if it was
-asked for, `[DONE]`; id, created and model are the same in every chunk.
+Frames are `data:` lines of ASCII JSON and `: ping` comments, never an `event:` line. A
+stream is role chunk, content deltas, one finish chunk, a usage chunk if it was asked
+for, `[DONE]`; id, created and model are the same in every chunk. The reader never
+raises, whatever it is given.
 """
 
 from __future__ import annotations
 
-import json
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
@@ -16,6 +16,7 @@ from typing import Any, Final
 from labkit.dialects.events import (
     Ended,
     FinishReason,
+    Meaning,
     Ping,
     Problem,
     Started,
@@ -23,17 +24,24 @@ from labkit.dialects.events import (
     TextPiece,
     TokenScore,
 )
+from labkit.dialects.values import (
+    count_of,
+    from_json,
+    mapping_of,
+    quoted,
+    text_of,
+    to_json,
+)
 from labkit.records import Usage
-from labkit.text import sse
 
 __all__ = [
     "OpenAIFrames",
+    "OpenAIReader",
     "completion",
     "error_body",
     "frames",
     "model_card",
     "model_list",
-    "to_json",
 ]
 
 FINISH_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
@@ -47,61 +55,71 @@ FINISH_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
         FinishReason.ERROR: "error",
     }
 )
+READ_AS: Final[Mapping[str, FinishReason]] = MappingProxyType(
+    {
+        "function_call": FinishReason.TOOL_CALLS,  # before there were tools
+        **{word: reason for reason, word in FINISH_REASONS.items()},
+        "content_filter": FinishReason.CONTENT_FILTER,
+    }
+)
 VERY_UNLIKELY = -9999.0  # what OpenAI's API writes where a log-probability has no value
-
-
-def to_json(data: Mapping[str, Any]) -> str:
-    """Compact ASCII JSON; refuses NaN and Infinity."""
-    return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+DONE: Final = "[DONE]"
+DONE_FRAME: Final = b"data: [DONE]\n\n"
+PING_FRAME: Final = b": ping\n\n"
 
 
 class OpenAIFrames:
-    """One stream's encoder; `feed` each event in order."""
+    """One stream's encoder; `feed` each event in order.
+
+    Most of a chunk is the same in the whole stream, so it is written once.
+    """
 
     def __init__(
         self, *, with_usage: bool = False, with_logprobs: bool = False
     ) -> None:
         self._with_usage = with_usage
         self._with_logprobs = with_logprobs
-        self._head: dict[str, Any] = {}
+        self._head = self._before_text = ""
+        self._end = ',"usage":null}\n\n' if with_usage else "}\n\n"
+        self._after_text = f'}},"logprobs":null,"finish_reason":null}}]{self._end}'
 
     def feed(self, event: StreamEvent) -> list[bytes]:
         """The SSE frames that say `event`."""
+        if isinstance(event, TextPiece):
+            if self._with_logprobs:
+                return [self._scored(event)]
+            text = self._before_text + quoted(event.text) + self._after_text
+            return [text.encode("ascii")]
         match event:
             case Started():
-                self._head = _head(event, "chat.completion.chunk")
-                role = {"role": "assistant", "content": "", "refusal": None}
-                return [self._chunk(role)]
-            case TextPiece():
-                scores = event.scores if self._with_logprobs else None
-                return [self._chunk({"content": event.text}, scores)]
+                return [self._first(event)]
             case Ping():
-                return [sse.comment("ping")]
+                return [PING_FRAME]
             case Ended():
                 return self._last(event)
-        return [sse.encode(to_json(error_body(event.problem))), _done()]
+        return [_frame(to_json(error_body(event.problem))), DONE_FRAME]
+
+    def _first(self, event: Started) -> bytes:
+        self._head = "data: " + to_json(_head(event, "chat.completion.chunk"))[:-1]
+        start = f'{self._head},"choices":[{{"index":0,"delta":'
+        self._before_text = start + '{"content":'
+        role = '{"role":"assistant","content":"","refusal":null'
+        return (start + role + self._after_text).encode("ascii")
+
+    def _scored(self, event: TextPiece) -> bytes:
+        scores = to_json(_logprobs(event.scores))
+        rest = f'}},"logprobs":{scores},"finish_reason":null}}]{self._end}'
+        return (self._before_text + quoted(event.text) + rest).encode("ascii")
 
     def _last(self, event: Ended) -> list[bytes]:
-        found = [self._chunk({}, finish=FINISH_REASONS[event.finish])]
+        reason = quoted(FINISH_REASONS[event.finish])
+        choice = f'{{"index":0,"delta":{{}},"logprobs":null,"finish_reason":{reason}}}'
+        found = [f'{self._head},"choices":[{choice}]{self._end}'.encode("ascii")]
         if self._with_usage:
-            tail = {**self._head, "choices": [], "usage": _usage(event.usage)}
-            found.append(sse.encode(to_json(tail)))
-        return [*found, _done()]
-
-    def _chunk(
-        self,
-        delta: dict[str, str | None],
-        scores: Sequence[TokenScore] | None = None,
-        finish: str | None = None,
-    ) -> bytes:
-        choice = {
-            "index": 0,
-            "delta": delta,
-            "logprobs": None if scores is None else _logprobs(scores),
-            "finish_reason": finish,
-        }
-        usage = {"usage": None} if self._with_usage else {}
-        return sse.encode(to_json({**self._head, "choices": [choice], **usage}))
+            usage = to_json(_usage(event.usage))
+            tail = f'{self._head},"choices":[],"usage":{usage}}}\n\n'
+            found.append(tail.encode("ascii"))
+        return [*found, DONE_FRAME]
 
 
 def frames(
@@ -110,7 +128,7 @@ def frames(
     with_usage: bool = False,
     with_logprobs: bool = False,
 ) -> Iterator[bytes]:
-    """All frames of a whole run."""
+    """All frames of a whole stream."""
     encoder = OpenAIFrames(with_usage=with_usage, with_logprobs=with_logprobs)
     for event in events:
         yield from encoder.feed(event)
@@ -158,8 +176,59 @@ def model_list(names: Iterable[str], created_unix: int) -> dict[str, Any]:
     return {"object": "list", "data": cards}
 
 
-def _done() -> bytes:
-    return sse.encode("[DONE]")
+class OpenAIReader:
+    """Reads a stream back: one event's data in, what it says out."""
+
+    def read(self, data: str) -> Meaning:
+        """What one event says of the answer number 0."""
+        if data == DONE:
+            return Meaning("done")
+        value = from_json(data)
+        if value is None:
+            return Meaning("other", is_object=False)
+        if value.get("error") is not None:
+            return Meaning("error", error=_message(value["error"]))
+        told = value.get("usage")
+        usage = _read_usage(told) if isinstance(told, dict) else None
+        choice = _first_choice(value.get("choices"))
+        delta = mapping_of(choice.get("delta"))
+        text = text_of(delta.get("content"))
+        if finish := text_of(choice.get("finish_reason")):
+            finish = READ_AS.get(finish, finish)
+            return Meaning("finish", text or "", finish, usage)
+        if text:
+            return Meaning("content", text, usage=usage)
+        if text_of(delta.get("role")):
+            return Meaning("role", usage=usage)
+        kind = "content" if text is not None else "usage" if usage else "other"
+        return Meaning(kind, usage=usage)
+
+
+def _first_choice(choices: object) -> Mapping[str, Any]:
+    """The choice with index 0; an answer asked for with `n` has others beside it."""
+    for choice in choices if isinstance(choices, list) else ():
+        if isinstance(choice, dict) and count_of(choice.get("index") or 0) == 0:
+            return choice
+    return {}
+
+
+def _message(error: object) -> str:
+    said = error if isinstance(error, str) else mapping_of(error).get("message")
+    return text_of(said) or "the server reported an error"
+
+
+def _read_usage(found: Mapping[str, Any]) -> Usage | None:
+    """Both counts have to be there; without the details nothing was cached."""
+    prompt = count_of(found.get("prompt_tokens"))
+    completion = count_of(found.get("completion_tokens"))
+    if prompt is None or completion is None:
+        return None
+    details = mapping_of(found.get("prompt_tokens_details"))
+    return Usage(prompt, completion, count_of(details.get("cached_tokens")) or 0)
+
+
+def _frame(data: str) -> bytes:
+    return f"data: {data}\n\n".encode("ascii")
 
 
 def _head(started: Started, kind: str) -> dict[str, Any]:

@@ -13,8 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from labkit.dialects.chunks import ChunkReader, Dialect
 from labkit.errors import TraceError
-from labkit.net.chunks import ChunkReader, Dialect
 from labkit.records import StreamChunk
 from labkit.trace import SCHEMA as TRACE_SCHEMA
 from labkit.trace import Scalar, Trace

@@ -9,7 +9,8 @@ between requests, so every trace shows what connecting costs.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import fields
 from functools import cached_property
 from types import TracebackType
 from typing import Any, Final
@@ -17,20 +18,27 @@ from typing import Any, Final
 import httpx2
 
 from labkit.clock import Clock
+from labkit.config import reject_unknown
 from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
-from labkit.net.knobs import Messages, request_body
 from labkit.net.refusals import refusal
 from labkit.net.stream import ChatStream
 from labkit.net.wire import Wire
+from labkit.sequence import SamplingParams
 from labkit.trace import Trace
 
-__all__ = ["LabClient"]
+__all__ = ["KNOBS", "LabClient", "Messages", "request_body"]
+
+Messages = Sequence[Mapping[str, str]]
 
 CONNECT_S: Final = 5.0
 CANCEL_S: Final = 2.0  # the connection is cut then in any case
 SILENCE_S: Final = 60.0  # the server's heartbeat comes every 15 s
 TRACE_TRIES: Final = 40  # the run is settled just after its last frame
 TRACE_WAIT_S: Final = 0.05
+
+
+_WIRE_ONLY: Final = ("logprobs", "max_completion_tokens", "metadata", "user")
+KNOBS: Final = tuple(sorted({*(f.name for f in fields(SamplingParams)), *_WIRE_ONLY}))
 
 
 class LabClient:
@@ -145,6 +153,31 @@ class LabClient:
             f"no server answers at {self.base_url} ({what}): start one with "
             "`python -m server`, or leave the address out and lab.server starts one"
         )
+
+
+def request_body(
+    model: str, messages: Messages | str, knobs: Mapping[str, Any]
+) -> dict[str, Any]:
+    """The body of a streamed chat completion; usage is always asked for.
+
+    A knob that the server does not have is refused, with the nearest that it has;
+    values are checked by the server, which knows their ranges.
+    """
+    reject_unknown(knobs, KNOBS, "A request")
+    if isinstance(messages, str) or not messages:
+        raise InputError(
+            f"messages={messages!r}: give a list such as "
+            '[{"role": "user", "content": "Hello"}]',
+            param="messages",
+        )
+    given = {name: value for name, value in knobs.items() if value is not None}
+    if isinstance(given.get("logit_bias"), tuple | list):
+        given["logit_bias"] = {str(i): bias for i, bias in given["logit_bias"]}
+    if isinstance(given.get("stop"), tuple):
+        given["stop"] = [*given["stop"]]
+    options = {"stream": True, "stream_options": {"include_usage": True}}
+    listed = [dict(message) for message in messages]
+    return {"model": model, "messages": listed, **options, **given}
 
 
 class _Call:

@@ -14,13 +14,11 @@ from types import TracebackType
 from typing import Protocol
 
 from labkit.clock import Clock
+from labkit.dialects.chunks import ChunkReader
 from labkit.errors import TraceError
-from labkit.net.chunks import ChunkReader
 from labkit.net.life import ClientStamps, client_trace, merged
-from labkit.net.refusals import message_of
 from labkit.net.wire import Wire
 from labkit.records import StreamChunk, Usage
-from labkit.sequence import FinishReason
 from labkit.trace import Trace
 
 __all__ = ["Body", "ChatStream", "Exchange"]
@@ -64,7 +62,7 @@ class ChatStream:
         self.id: str | None = None  # the run's id, known once the server has answered
         self.chunks: list[StreamChunk] = []
         self.usage: Usage | None = None  # the last one known
-        self.finish: FinishReason | None = None
+        self.finish: str | None = None  # as in `StreamChunk`
         self.error: str | None = None  # why it broke off, if it did
         self._exchange = exchange
         self._clock = clock
@@ -79,7 +77,7 @@ class ChatStream:
         self._source = self._read()
 
     def __iter__(self) -> Iterator[StreamChunk]:
-        return self
+        return self._source
 
     def __next__(self) -> StreamChunk:
         return next(self._source)
@@ -204,8 +202,7 @@ class ChatStream:
         self.finish = chunk.finish or self.finish
         self.usage = chunk.usage or self.usage
         if chunk.kind == "error":
-            data = chunk.raw.partition("data:")[2].encode()
-            self.error = message_of(data)[0] or "the server reported an error"
+            self.error = self._reader.error
 
     def _break(self, error: ConnectionError) -> None:
         if not self._cancelled.is_set():

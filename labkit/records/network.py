@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from labkit.records.request import Usage
-from labkit.sequence import FinishReason
 
 __all__ = ["Faults", "StreamChunk"]
 
@@ -23,7 +22,7 @@ class StreamChunk:
     raw: str  # the frame's text, blank line included
     text: str = ""  # visible text it adds
     token_ids: tuple[int, ...] = ()  # where the server reports them
-    finish: FinishReason | None = None
+    finish: str | None = None  # why the answer ended, in the neutral words if known
     usage: Usage | None = None
 
 

@@ -1,19 +1,21 @@
 """Stream chunks as the JSON that Python and a page exchange, both ways.
 
 Times are milliseconds there, as on every axis. What a page reports is checked field by
-field: a page is outside, even our own.
+field, and what is of another type counts as absent: a page is outside, even our own.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
+from labkit.dialects.values import count_of, mapping_of, text_of
 from labkit.records import StreamChunk, Usage
-from labkit.sequence import FinishReason
 
 __all__ = ["from_page", "to_page"]
 
+COUNTS = ("prompt_tokens", "completion_tokens", "cached_tokens")
 KINDS = ("role", "content", "finish", "usage", "done", "comment", "error", "other")
 
 
@@ -23,30 +25,28 @@ def to_page(chunk: StreamChunk) -> dict[str, Any]:
         "ms": round(chunk.time_s * 1000, 3),
         "kind": chunk.kind,
         "text": chunk.text,
-        "finish": str(chunk.finish) if chunk.finish else None,
+        "finish": chunk.finish,
     }
 
 
-def from_page(index: int, item: Mapping[str, Any]) -> StreamChunk:
+def from_page(index: int, item: object) -> StreamChunk:
     """A chunk that the page read itself."""
-    kind = str(item.get("kind"))
-    finish = item.get("finish")
-    usage = item.get("usage")
+    found = mapping_of(item)
+    kind, ms = found.get("kind"), found.get("ms", 0.0)
+    is_time = isinstance(ms, int | float) and math.isfinite(ms)
     return StreamChunk(
         index=index,
-        time_s=float(item["ms"]) / 1000,
+        time_s=float(ms) / 1000 if is_time else 0.0,
         kind=kind if kind in KINDS else "other",
-        raw=str(item.get("raw", "")),
-        text=str(item.get("text", "")),
-        finish=FinishReason(finish) if finish in list(FinishReason) else None,
-        usage=_usage(usage) if isinstance(usage, dict) else None,
+        raw=text_of(found.get("raw")) or "",
+        text=text_of(found.get("text")) or "",
+        finish=text_of(found.get("finish")),
+        usage=_usage(mapping_of(found.get("usage"))),
     )
 
 
-def _usage(values: Mapping[str, Any]) -> Usage:
-    details = values.get("prompt_tokens_details") or {}
-    return Usage(
-        prompt_tokens=int(values.get("prompt_tokens", 0)),
-        completion_tokens=int(values.get("completion_tokens", 0)),
-        cached_tokens=int(details.get("cached_tokens", 0)),
-    )
+def _usage(found: Mapping[str, Any]) -> Usage | None:
+    prompt, completion, cached = (count_of(found.get(name)) for name in COUNTS)
+    if prompt is None or completion is None:
+        return None
+    return Usage(prompt, completion, cached or 0)

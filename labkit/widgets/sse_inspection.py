@@ -6,12 +6,13 @@ shows of it is made here, so the page only draws.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 from itertools import accumulate
 from typing import Any
 
+from labkit.dialects.chunks import dialect_of, reader
+from labkit.dialects.events import Meaning
 from labkit.figures.drawings import Table
 from labkit.records import Faults, Usage
 from labkit.widgets.sse_reading import Block, Reading, blocks, naive_data, reading
@@ -80,9 +81,10 @@ def inspect(
 
 def table(found: Inspection) -> Table:
     """The still: where each frame came from, what it said, and the verdict."""
+    words = _all_words(found.blocks[:MAX_ROWS])
     rows = [
-        (_pieces_of(block, found.pieces), _short(block.raw), _event_words(block))
-        for block in found.blocks[:MAX_ROWS]
+        (_pieces_of(block, found.pieces), _short(block.raw), said)
+        for block, said in zip(found.blocks, words, strict=False)
     ]
     more = len(found.blocks) - len(rows)
     if more:
@@ -136,23 +138,33 @@ def fault_words(faults: Faults) -> str:
     return ", ".join(changed) or "none"
 
 
-def _event_words(block: Block) -> str:
-    if block.event is None:
-        return "none: a comment" if block.raw.startswith(":") else "none: unfinished"
-    state = reading([block.event.data])
-    if state.text:
-        return f"text {_short(state.text, 16)!r}"
-    if state.usage is not None:
-        return f"usage {usage_words(state.usage)}"
-    return "end" if state.is_complete else _kind(block.event.data, block.event.event)
+def _all_words(found: Sequence[Block]) -> list[str]:
+    """What each block says; counts that were told earlier are remembered."""
+    events = [block.event for block in found if block.event is not None]
+    understood = reader(dialect_of(event.data for event in events))
+    words = []
+    for block in found:
+        if block.event is None:
+            is_comment = block.raw.startswith(":")
+            words.append("none: a comment" if is_comment else "none: unfinished")
+        else:
+            said = understood.read(block.event.data)
+            words.append(_words(said, block.event.event))
+    return words
 
 
-def _kind(data: str, event: str) -> str:
+def _words(said: Meaning, event: str) -> str:
+    if said.text:
+        return f"text {_short(said.text, 16)!r}"
+    if said.usage is not None:
+        return f"usage {usage_words(said.usage)}"
+    if said.kind == "done":
+        return "end"
     if event != "message":
         return event
-    if match := re.search(r'"finish_reason": ?"(\w+)"', data):
-        return f"finish {match[1]}"
-    return "role" if '"role"' in data else "data"
+    return {"finish": f"finish {said.finish}", "other": "data"}.get(
+        said.kind, said.kind
+    )
 
 
 def _short(text: str, limit: int = 58) -> str:
@@ -162,6 +174,7 @@ def _short(text: str, limit: int = 58) -> str:
 
 def to_page(found: Inspection) -> dict[str, Any]:
     """Plain JSON for the page: three columns with byte ranges, two readings."""
+    shown = found.blocks[:MAX_SHOWN]
     return {
         "title": _title(found),
         "alt": _alt(found),
@@ -169,7 +182,10 @@ def to_page(found: Inspection) -> dict[str, Any]:
         "sent": found.num_sent,
         "num_pieces": len(found.pieces),
         "pieces": [_piece(piece) for piece in found.pieces[:MAX_SHOWN]],
-        "blocks": [_block(block) for block in found.blocks[:MAX_SHOWN]],
+        "blocks": [
+            _block(block, words)
+            for block, words in zip(shown, _all_words(shown), strict=True)
+        ],
         "real": _reading(found.real),
         "naive": _reading(found.naive),
     }
@@ -190,12 +206,12 @@ def _piece(piece: Piece) -> dict[str, Any]:
     }
 
 
-def _block(block: Block) -> dict[str, Any]:
+def _block(block: Block, words: str) -> dict[str, Any]:
     return {
         "start": block.start,
         "end": block.end,
         "text": block.raw.rstrip("\n"),
-        "event": _event_words(block),
+        "event": words,
         "has_event": block.event is not None,
     }
 

@@ -1,25 +1,21 @@
 """What two readers make of the same bytes: the real SSE parser and a naive one.
 
 The naive reader does what first attempts do: it takes every network piece for whole
-frames and whole characters. Both hand their data to one state machine that knows the
-OpenAI and the Anthropic dialect, so that they differ in nothing but the parsing.
+frames and whole characters. The data that either finds is understood by the dialect's
+own reader, so that they differ in nothing but the parsing.
 """
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
 
+from labkit.dialects.chunks import ChunkReader, dialect_of, reader
+from labkit.dialects.events import Meaning
 from labkit.records import Usage
 from labkit.text.sse import SSEEvent, SSEParser
 
-__all__ = ["Block", "Reading", "blocks", "naive_data", "read_events", "reading"]
-
-BLANK_LINE = re.compile(rb"(?:\r\n|\n|\r)(?:\r\n|\n|\r)")
+__all__ = ["Block", "Reading", "blocks", "naive_data", "reading"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +26,19 @@ class Reading:
     usage: Usage | None = None  # the last one known, also of an unfinished stream
     is_complete: bool = False  # the dialect's own end was seen
     num_read: int = 0  # pieces of data understood
-    num_lost: int = 0  # pieces of data that were no JSON
+    num_lost: int = 0  # pieces of data that were no JSON object
+
+    def after(self, said: Meaning) -> Reading:
+        """The same client, one event later."""
+        if not said.is_object:
+            return replace(self, num_lost=self.num_lost + 1)
+        return replace(
+            self,
+            text=self.text + said.text,
+            usage=said.usage or self.usage,
+            is_complete=self.is_complete or said.kind == "done",
+            num_read=self.num_read + 1,
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,25 +51,19 @@ class Block:
     event: SSEEvent | None  # None for comments and unfinished blocks
 
 
-def read_events(data: bytes) -> list[tuple[int, SSEEvent]]:
-    """Events of the real parser, each with the offset after its last byte."""
-    parser = SSEParser()
-    found: list[tuple[int, SSEEvent]] = []
-    for i in range(len(data)):
-        found.extend((i + 1, event) for event in parser.feed(data[i : i + 1]))
-    return found
-
-
 def blocks(data: bytes) -> list[Block]:
     """`data` cut after its blank lines; the last block may be unfinished."""
-    ends = [match.end() for match in BLANK_LINE.finditer(data)]
-    edges = [0, *ends, *([len(data)] if not ends or ends[-1] < len(data) else [])]
-    events = dict(read_events(data))
-    return [
-        Block(start, end, data[start:end].decode("utf-8", "replace"), events.get(end))
-        for start, end in pairwise(edges)
-        if end > start
-    ]
+    cutter, parser = ChunkReader(), SSEParser()
+    cutter.feed(data)
+    found: list[Block] = []
+    start = 0
+    for frame in (*cutter.frames, cutter.rest):
+        if frame:
+            events = parser.feed(frame)  # at most one: a frame has one blank line
+            raw, end = frame.decode("utf-8", "replace"), start + len(frame)
+            found.append(Block(start, end, raw, events[0] if events else None))
+            start = end
+    return found
 
 
 def naive_data(pieces: Iterable[bytes]) -> list[str]:
@@ -77,52 +79,7 @@ def naive_data(pieces: Iterable[bytes]) -> list[str]:
 
 def reading(data: Sequence[str]) -> Reading:
     """The state after all pieces of data, whichever dialect they speak."""
-    state = Reading()
+    events, state = reader(dialect_of(data)), Reading()
     for item in data:
-        state = _next(state, item)
+        state = state.after(events.read(item))
     return state
-
-
-def _next(state: Reading, item: str) -> Reading:
-    if item == "[DONE]":
-        return replace(state, is_complete=True, num_read=state.num_read + 1)
-    try:
-        value = json.loads(item)
-    except ValueError:
-        return replace(state, num_lost=state.num_lost + 1)
-    if not isinstance(value, dict):
-        return replace(state, num_lost=state.num_lost + 1)
-    state = replace(state, num_read=state.num_read + 1)
-    if "choices" in value:
-        return _openai(state, value)
-    return _anthropic(state, value)
-
-
-def _openai(state: Reading, value: dict[str, Any]) -> Reading:
-    """A chat.completion.chunk: a delta, or the usage with no choices."""
-    texts = [(c.get("delta") or {}).get("content") or "" for c in value["choices"]]
-    counts = value.get("usage")
-    usage = state.usage
-    if counts:
-        usage = Usage(counts["prompt_tokens"], counts["completion_tokens"])
-    return replace(state, text=state.text + "".join(texts), usage=usage)
-
-
-def _anthropic(state: Reading, value: dict[str, Any]) -> Reading:
-    """A typed event; `message_delta` carries usage that counts from the start."""
-    match value.get("type"):
-        case "message_start":
-            counts = value["message"]["usage"]
-            usage = Usage(counts["input_tokens"], counts.get("output_tokens", 0))
-            return replace(state, usage=usage)
-        case "content_block_delta":
-            return replace(state, text=state.text + value["delta"].get("text", ""))
-        case "message_delta" if "usage" in value:
-            before = state.usage or Usage(0, 0)
-            counts = value["usage"]
-            prompt = counts.get("input_tokens", before.prompt_tokens)
-            return replace(state, usage=Usage(prompt, counts["output_tokens"]))
-        case "message_stop":
-            return replace(state, is_complete=True)
-        case _:
-            return state

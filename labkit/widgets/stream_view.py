@@ -28,7 +28,11 @@ __all__ = ["StreamView"]
 KNOBS = (*(field.name for field in fields(SamplingParams)), "logprobs", "model")
 
 
-class StreamView(LabWidget, page="stream_view", parts=("stream_fetch", "stream_lane")):
+class StreamView(
+    LabWidget,
+    page="stream_view",
+    parts=("stream_reader", "stream_fetch", "stream_lane"),
+):
     """`StreamView(lab.server, messages, max_tokens=40, temperature=0.7)`.
 
     `run()` reads a whole stream now; the buttons do so later. Every knob that is a

@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from labkit.clock import Clock
 from labkit.dialects import openai
 from labkit.dialects.events import Problem
+from labkit.dialects.values import to_json
 from server.http.body import Receive
 
 __all__ = ["Edge", "Send", "foreign_origin"]
@@ -80,7 +81,7 @@ def foreign_origin(headers: dict[str, str], allowed: tuple[str, ...]) -> str | N
 async def _forbid(origin: str, send: Send) -> None:
     text = f"requests from {origin[:80]!r} are refused; LAB_ALLOWED_ORIGINS lets it in"
     problem = Problem(403, text, code="origin_refused")
-    body = openai.to_json(openai.error_body(problem)).encode()
+    body = to_json(openai.error_body(problem)).encode()
     start = [
         (b"content-type", b"application/json"),
         (b"content-length", str(len(body)).encode()),

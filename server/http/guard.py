@@ -17,6 +17,7 @@ from uvicorn.server import ServerState
 
 from labkit.dialects import openai
 from labkit.dialects.events import Problem
+from labkit.dialects.values import to_json
 
 __all__ = ["guarded_protocol"]
 
@@ -85,7 +86,7 @@ class _Guarded(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):
             self.transport.close()  # an answer is under way; nothing may follow it
             return
-        body = openai.to_json(openai.error_body(problem)).encode()
+        body = to_json(openai.error_body(problem)).encode()
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(body)).encode()),

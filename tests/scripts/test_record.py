@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from labkit.clock import SystemClock
+from labkit.dialects.chunks import Dialect
 from labkit.errors import ProtocolError
 from labkit.labs.recordings import Recording, open_recording
-from labkit.net.chunks import Dialect
 from labkit.net.client import LabClient
 from labkit.records import StreamChunk
 from labkit.trace import Trace

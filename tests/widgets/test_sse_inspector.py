@@ -9,10 +9,12 @@ import pytest
 from labkit.errors import ConfigError
 from labkit.net.relay import relay
 from labkit.records import Faults, Usage
+from labkit.text.sse import SSEParser
 from labkit.widgets import SSEInspector
 from labkit.widgets.sse_inspection import inspect
-from labkit.widgets.sse_reading import blocks, naive_data, read_events, reading
+from labkit.widgets.sse_reading import blocks, naive_data, reading
 from tests.support.requests import PIECES, anthropic_frames, openai_frames
+from tests.support.stream_vectors import CASES, Case
 
 TEXT = "".join(PIECES)
 FRAMES = {"openai": openai_frames(), "anthropic": anthropic_frames()}
@@ -76,7 +78,7 @@ def test_blocks_cover_all_bytes_and_hold_every_event(name) -> None:
     assert [(b.start, b.end) for b in found[:1]] == [(0, len(FRAMES[name][0]))]
     assert all(a.end == b.start for a, b in pairwise(found))
     assert found[-1].end == len(data)
-    assert [b.event for b in found if b.event] == [e for _, e in read_events(data)]
+    assert [b.event for b in found if b.event] == SSEParser().feed(data)
 
 
 def test_unfinished_block_has_no_event() -> None:
@@ -92,6 +94,24 @@ def test_naive_reader_keeps_no_half_frames() -> None:
 
 def test_data_that_is_no_object_is_lost() -> None:
     assert reading(["[1]", "3", "{"]).num_lost == 3
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_any_stream_is_read_as_the_client_reads_it(case: Case) -> None:
+    recording = {case.name: [frame.encode() for frame in case.frames]}
+    widget = SSEInspector(recording, relay)
+    assert (widget.real.text, widget.real.usage) == (case.text, case.usage)
+    for faults in (Faults(chunk_bytes=1), Faults(chunk_bytes=7, split_utf8=True)):
+        widget.show(faults=faults)
+        assert (widget.real.text, widget.real.usage) == (case.text, case.usage)
+
+
+def test_a_row_says_the_whole_usage_where_an_event_tells_only_a_part() -> None:
+    widget = SSEInspector(FRAMES, relay)
+    widget.show("anthropic")
+    said = [block["event"] for block in widget.result["blocks"]]
+    assert said[0] == "usage 34 + 1 tokens"
+    assert said[-2:] == ["usage 34 + 10 tokens", "end"]
 
 
 def test_controls_change_the_picture() -> None:

@@ -9,7 +9,6 @@ import pytest
 
 from labkit.errors import ConfigError, ServerUnavailable
 from labkit.records import StreamChunk, Usage
-from labkit.sequence import FinishReason
 from labkit.widgets import StreamView
 from tests.support.requests import PIECES, chunks
 from tests.support.streams import ScriptedSource
@@ -162,6 +161,29 @@ def test_report_of_a_page_becomes_records() -> None:
     first, second, third, fourth = view.chunks
     assert (view.status, view.text) == ("done", "Hi")
     assert (first.index, first.time_s, first.raw) == (0, 0.0105, "data: x\n\n")
-    assert second.finish is FinishReason.LENGTH
+    assert second.finish == "length"
     assert third.usage == Usage(34, 2)
-    assert (fourth.kind, fourth.finish) == ("other", None)
+    assert (fourth.kind, fourth.finish) == ("other", "no_such_reason")
+
+
+@pytest.mark.parametrize(
+    "item",
+    [
+        None,
+        {},
+        {"ms": "soon", "kind": ["role"], "text": 5, "finish": {}, "usage": [1]},
+        {"ms": float("nan"), "usage": {"prompt_tokens": "1", "completion_tokens": 2}},
+        {"usage": {"prompt_tokens": -1, "completion_tokens": 10**400}},
+    ],
+)
+def test_a_report_of_nonsense_is_a_chunk_that_says_nothing(item: object) -> None:
+    view = StreamView(ScriptedSource([]), HELLO, transport="browser")
+    page_says(view, "report", status="done", problem="", knobs={}, chunks=[item])
+    assert view.chunks == (StreamChunk(0, 0.0, "other", ""),)
+
+
+def test_half_a_surrogate_pair_of_a_page_can_be_shown() -> None:
+    view = StreamView(ScriptedSource([]), HELLO, transport="browser")
+    items = [{"ms": 1, "kind": "content", "text": "a\ud83c"}]
+    page_says(view, "report", status="done", problem="", knobs={}, chunks=items)
+    assert view.text.encode() == "a\ufffd".encode()

@@ -1,4 +1,5 @@
-// The page's own client of the server behind jupyter-server-proxy. Joined with lab.js.
+// The page's own client of the server behind jupyter-server-proxy. Joined with lab.js
+// and stream_reader.js.
 // The proxy passes a stream on only for exactly this Accept header.
 const EVENT_STREAM = 'text/event-stream';
 const LEASE_S = 6; // the proxy hides that we left, so the server waits for our sign
@@ -46,44 +47,15 @@ async function fetchStream({ messages, knobs, signal, take }) {
   const cancel = () => post('cancel');
   signal.addEventListener('abort', cancel);
   try {
-    for await (const raw of frames(answer.body)) take(readFrame(raw, performance.now() - start));
+    const [reader, decoder, body] = [new StreamReader(), new TextDecoder(), answer.body.getReader()];
+    for (;;) {
+      const { done, value } = await body.read();
+      if (done) return;
+      const text = decoder.decode(value, { stream: true }); // a character may come in two pieces
+      reader.feed(text, performance.now() - start).forEach(take);
+    }
   } finally {
     clearInterval(lease);
     signal.removeEventListener('abort', cancel);
   }
-}
-
-// Text up to each blank line; bytes of one character may come in two pieces.
-async function* frames(body) {
-  const decoder = new TextDecoder();
-  const reader = body.getReader();
-  let text = '';
-  for (;;) {
-    const { done, value } = await reader.read();
-    text += decoder.decode(value ?? new Uint8Array(), { stream: !done });
-    for (let end = text.indexOf('\n\n'); end >= 0; end = text.indexOf('\n\n')) {
-      yield text.slice(0, end + 2);
-      text = text.slice(end + 2);
-    }
-    if (done) return;
-  }
-}
-
-// A frame as a chunk: what it is, the visible text it adds, why it ended.
-function readFrame(raw, ms) {
-  const data = raw.split('\n').filter((line) => line.startsWith('data:'))
-    .map((line) => line.slice(5).replace(/^ /, '')).join('\n');
-  const chunk = { ms, raw, kind: 'other', text: '', finish: null, usage: null };
-  if (!data) return { ...chunk, kind: 'comment' };
-  if (data === '[DONE]') return { ...chunk, kind: 'done' };
-  let value;
-  try { value = JSON.parse(data); } catch { return chunk; }
-  if (value.error) return { ...chunk, kind: 'error' };
-  const choice = value.choices?.[0];
-  if (!choice) return value.usage ? { ...chunk, kind: 'usage', usage: value.usage } : chunk;
-  const text = choice.delta?.content ?? '';
-  const finish = choice.finish_reason ?? null;
-  if (text) return { ...chunk, kind: 'content', text, finish };
-  if (finish) return { ...chunk, kind: 'finish', finish };
-  return choice.delta?.role ? { ...chunk, kind: 'role' } : chunk;
 }

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from labkit.dialects.chunks import Dialect
 from labkit.errors import TraceError
 from labkit.labs.recordings import (
     Arrival,
@@ -15,7 +16,6 @@ from labkit.labs.recordings import (
     data_folders,
     open_recording,
 )
-from labkit.net.chunks import Dialect
 from labkit.trace import Trace
 from tests.support import requests
 
