@@ -8,7 +8,7 @@ LabError
 ├── OutOfBlocks        the cache has fewer free blocks than were asked for
 ├── QueueFull          the engine has no room now; retry after `retry_after_s`
 ├── ProtocolError      the other side of a connection broke its protocol
-├── ServerUnavailable  no server answers
+├── ServerUnavailable  no server answers, or it has no model to answer with
 └── TraceError         a recorded trace cannot be read
 
 Each message says what was wrong, the value seen and the remedy. A broken invariant of
@@ -77,7 +77,7 @@ class ProtocolError(LabError):
 
 
 class ServerUnavailable(LabError):
-    """No server answers at the address given."""
+    """No server answers at the address, or it has no model to answer with."""
 
 
 class TraceError(LabError):

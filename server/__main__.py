@@ -15,6 +15,7 @@ from pathlib import Path
 
 from labkit.clock import SystemClock
 from labkit.errors import LabError
+from labkit.net.announced import own_folder
 from server.app import create_app
 from server.backend import Backend, EngineProcess, freeze_heap, load_engine
 from server.listen import LabServer, bind, url_of
@@ -37,6 +38,8 @@ def main(
     options = _parser().parse_args(arguments)
     try:
         settings = _settings(options)
+        if options.announce is not None:
+            own_folder(options.announce.absolute().parent)
         sock = bind(settings.host, settings.port)
     except LabError as error:
         print(error, file=sys.stderr)  # noqa: T201  # this is the command's answer

@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from labkit.clock import Clock
-from labkit.dialects.events import Problem
+from labkit.dialects.events import ApiError, Problem
 from labkit.errors import LabError
 from server.backend import Backend
 from server.errors import ClientGone, problem_of
@@ -29,7 +29,13 @@ from server.telemetry import OutcomeCounts, TraceStore
 
 __all__ = ["create_app"]
 
-OWN_HEADERS = ["X-Request-Id", "Server-Timing", "Retry-After", "Retry-After-Ms"]
+OWN_HEADERS = [
+    "X-Request-Id",
+    "Server-Timing",
+    "Retry-After",
+    "Retry-After-Ms",
+    "X-Should-Retry",
+]
 
 
 def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
@@ -47,6 +53,7 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
         docs_url=None,  # the pages load scripts from another site
         redoc_url=None,
         openapi_url=None,
+        redirect_slashes=False,  # an address would be built from what a client says
     )
     traces = TraceStore(settings.max_traces)
     app.state.desk = Desk(settings, backend, clock, Runs(), traces, OutcomeCounts())
@@ -54,7 +61,7 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
     app.include_router(all_routes())
     app.add_exception_handler(LabError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
-    app.add_exception_handler(Exception, _on_error)
+    app.add_middleware(Edge, settings=settings, clock=clock)
     if settings.allowed_origins:
         app.add_middleware(
             CORSMiddleware,
@@ -63,14 +70,15 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
             allow_headers=["*"],
             expose_headers=OWN_HEADERS,
         )
-    app.add_middleware(Edge, clock=clock, allowed_origins=settings.allowed_origins)
     return app
 
 
-async def _on_error(_: Request, error: Exception) -> Response:
+async def _on_error(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientGone):
         return Response(status_code=499)  # goes nowhere: the connection is closed
-    return problem_reply(problem_of(error))
+    if isinstance(error, ApiError):
+        return problem_reply(error.problem)  # whoever made it has said what it had to
+    return problem_reply(problem_of(error, request.state.run))
 
 
 async def _on_http(request: Request, error: Exception) -> Response:
@@ -82,4 +90,6 @@ async def _on_http(request: Request, error: Exception) -> Response:
     text = texts.get(status, str(error.detail))
     reply = problem_reply(Problem(status, text, code=codes.get(status)))
     reply.headers.update(error.headers or {})
+    if "GET" in reply.headers.get("allow", "").split(", "):
+        reply.headers["allow"] += ", HEAD"
     return reply

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import asyncio
 import errno
-import json
+import logging
+import math
 import os
 import socket
 from collections.abc import Callable
@@ -19,13 +20,14 @@ from typing import Any
 import uvicorn
 
 from labkit.errors import ConfigError
-from labkit.net.announced import is_alive
+from labkit.net.announced import announce, is_alive, withdraw
 from server.backend import Backend, BackendState
 from server.http.guard import guarded_protocol
 from server.settings import Settings
 
 __all__ = ["LabServer", "bind", "url_of"]
 
+LOGGER = logging.getLogger("server")
 LOOK_EVERY_S = 0.1  # s between looks at the model and at the parent
 
 
@@ -85,7 +87,9 @@ class LabServer(uvicorn.Server):
             log_level="warning",
             access_log=False,  # paths and headers are nobody's business
             server_header=False,
-            timeout_graceful_shutdown=max(1, round(settings.shutdown_s)),
+            proxy_headers=False,  # nothing here asks who the client is
+            timeout_keep_alive=math.ceil(settings.keep_alive_s),
+            timeout_graceful_shutdown=math.ceil(settings.shutdown_s) + 1,
         )
         super().__init__(config)
         self._backend = backend
@@ -105,26 +109,31 @@ class LabServer(uvicorn.Server):
             self._chores.append(asyncio.create_task(self._follow(self._parent)))
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Withdraw the file, end all runs, then close what is open."""
+        """Withdraw the file, end all answers, cut what is open after `shutdown_s`."""
         for chore in self._chores:
             chore.cancel()
         if self._announce is not None:
-            self._announce.unlink(missing_ok=True)
+            withdraw(self._announce)
+        loop = asyncio.get_running_loop()
+        cut = loop.call_later(self._shutdown_s, self._cut_connections)
         await asyncio.to_thread(self._backend.close, self._shutdown_s)
         await super().shutdown(sockets)
+        cut.cancel()
+
+    def _cut_connections(self) -> None:
+        """Drop the connections whose clients do not take what is left for them."""
+        for connection in list(self.server_state.connections):
+            connection.transport.abort()
 
     async def _await_model(self, url: str) -> None:
         while self._backend.status().state is BackendState.LOADING:  # noqa: ASYNC110  # a thread sets it
             await asyncio.sleep(LOOK_EVERY_S)
         self._when_loaded()
         if self._announce is not None:
-            self._write(self._announce, url)
-
-    def _write(self, path: Path, url: str) -> None:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        draft = path.with_name(f"{path.name}.{os.getpid()}")
-        draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), "utf-8")
-        draft.replace(path)
+            try:
+                announce(self._announce, url)
+            except OSError as error:
+                LOGGER.error("cannot write %s: %s", self._announce, error.strerror)
 
     async def _follow(self, pid: int) -> None:
         while is_alive(pid):  # noqa: ASYNC110  # no event tells of it

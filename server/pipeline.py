@@ -143,7 +143,9 @@ def stream(
     """The run's events up to its one end."""
     pulse = Pulse(run, desk.settings.heartbeat_s, desk.clock)
     pieces = Pieces(desk.backend.token, with_scores=chat.wants_logprobs)
-    return safely(streamed(pulse, Tally(len(prompt.ids)), pieces, ticket.trace))
+    return safely(
+        streamed(pulse, Tally(len(prompt.ids)), pieces, ticket.trace), ticket.run
+    )
 
 
 def settle(outcome: Outcome, ticket: Ticket, desk: Desk) -> None:

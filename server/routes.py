@@ -31,7 +31,13 @@ from labkit.records import Layer
 from server.backend import BackendState
 from server.errors import ClientGone
 from server.http.away import unless_gone
-from server.http.body import Receive, check_content_type, parse_object, read_body
+from server.http.body import (
+    Receive,
+    check_content_type,
+    check_encoding,
+    parse_object,
+    read_body,
+)
 from server.http.edge import Send
 from server.http.stall import WriteLimit, write_limit
 from server.outcomes import Outcome
@@ -152,6 +158,7 @@ def problem_reply(problem: Problem) -> Response:
 
 
 async def _read(request: Request, desk: Desk) -> dict[str, Any]:
+    check_encoding(request.headers.get("content-encoding", ""))
     check_content_type(request.headers.get("content-type", ""))
     declared = request.headers.get("content-length")
     raw = await read_body(request.receive, declared, desk.settings)

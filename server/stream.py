@@ -27,7 +27,6 @@ from labkit.dialects.events import (
     TokenScore,
 )
 from labkit.dialects.events import FinishReason as WireFinish
-from labkit.errors import LabError
 from labkit.records import TokenEvent, Usage
 from labkit.sequence import FinishReason
 from server.backend import Run
@@ -46,6 +45,7 @@ TOLD_AS: Final[Mapping[FinishReason, WireFinish]] = MappingProxyType(
         FinishReason.ERROR: WireFinish.ERROR,
     }
 )
+LOGGER = logging.getLogger("server")
 ENGINE_FAILED = Problem(
     500,
     "the engine failed on this request; try again",
@@ -163,17 +163,17 @@ async def streamed(
 def _end(finish: FinishReason, tally: Tally, trace: RunTrace) -> Ended | Failed:
     trace.note(finish=str(finish), completion_tokens=tally.completion_tokens)
     if finish is FinishReason.ERROR:
+        LOGGER.error("request %s: %s", trace.trace.request, ENGINE_FAILED.message)
         return Failed(ENGINE_FAILED)
     return Ended(TOLD_AS[finish], tally.usage())
 
 
-async def safely(events: AsyncIterator[StreamEvent]) -> AsyncIterator[StreamEvent]:
+async def safely(
+    events: AsyncIterator[StreamEvent], request_id: str
+) -> AsyncIterator[StreamEvent]:
     """The same events; an exception becomes a last `Failed`."""
     try:
         async for event in events:
             yield event
-    except LabError as error:
-        yield Failed(problem_of(error))
     except Exception as error:
-        logging.getLogger(__name__).exception("a stream failed")
-        yield Failed(problem_of(error))
+        yield Failed(problem_of(error, request_id))

@@ -1,36 +1,84 @@
 """The file in which a running server says where it listens.
 
-It is read, never written, here. A file whose process is gone counts as no file.
+It lies in a folder of the user's own that nobody else may enter, so no other user can
+plant an address in it. A file of somebody else's, or one whose process is gone, counts
+as no file. Only the process that wrote a file withdraws it.
 """
 
 from __future__ import annotations
 
 import json
 import os
-import warnings
+import stat
+from contextlib import suppress
 from pathlib import Path
 
 import platformdirs
 
-__all__ = ["announce_path", "is_alive", "read_announced"]
+from labkit.errors import ConfigError
+
+__all__ = [
+    "announce",
+    "announce_path",
+    "is_alive",
+    "own_folder",
+    "read_announced",
+    "withdraw",
+]
+
+OTHERS = stat.S_IRWXG | stat.S_IRWXO
+OTHERS_WRITE = stat.S_IWGRP | stat.S_IWOTH
 
 
 def announce_path(jupyter_pid: int) -> Path:
-    """The file in which the server that this Jupyter manages announces itself."""
-    with warnings.catch_warnings():  # it warns where it has to fall back to /tmp
-        warnings.simplefilter("ignore")
-        folder = platformdirs.user_runtime_path("labkit")
-    return folder / f"server-{jupyter_pid}.json"
+    """The file in which the server that this Jupyter manages announces itself.
+
+    It is in the user's cache, not in the system's folder for temporary files, where
+    another user can be there first.
+    """
+    return platformdirs.user_cache_path("labkit") / "run" / f"server-{jupyter_pid}.json"
+
+
+def own_folder(folder: Path) -> None:
+    """Make `folder` with mode 700, or see that it is so; else raise `ConfigError`."""
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        facts = folder.stat()
+    except OSError as error:
+        raise ConfigError(
+            f"{folder} cannot be made: {error.strerror}; announce the server in a "
+            "folder of your own"
+        ) from None
+    if not _is_own(facts, OTHERS):
+        raise ConfigError(
+            f"{folder} is open to others, who could put another server's address into "
+            "it: announce the server in a folder of your own with mode 700"
+        )
+
+
+def announce(path: Path, url: str) -> None:
+    """Say in `path` that this process listens at `url`; `OSError` if it cannot."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.unlink(missing_ok=True)
+    number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with open(number, "w", encoding="utf-8") as file:
+        json.dump({"url": url, "pid": os.getpid()}, file)
+    draft.replace(path)
+
+
+def withdraw(path: Path) -> None:
+    """Remove the file if this process wrote it; another server's file stays."""
+    data = _read(path)
+    if data is not None and data[1] == os.getpid():
+        path.unlink(missing_ok=True)
 
 
 def read_announced(path: Path) -> str | None:
     """The announced address, if the process that announced it still lives."""
-    try:
-        data = json.loads(path.read_text(encoding="utf-8"))
-        url, pid = str(data["url"]), int(data["pid"])
-    except (OSError, ValueError, KeyError, TypeError):
+    data = _read(path)
+    if data is None or not is_alive(data[1]):
         return None
-    return url.rstrip("/") if is_alive(pid) else None
+    return data[0].rstrip("/")
 
 
 def is_alive(pid: int) -> bool:
@@ -42,3 +90,21 @@ def is_alive(pid: int) -> bool:
     except OSError:
         return False
     return True
+
+
+def _read(path: Path) -> tuple[str, int] | None:
+    """Address and process id in the file; None where it is missing or not our own."""
+    with suppress(OSError, ValueError, KeyError, TypeError):
+        number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
+        with open(number, encoding="utf-8") as file:
+            if _is_own(os.fstat(file.fileno()), OTHERS_WRITE):
+                data = json.load(file)
+                return str(data["url"]), int(data["pid"])
+    return None
+
+
+def _is_own(facts: os.stat_result, others: int) -> bool:
+    """Whether it is this user's, and no bit of `others` is granted."""
+    if os.name != "posix":  # Windows keeps a user's folders by access lists
+        return True
+    return facts.st_uid == os.geteuid() and not facts.st_mode & others

@@ -29,7 +29,9 @@ class OwnServer:
 
     def __init__(self, clock: Clock, command: list[str] | None = None) -> None:
         self._clock = clock
-        self._command = command or [sys.executable, "-m", "server", "--port", "0"]
+        # -P: a reader's own server.py beside a notebook is not taken for the server
+        own = [sys.executable, "-P", "-m", "server", "--port", "0"]
+        self._command = command or own
         self._folder = Path(tempfile.mkdtemp(prefix="labkit-"))
         self._process: subprocess.Popen[bytes] | None = None
 

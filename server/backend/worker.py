@@ -100,8 +100,8 @@ class Worker:
         except LabError as error:
             self._tell(Refused(asked.request, error))
         except Exception as error:
-            logging.getLogger(__name__).exception("the engine failed on a request")
-            self._tell(Refused(asked.request, ApiError(problem_of(error))))
+            problem = problem_of(error, asked.request)
+            self._tell(Refused(asked.request, ApiError(problem)))
         else:
             self._runs.add(asked.request)
             self._tell(Admitted(asked.request, engine.counts()))

@@ -17,7 +17,13 @@ from labkit.dialects.events import ApiError, Problem
 from server.errors import ClientGone
 from server.settings import Settings
 
-__all__ = ["Receive", "check_content_type", "parse_object", "read_body"]
+__all__ = [
+    "Receive",
+    "check_content_type",
+    "check_encoding",
+    "parse_object",
+    "read_body",
+]
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
@@ -33,6 +39,14 @@ def check_content_type(value: str) -> None:
         return
     text = f"Content-Type is {value[:80]!r}: send application/json in UTF-8"
     raise ApiError(Problem(400, text, code="unsupported_content_type"))
+
+
+def check_encoding(value: str) -> None:
+    """Let a body through that is sent as it is; a compressed one is answered 415."""
+    if value.strip().lower() in ("", "identity"):
+        return
+    text = f"Content-Encoding is {value[:80]!r}: send the body without compression"
+    raise ApiError(Problem(415, text, code="unsupported_content_encoding"))
 
 
 async def read_body(receive: Receive, declared: str | None, limits: Settings) -> bytes:

@@ -57,6 +57,11 @@ class _Guarded(H11Protocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def on_response_complete(self) -> None:
+        super().on_response_complete()
+        if self.conn.trailing_data[0]:  # part of the next head has come already
+            self._watch_head()
+
     def send_400_response(self, msg: str) -> None:
         self._refuse(Problem(400, msg, code="invalid_http"))
 

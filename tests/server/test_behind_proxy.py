@@ -8,6 +8,7 @@ import secrets
 import socket
 import subprocess
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from http.client import HTTPResponse
@@ -16,19 +17,23 @@ from typing import Any
 
 import pytest
 
+from server.proxy import setup
 from tests.support.running import CHAT, wait_until
 
 ROOT = Path(__file__).parents[2]
 CONFIG = """
 c.ServerProxy.servers = {{"tiny": {{
-    "command": [{python!r}, "-m", "tests.support.tiny_server", "--port", "{{port}}"],
+    "command": [{python!r}, "-P", "-m", "tests.support.tiny_server",
+                "--port", "{{port}}"],
     "timeout": 60, "launcher_entry": {{"enabled": False}},
+    **{ours!r},
 }}}}
 c.ServerApp.ip = "127.0.0.1"
 c.ServerApp.port = {port}
 c.ServerApp.port_retries = 0
 c.ServerApp.root_dir = {root!r}
 c.ServerApp.allow_root = True
+c.ServerApp.allow_remote_access = True
 c.ServerApp.base_url = "/user/ann-1/"
 c.IdentityProvider.token = {token!r}
 """
@@ -44,7 +49,11 @@ class Proxied:
         self.token = secrets.token_hex(8)
         config = folder / "config.py"
         facts = {"python": sys.executable, "root": str(folder), "token": self.token}
-        config.write_text(CONFIG.format(port=port, **facts))
+        told = setup()
+        ours = {
+            name: told[name] for name in ("environment", "request_headers_override")
+        }
+        config.write_text(CONFIG.format(port=port, ours=ours, **facts))
         moved = ("HOME", "JUPYTER_CONFIG_DIR", "JUPYTER_RUNTIME_DIR", "XDG_RUNTIME_DIR")
         self.process = subprocess.Popen(
             [sys.executable, "-m", "jupyter_server", f"--config={config}"],
@@ -118,3 +127,21 @@ def test_a_leaver_that_the_proxy_hides_is_found_by_the_lease(proxied: Proxied) -
         answer.readline()
     wait_until(proxied.is_idle, "all blocks are free again")
     assert proxied.health()["ended"]["lease_expired"] == before + 1
+
+
+def test_a_page_of_any_host_that_jupyter_let_in_may_post(proxied: Proxied) -> None:
+    """On Binder the browser's Host and Origin are the hub's; the secret vouches."""
+    hub = {"Host": "hub.example", "Origin": "http://hub.example"}
+    with proxied.open("/v1/chat/completions", CHAT, **hub) as answer:
+        assert answer.status == 200
+        assert json.load(answer)["choices"]
+
+
+def test_a_page_of_another_site_may_not_though_it_comes_through_the_proxy(
+    proxied: Proxied,
+) -> None:
+    elsewhere = {"Host": "hub.example", "Origin": "https://evil.example"}
+    with pytest.raises(urllib.error.HTTPError) as caught:
+        proxied.open("/v1/chat/completions", CHAT, **elsewhere)
+    assert caught.value.code == 403
+    caught.value.close()

@@ -22,9 +22,29 @@ from server.errors import problem_of
 def test_each_error_has_its_status_and_code(
     error: Exception, status: int, code: str
 ) -> None:
-    problem = problem_of(error)
+    problem = problem_of(error, "r1")
     assert (problem.status, problem.code) == (status, code)
 
 
-def test_an_unexpected_error_keeps_its_text_to_itself() -> None:
-    assert "secret" not in str(problem_of(KeyError("secret")))
+def test_an_unexpected_error_is_in_the_log_and_not_in_the_answer(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    problem = problem_of(KeyError("secret"), "r1")
+    assert "secret" not in str(problem)
+    assert "r1" in problem.message
+    (entry,) = caplog.records
+    assert entry.getMessage() == "request r1 failed"
+    assert "secret" in caplog.text
+
+
+def test_a_failure_that_was_named_is_in_the_log_too(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    problem_of(ApiError(Problem(500, "the engine failed on a step")), "r1")
+    assert caplog.messages == ["request r1: the engine failed on a step"]
+
+
+def test_a_refusal_is_nothing_for_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    problem_of(InputError("bad", param="stop"), "r1")
+    problem_of(ApiError(Problem(503, "loading")), "r1")
+    assert caplog.messages == []

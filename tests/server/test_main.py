@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[2]
 def command(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
     """The server on the tiny model, on a free port; never outlives the block."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.tiny_server", *arguments],
+        [sys.executable, "-P", "-m", "tests.support.tiny_server", *arguments],
         cwd=ROOT,
         env={**os.environ, **environ},
         stdout=subprocess.PIPE,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -12,6 +13,7 @@ from labkit.errors import ServerUnavailable
 from labkit.net.announced import is_alive
 from labkit.net.own_server import OwnServer
 
+ROOT = Path(__file__).parents[3]
 ANNOUNCES = """
 import json, os, sys, time
 path = sys.argv[sys.argv.index("--announce") + 1]
@@ -51,3 +53,19 @@ def test_waiting_has_an_end_and_leaves_no_process() -> None:
     with pytest.raises(ServerUnavailable, match="within 90 s: it said nothing"):
         server.start()
     assert server.pid is None
+
+
+def test_a_readers_own_server_module_is_not_taken_for_ours(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With cwd on the path, `-m server` would run the file that lies there."""
+    (tmp_path / "server.py").write_text("raise SystemExit('the reader's own')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("LAB_MODEL", "nowhere.gguf")  # it announces itself in any case
+    monkeypatch.setenv("PYTHONPATH", str(ROOT))
+    server = OwnServer(SystemClock())
+    url = server.start()
+    try:
+        assert url.startswith("http://127.0.0.1:")
+    finally:
+        server.stop()

@@ -1,12 +1,32 @@
-"""Pages of other sites cannot use a reader's server."""
+"""Whom the server answers: not other sites' pages, not names that were pointed here."""
 
 from __future__ import annotations
 
-import pytest
+import asyncio
+import gzip
+import json
+import socket
 
-from server.http.edge import foreign_origin
+import pytest
+from pydantic import SecretStr
+
+from labkit.clock import SystemClock
+from labkit.errors import WeightsError
+from server.app import create_app
+from server.http.body import Receive
+from server.http.edge import (
+    Edge,
+    Message,
+    Scope,
+    Send,
+    foreign_origin,
+    is_known_host,
+)
+from server.listen import LabServer
+from server.settings import Settings
 from tests.server.conftest import Start
-from tests.support.running import CHAT
+from tests.support.running import CHAT, RunningServer, read_all
+from tests.support.scripted_backend import ScriptedBackend
 
 URL = "/v1/chat/completions"
 
@@ -67,3 +87,286 @@ def test_every_answer_names_its_request(scripted: Start) -> None:
     server, _ = scripted("a")
     ids = {server.get("/health").headers["x-request-id"] for _ in range(3)}
     assert len(ids) == 3
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "localhost",
+        "LOCALHOST.:8010",
+        "127.0.0.1:8010",
+        "127.9.9.9",
+        "[::1]:8010",
+        "lab.example.org:80",
+        "[fe80::7]",
+    ],
+)
+def test_loopback_and_named_hosts_are_known(host: str) -> None:
+    assert is_known_host(host, {"localhost", "lab.example.org", "fe80::7"})
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "",
+        "evil.example:8010",
+        "localhost.evil.example",
+        "127.0.0.1.evil.example",
+        "evil.example@localhost",
+        "localhost:8010:1",
+        "localhost/",
+        "10.0.0.1",
+        "0.0.0.0:8010",
+        "[::2]",
+        "[::1",
+        "2130706433",
+    ],
+)
+def test_every_other_host_is_unknown(host: str) -> None:
+    assert not is_known_host(host, {"localhost"})
+
+
+REBOUND = {
+    "Host": "evil.example:8010",
+    "Origin": "http://evil.example:8010",
+    "Sec_Fetch_Site": "same-origin",
+}
+
+
+@pytest.mark.parametrize("method", ["GET", "HEAD", "POST", "OPTIONS", "DELETE"])
+def test_a_page_whose_name_was_pointed_here_is_421(
+    method: str, scripted: Start
+) -> None:
+    server, backend = scripted("a")
+    body = json.dumps(CHAT).encode() if method == "POST" else None
+    reply = server.send(method, URL, body, REBOUND)
+    assert reply.status == 421
+    if method != "HEAD":
+        assert reply.json["error"]["code"] == "host_refused"
+        assert "LAB_ALLOWED_HOSTS" in reply.json["error"]["message"]
+    assert backend.params == {}
+
+
+def test_a_host_that_is_named_in_the_settings_may_ask(scripted: Start) -> None:
+    server, _ = scripted("a", allowed_hosts=("lab.example.org",))
+    reply = server.post(
+        URL, CHAT, Host="Lab.Example.org:80", Origin="http://lab.example.org:80"
+    )
+    assert reply.status == 200
+
+
+def test_the_address_that_is_listened_on_is_a_known_host(scripted: Start) -> None:
+    server, _ = scripted("a", host="192.168.7.7")
+    assert server.get("/health", Host="192.168.7.7:8010").status == 200
+    everywhere, _ = scripted("a", host="0.0.0.0", allowed_hosts=("10.0.0.7",))
+    assert everywhere.get("/health", Host="10.0.0.7:8010").status == 200
+    assert everywhere.get("/health", Host="10.0.0.8:8010").status == 421
+
+
+def test_the_launchs_own_proxy_may_bring_any_host(scripted: Start) -> None:
+    server, _ = scripted("a", proxy_secret=SecretStr("s3"))
+    binder = {"Host": "hub.binder.example", "Origin": "https://hub.binder.example"}
+    assert server.post(URL, CHAT, X_Labkit_Proxy="s3", **binder).status == 200
+    for wrong in ("", "S3", "s3é"):
+        assert server.post(URL, CHAT, X_Labkit_Proxy=wrong, **binder).status == 421
+
+
+def test_without_a_secret_nothing_is_a_trusted_proxy(scripted: Start) -> None:
+    server, _ = scripted("a")
+    headers = {"X_Labkit_Proxy": "", "Host": "hub.example"}
+    assert server.get("/health", **headers).status == 421
+
+
+def test_a_forwarded_host_counts_only_from_the_trusted_proxy(scripted: Start) -> None:
+    server, _ = scripted("a", proxy_secret=SecretStr("s3"))
+    headers = {"Origin": "https://hub.example", "X_Forwarded_Host": "hub.example"}
+    assert server.post(URL, CHAT, **headers).status == 403
+    assert server.post(URL, CHAT, X_Labkit_Proxy="s3", **headers).status == 200
+
+
+def test_a_page_of_another_site_is_refused_through_the_proxy_too(
+    scripted: Start,
+) -> None:
+    server, _ = scripted("a", proxy_secret=SecretStr("s3"))
+    headers = {"X_Labkit_Proxy": "s3", "Host": "hub.example"}
+    reply = server.post(URL, CHAT, Origin="https://evil.org", **headers)
+    assert reply.status == 403
+
+
+def test_more_requests_than_the_limit_are_503_and_may_come_back(
+    scripted: Start,
+) -> None:
+    server, backend = scripted(limit_concurrency=1)
+    body = json.dumps({**CHAT, "stream": True}).encode()
+    with server.connect() as link:
+        link.sendall(server.head(body) + body)
+        assert link.recv(20).startswith(b"HTTP/1.1 200 ")
+        reply = server.chat()
+        assert (reply.status, reply.json["error"]["code"]) == (503, "server_overloaded")
+        assert reply.headers["retry-after"] == "1"
+        assert server.get("/v1/models").status == 503
+        assert server.get("/health").status == 200  # a full server is not a dead one
+        (run,) = backend.live
+        assert server.post(f"/v1/runs/{run}/cancel").status == 200
+        while link.recv(65536):
+            if backend.live == {} and server.get("/v1/models").status == 200:
+                break
+    assert server.get("/v1/models").status == 200
+
+
+def test_a_failure_nobody_foresaw_is_named_in_answer_header_and_log(
+    scripted: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, backend = scripted("a")
+    for stream in (False, True):
+        backend.refusals = [RuntimeError("secret")]
+        reply = server.chat(stream=stream)
+        assert (reply.status, reply.json["error"]["code"]) == (500, "internal_error")
+        name = reply.headers["x-request-id"]
+        assert name in reply.json["error"]["message"]
+        assert b"secret" not in reply.body
+        (entry,) = [r for r in caplog.records if name in r.getMessage()]
+        assert entry.exc_info is not None
+
+
+def test_an_error_of_ours_that_is_no_refusal_is_in_the_log_too(
+    scripted: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, backend = scripted("a")
+    backend.refusals = [WeightsError("the template is broken")]
+    reply = server.chat()
+    assert (reply.status, reply.json["error"]["code"]) == (500, "internal_error")
+    assert "the template is broken" in caplog.text
+    assert reply.headers["x-request-id"] in caplog.text
+
+
+def test_an_allowed_page_can_read_what_went_wrong(scripted: Start) -> None:
+    server, backend = scripted("a", allowed_origins=("https://friend.org",))
+    backend.refusals = [RuntimeError("secret")]
+    reply = server.post(URL, CHAT, Origin="https://friend.org")
+    assert reply.status == 500
+    assert reply.headers["access-control-allow-origin"] == "https://friend.org"
+
+
+def test_half_an_answer_is_cut_when_the_server_fails() -> None:
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        await send({"type": "http.response.start", "status": 200})
+        raise RuntimeError("in the middle")
+
+    sent: list[str] = []
+    cut: list[bool] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message["type"])
+
+    async def receive() -> dict[str, object]:
+        raise AssertionError("nobody reads")
+
+    scope = {
+        "type": "http",
+        "method": "GET",
+        "path": "/",
+        "headers": [],
+        "state": {"hang_up": lambda: cut.append(True)},
+    }
+    asyncio.run(Edge(app, Settings(), SystemClock())(scope, receive, send))
+    assert sent == ["http.response.start"]
+    assert cut == [True]
+
+
+@pytest.mark.parametrize("path", ["/health", "/v1/models", "/v1/models/m", "/none"])
+def test_a_head_is_answered_as_its_get_without_the_body(
+    path: str, scripted: Start
+) -> None:
+    server, _ = scripted("a")
+    whole, head = server.get(path), server.send("HEAD", path, None, {})
+    assert head.status == whole.status
+    assert head.headers["content-length"] == str(len(whole.body))
+    assert head.body == b""
+
+
+def test_what_offers_get_says_that_it_offers_head(scripted: Start) -> None:
+    server, _ = scripted("a")
+    assert server.post("/health").headers["allow"] == "GET, HEAD"
+    assert server.send("HEAD", URL, None, {}).status == 405
+    assert server.get(URL).headers["allow"] == "POST"
+
+
+@pytest.mark.parametrize(
+    ("method", "path"),
+    [("POST", URL + "/"), ("GET", "/health/"), ("GET", "/v1/models/")],
+)
+def test_a_slash_too_many_is_404_and_no_redirect(
+    method: str, path: str, scripted: Start
+) -> None:
+    server, _ = scripted("a")
+    body = json.dumps(CHAT).encode() if method == "POST" else None
+    reply = server.send(method, path, body, {})
+    assert reply.status == 404
+    assert set(reply.json["error"]) == {"message", "type", "param", "code"}
+    assert "location" not in reply.headers
+
+
+@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "gzip, br", "nonsense"])
+def test_a_compressed_body_is_415_and_named(encoding: str, scripted: Start) -> None:
+    server, _ = scripted("a")
+    body = gzip.compress(json.dumps(CHAT).encode())
+    reply = server.send("POST", URL, body, {"Content_Encoding": encoding})
+    error = reply.json["error"]
+    assert (reply.status, error["code"]) == (415, "unsupported_content_encoding")
+    assert repr(encoding) in error["message"]
+
+
+def test_a_body_that_is_sent_as_it_is_may_say_so(scripted: Start) -> None:
+    server, _ = scripted("a")
+    assert server.post(URL, CHAT, Content_Encoding="identity").status == 200
+
+
+def ask(link: socket.socket, *lines: str) -> bytes:
+    """One GET of /health on a connection that may be kept."""
+    head = ["GET /health HTTP/1.1", "Host: localhost", *lines, "", ""]
+    link.sendall("\r\n".join(head).encode())
+    seen = b""
+    while not seen.endswith(b"}}"):
+        piece = link.recv(65536)
+        assert piece, f"closed after {seen!r}"
+        seen += piece
+    return seen.lower()
+
+
+def test_a_connection_is_kept_longer_than_clients_pool_it() -> None:
+    settings = Settings()
+    assert settings.keep_alive_s > 90  # Go's clients; others pool for less
+    app = create_app(settings, ScriptedBackend(SystemClock()), SystemClock())
+    server = LabServer(app, ScriptedBackend(SystemClock()), settings)
+    assert server.config.timeout_keep_alive == 120
+
+
+def test_an_idle_connection_outlives_the_limit_of_a_head(scripted: Start) -> None:
+    server, _ = scripted("a", header_timeout_s=0.1)
+    with server.connect() as link:
+        assert b"\r\nkeep-alive: timeout=120\r\n" in ask(link)
+        link.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            link.recv(1)
+        link.settimeout(20)
+        assert b" 200 " in ask(link)
+
+
+def test_an_answer_that_closes_promises_nothing(scripted: Start) -> None:
+    server, _ = scripted("a", max_body_bytes=10)
+    assert b"keep-alive" not in ask_and_close(server)
+    assert server.chat().status == 413
+    assert "keep-alive" not in server.chat().headers
+
+
+def ask_and_close(server: RunningServer) -> bytes:
+    with server.connect() as link:
+        return ask(link, "Connection: close")
+
+
+def test_half_of_a_next_head_is_late_too(scripted: Start) -> None:
+    server, _ = scripted("a", header_timeout_s=0.2)
+    with server.connect() as link:
+        link.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
+        assert b"HTTP/1.1 408 " in read_all(link)
