@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import gzip
 import json
-import socket
 
 import pytest
 from pydantic import SecretStr
 
 from labkit.clock import SystemClock
 from labkit.errors import WeightsError
-from server.app import create_app
 from server.http.body import Receive
 from server.http.edge import (
     Edge,
@@ -22,11 +19,9 @@ from server.http.edge import (
     foreign_origin,
     is_known_host,
 )
-from server.listen import LabServer
 from server.settings import Settings
 from tests.server.conftest import Start
-from tests.support.running import CHAT, RunningServer, read_all
-from tests.support.scripted_backend import ScriptedBackend
+from tests.support.running import CHAT
 
 URL = "/v1/chat/completions"
 
@@ -272,101 +267,3 @@ def test_half_an_answer_is_cut_when_the_server_fails() -> None:
     asyncio.run(Edge(app, Settings(), SystemClock())(scope, receive, send))
     assert sent == ["http.response.start"]
     assert cut == [True]
-
-
-@pytest.mark.parametrize("path", ["/health", "/v1/models", "/v1/models/m", "/none"])
-def test_a_head_is_answered_as_its_get_without_the_body(
-    path: str, scripted: Start
-) -> None:
-    server, _ = scripted("a")
-    whole, head = server.get(path), server.send("HEAD", path, None, {})
-    assert head.status == whole.status
-    assert head.headers["content-length"] == str(len(whole.body))
-    assert head.body == b""
-
-
-def test_what_offers_get_says_that_it_offers_head(scripted: Start) -> None:
-    server, _ = scripted("a")
-    assert server.post("/health").headers["allow"] == "GET, HEAD"
-    assert server.send("HEAD", URL, None, {}).status == 405
-    assert server.get(URL).headers["allow"] == "POST"
-
-
-@pytest.mark.parametrize(
-    ("method", "path"),
-    [("POST", URL + "/"), ("GET", "/health/"), ("GET", "/v1/models/")],
-)
-def test_a_slash_too_many_is_404_and_no_redirect(
-    method: str, path: str, scripted: Start
-) -> None:
-    server, _ = scripted("a")
-    body = json.dumps(CHAT).encode() if method == "POST" else None
-    reply = server.send(method, path, body, {})
-    assert reply.status == 404
-    assert set(reply.json["error"]) == {"message", "type", "param", "code"}
-    assert "location" not in reply.headers
-
-
-@pytest.mark.parametrize("encoding", ["gzip", "br", "zstd", "gzip, br", "nonsense"])
-def test_a_compressed_body_is_415_and_named(encoding: str, scripted: Start) -> None:
-    server, _ = scripted("a")
-    body = gzip.compress(json.dumps(CHAT).encode())
-    reply = server.send("POST", URL, body, {"Content_Encoding": encoding})
-    error = reply.json["error"]
-    assert (reply.status, error["code"]) == (415, "unsupported_content_encoding")
-    assert repr(encoding) in error["message"]
-
-
-def test_a_body_that_is_sent_as_it_is_may_say_so(scripted: Start) -> None:
-    server, _ = scripted("a")
-    assert server.post(URL, CHAT, Content_Encoding="identity").status == 200
-
-
-def ask(link: socket.socket, *lines: str) -> bytes:
-    """One GET of /health on a connection that may be kept."""
-    head = ["GET /health HTTP/1.1", "Host: localhost", *lines, "", ""]
-    link.sendall("\r\n".join(head).encode())
-    seen = b""
-    while not seen.endswith(b"}}"):
-        piece = link.recv(65536)
-        assert piece, f"closed after {seen!r}"
-        seen += piece
-    return seen.lower()
-
-
-def test_a_connection_is_kept_longer_than_clients_pool_it() -> None:
-    settings = Settings()
-    assert settings.keep_alive_s > 90  # Go's clients; others pool for less
-    app = create_app(settings, ScriptedBackend(SystemClock()), SystemClock())
-    server = LabServer(app, ScriptedBackend(SystemClock()), settings)
-    assert server.config.timeout_keep_alive == 120
-
-
-def test_an_idle_connection_outlives_the_limit_of_a_head(scripted: Start) -> None:
-    server, _ = scripted("a", header_timeout_s=0.1)
-    with server.connect() as link:
-        assert b"\r\nkeep-alive: timeout=120\r\n" in ask(link)
-        link.settimeout(0.3)
-        with pytest.raises(TimeoutError):
-            link.recv(1)
-        link.settimeout(20)
-        assert b" 200 " in ask(link)
-
-
-def test_an_answer_that_closes_promises_nothing(scripted: Start) -> None:
-    server, _ = scripted("a", max_body_bytes=10)
-    assert b"keep-alive" not in ask_and_close(server)
-    assert server.chat().status == 413
-    assert "keep-alive" not in server.chat().headers
-
-
-def ask_and_close(server: RunningServer) -> bytes:
-    with server.connect() as link:
-        return ask(link, "Connection: close")
-
-
-def test_half_of_a_next_head_is_late_too(scripted: Start) -> None:
-    server, _ = scripted("a", header_timeout_s=0.2)
-    with server.connect() as link:
-        link.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
-        assert b"HTTP/1.1 408 " in read_all(link)

@@ -1,0 +1,65 @@
+"""Connections: kept while clients pool them, closed where a head does not come."""
+
+from __future__ import annotations
+
+import socket
+
+import pytest
+
+from labkit.clock import SystemClock
+from server.app import create_app
+from server.listen import LabServer
+from server.settings import Settings
+from tests.server.conftest import Start
+from tests.support.running import RunningServer, read_all
+from tests.support.scripted_backend import ScriptedBackend
+
+
+def ask(link: socket.socket, *lines: str) -> bytes:
+    """One GET of /health on a connection that may be kept."""
+    head = ["GET /health HTTP/1.1", "Host: localhost", *lines, "", ""]
+    link.sendall("\r\n".join(head).encode())
+    seen = b""
+    while not seen.endswith(b"}}"):
+        piece = link.recv(65536)
+        assert piece, f"closed after {seen!r}"
+        seen += piece
+    return seen.lower()
+
+
+def test_a_connection_is_kept_longer_than_clients_pool_it() -> None:
+    settings = Settings()
+    assert settings.keep_alive_s > 90  # Go's clients; others pool for less
+    app = create_app(settings, ScriptedBackend(SystemClock()), SystemClock())
+    server = LabServer(app, ScriptedBackend(SystemClock()), settings)
+    assert server.config.timeout_keep_alive == 120
+
+
+def test_an_idle_connection_outlives_the_limit_of_a_head(scripted: Start) -> None:
+    server, _ = scripted("a", header_timeout_s=0.1)
+    with server.connect() as link:
+        assert b"\r\nkeep-alive: timeout=120\r\n" in ask(link)
+        link.settimeout(0.3)
+        with pytest.raises(TimeoutError):
+            link.recv(1)
+        link.settimeout(20)
+        assert b" 200 " in ask(link)
+
+
+def test_an_answer_that_closes_promises_nothing(scripted: Start) -> None:
+    server, _ = scripted("a", max_body_bytes=10)
+    assert b"keep-alive" not in ask_and_close(server)
+    assert server.chat().status == 413
+    assert "keep-alive" not in server.chat().headers
+
+
+def ask_and_close(server: RunningServer) -> bytes:
+    with server.connect() as link:
+        return ask(link, "Connection: close")
+
+
+def test_half_of_a_next_head_is_late_too(scripted: Start) -> None:
+    server, _ = scripted("a", header_timeout_s=0.2)
+    with server.connect() as link:
+        link.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
+        assert b"HTTP/1.1 408 " in read_all(link)
