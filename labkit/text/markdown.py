@@ -1,25 +1,24 @@
 """Markdown that is still being written, as patches to a list of top-level blocks.
 
-Raw HTML is refused (shown as text) and addresses go through a `LinkPolicy`, always on
-the accumulated text. The invariant: after `flush()` the blocks join to exactly
-`render(whole text)`, for each strategy and however the text was cut into pieces.
+The parser is `safe_markdown`, always on the accumulated text. The invariant: after
+`flush()` the blocks join to exactly `render(whole text)`, for each strategy and however
+the text was cut into pieces, and no text is lost in them. Only link definitions leave
+no text of their own: their addresses are in the links that use them.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Any, Final
 
 from markdown_it import MarkdownIt
 from markdown_it.common.utils import escapeHtml
-from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
-from markdown_it.utils import EnvType, OptionsDict
 
-from labkit.text.links import LinkPolicy, host_of
+from labkit.text.links import LinkPolicy
+from labkit.text.safe_markdown import SafeMarkdown
 
 __all__ = ["BlockPatch", "MarkdownStream", "MarkdownWork", "Strategy", "render"]
 
@@ -65,7 +64,7 @@ class _Parsed:
 
 def render(text: str, policy: LinkPolicy | None = None) -> str:
     """The HTML of a complete text."""
-    return "".join(_parse(_SafeMarkdown(policy or LinkPolicy()), text, {}).blocks)
+    return "".join(_parse(SafeMarkdown(policy or LinkPolicy()), text, {}).blocks)
 
 
 class MarkdownStream:
@@ -76,7 +75,7 @@ class MarkdownStream:
     ) -> None:
         self.strategy = strategy
         self.work = MarkdownWork()
-        self._engine = _SafeMarkdown(policy or LinkPolicy())
+        self._engine = SafeMarkdown(policy or LinkPolicy())
         self._pieces: list[str] = []  # all that was fed
         self._shown: list[BlockPatch] = []  # the newest patch of each block
         self._num_kept = 0  # finished blocks, before the open part
@@ -201,41 +200,3 @@ def _parse(engine: MarkdownIt, source: str, references: dict[str, Any]) -> _Pars
             parsed.blocks.append(engine.renderer.render(block, engine.options, env))
             block = []
     return parsed
-
-
-class _SafeMarkdown(MarkdownIt):
-    """CommonMark with tables, without raw HTML, with links and images by policy."""
-
-    def __init__(self, policy: LinkPolicy) -> None:
-        super().__init__(
-            "commonmark",
-            {"html": False},
-            renderer_cls=lambda parser: _SafeRenderer(parser, policy),
-        )
-        self._policy = policy
-        self.enable("table")
-
-    def validateLink(self, url: str) -> bool:  # noqa: N802  # the base class's name
-        """Asked for links and images alike; images are asked about once more."""
-        return self._policy.allows_link(url)
-
-
-class _SafeRenderer(RendererHTML):
-    """Shows the text of an image whose address may not be fetched."""
-
-    def __init__(self, parser: MarkdownIt, policy: LinkPolicy) -> None:
-        super().__init__(parser)
-        self._policy = policy
-
-    def image(
-        self, tokens: Sequence[Token], idx: int, options: OptionsDict, env: EnvType
-    ) -> str:
-        """An `img`, or where it would have been fetched from."""
-        url = str(tokens[idx].attrs.get("src", ""))
-        if self._policy.allows_image(url):
-            return super().image(tokens, idx, options, env)
-        text = self.renderInlineAsText(tokens[idx].children, options, env)
-        return (
-            f'<span class="lab-image-blocked" title="not loaded: '
-            f'{escapeHtml(host_of(url))}">{escapeHtml(text)}</span>'
-        )

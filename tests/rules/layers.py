@@ -76,7 +76,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "platformdirs": ("labkit/model/*", "labkit/net/*"),
     "tokenizers": ("labkit/text/tokenizer.py",),
     "jinja2": ("labkit/text/template.py",),
-    "markdown_it": ("labkit/text/markdown.py",),
+    "markdown_it": ("labkit/text/markdown.py", "labkit/text/safe_markdown.py"),
     "nh3": ("labkit/text/sanitise.py",),
     "httpx2": ("labkit/net/*", "server/backend/*"),
     "plotly": ("labkit/figures/*", "labkit/widgets/figure.py"),

@@ -77,7 +77,7 @@ def test_memo_is_exact_before_the_flush_while_nothing_is_defined_late(
     stream = MarkdownStream(Strategy.MEMO, OPEN)
     for i, piece in enumerate(pieces):
         stream.feed(piece)
-        assert stream.html == REFERENCE.render("".join(pieces[: i + 1]))
+        assert stream.html == render("".join(pieces[: i + 1]), OPEN)
 
 
 @settings(max_examples=100, deadline=None)
@@ -85,7 +85,7 @@ def test_memo_is_exact_before_the_flush_while_nothing_is_defined_late(
 def test_whole_lines_are_exact_at_every_line_end(pieces: list[str]) -> None:
     stream = streamed(pieces, Strategy.LINES)
     stream.feed("\n")
-    assert stream.html == REFERENCE.render("".join(pieces) + "\n")
+    assert stream.html == render("".join(pieces) + "\n", OPEN)
 
 
 def test_a_late_definition_reaches_finished_blocks_at_flush() -> None:

@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+import re
+from html import unescape
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from labkit.text.links import LinkPolicy
 from labkit.text.sanitise import sanitise_html
@@ -19,7 +24,8 @@ def test_harmless_markup_stays() -> None:
     ("text", "left"),
     [
         (ATTACK, "<img>"),
-        ("<script>alert(1)</script>x", "x"),
+        ("<script>alert(1)</script>x", "&lt;script&gt;alert(1)&lt;/script&gt;x"),
+        ("<STYLE>b{}</STYLE>", "&lt;STYLE&gt;b{}&lt;/STYLE&gt;"),
         ('<p onclick="x()" style="color:red">a</p>', "<p>a</p>"),
         ('<a href="javascript:x">a</a>', '<a rel="noopener noreferrer">a</a>'),
         ('<blockquote cite="data:x">a</blockquote>', "<blockquote>a</blockquote>"),
@@ -41,7 +47,8 @@ def test_addresses_that_the_policy_names_stay() -> None:
 
 def test_the_accumulated_text_is_safe_at_every_moment() -> None:
     for i in range(len(ATTACK) + 1):
-        assert "onerror" not in sanitise_html(ATTACK[:i])
+        left = sanitise_html(ATTACK[:i])
+        assert left in ("<img>", ATTACK[:i].replace("<", "&lt;"))
 
 
 def test_sanitising_pieces_gives_another_page_than_sanitising_the_whole() -> None:
@@ -61,3 +68,44 @@ def test_a_filter_that_looks_at_pieces_is_blind_to_a_tag_cut_in_two() -> None:
     passed = [s for s in every_split(ATTACK) if "".join(map(drop_images, s)) == ATTACK]
     assert len(passed) > len(ATTACK) / 2
     assert drop_images(ATTACK) == "[image]"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "open <path> and read the rest",
+        "<p>a vector<int> of <T>s, then more</p>",
+        "<math><mi>x</mi></math> and <svg><g>y</g></svg> here",
+        "if a <b and c",
+        "<b title='a>b' the end",
+        "<!-- note --> after <?php echo ?> and <![CDATA[data]]> end",
+        "<plaintext>all of this",
+    ],
+)
+def test_no_text_is_lost_after_what_is_no_harmless_tag(text: str) -> None:
+    words = re.findall(r"\w+", re.sub(r"</?p>", "", text))
+    shown = unescape(sanitise_html(text))
+    assert [word for word in words if word not in shown] == []
+
+
+def test_a_tag_may_hold_other_brackets_in_its_attributes() -> None:
+    assert sanitise_html('<b title="a>b">x</b>') == '<b title="a>b">x</b>'
+
+
+fragments = st.lists(
+    st.sampled_from(
+        ["<", ">", "</", "/>", "<b", "<p ", "<path", "<svg>", "<script>", "</script>"]
+        + ["<!--", "-->", "<?", "<style>", "<table>", "<td>", '"', "'", "=", " ", "&"]
+        + ["<img src=x ", "onerror=alert(1)", "w1w", "w2w", "w3w"]
+    ),
+    max_size=20,
+)
+
+
+@settings(max_examples=200, deadline=None)
+@given(fragments)
+def test_cleaning_twice_is_cleaning_once_and_nothing_can_run(pieces: list[str]) -> None:
+    left = sanitise_html("".join(pieces))
+    tags = re.findall(r"<[^>]*>", left)
+    assert not [tag for tag in tags if re.search("script|style|svg|onerror=", tag)]
+    assert sanitise_html(left) == left
