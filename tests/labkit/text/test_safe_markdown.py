@@ -12,13 +12,28 @@ from hypothesis import strategies as st
 from labkit.text.markdown import MarkdownStream, Strategy, render
 
 WORD = re.compile(r"w\d+w")
-MARKUP = (
-    "- |* |1. |> |  |    |\t|# |\n|\n\n|\r|***|---|===|```|~~~|`|*|**|_|\\|&|&amp;|"
-    '<|>|<i>|</i>|<path>|<!--|-->|<?|[|]|![|](http://a.b)|](/x "|")|(|)|http://a.b'
-).split("|")
-TABLE = ["|", "|-|-|\n", "| "]
+MARKUP = "*** --- === ``` ~~~ ` * ** _ \\ & &amp; < > <i> </i> <path> <!-- --> <? [ ]"
+LINKS = "![ ](http://a.b) ](/x ) ( http://a.b | |-|-|\n"
+BLANK = [
+    "- ",
+    "* ",
+    "1. ",
+    "> ",
+    "# ",
+    "  ",
+    "    ",
+    "\t",
+    "\n",
+    "\n\n",
+    "\r",
+    ' "',
+    '")',
+]
 words = st.integers(0, 99).map("w{}w".format)
-sources = st.lists(words | st.sampled_from([*MARKUP, *TABLE]) | words, max_size=40)
+sources = st.lists(
+    words | st.sampled_from([*MARKUP.split(), *LINKS.split(" "), *BLANK]) | words,
+    max_size=40,
+)
 by_strategy = pytest.mark.parametrize("strategy", Strategy)
 
 
