@@ -13,10 +13,10 @@ __all__ = ["Clock", "FakeClock", "SystemClock"]
 
 
 class Clock(Protocol):
-    """What the book's code may ask of time."""
+    """What code of labkit and the server may ask a clock for."""
 
     def now(self) -> float:
-        """Seconds on a clock that never jumps; only differences mean anything."""
+        """Monotonic seconds; only the difference of two readings has a meaning."""
         ...
 
     def unix(self) -> float:
@@ -60,11 +60,11 @@ class FakeClock:
         return self._unix
 
     def sleep(self, wait_s: float) -> None:
-        """Advance at once instead of waiting."""
+        """Move the clock on by the waiting time at once, without waiting."""
         self.advance(wait_s)
 
     def advance(self, by_s: float) -> None:
-        """Move both readings on by `by_s` seconds; time never runs backwards."""
+        """Move both readings forward by `by_s` seconds; a negative value is refused."""
         assert by_s >= 0, f"a clock cannot go back, asked for {by_s} s"
         self._now += by_s
         self._unix += by_s

@@ -1,4 +1,4 @@
-"""Requests over time, what a step costs, and what comes of both: records of a replay.
+"""The records of a replay: arrivals, the lengths of steps, and what came of them.
 
 `replay/arrivals.py` runs arrivals through the real scheduler on a virtual clock. These
 are its plain inputs and outputs: they can be saved, drawn and compared without it.
@@ -30,7 +30,7 @@ Knots = list[tuple[float, float]]  # of a line made of straight pieces, rising i
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """One request by its numbers: when it came and how long it turned out to be.
+    """One request as numbers: when it arrived, and the lengths of prompt and answer.
 
     Its first `prefix_tokens` tokens are those of `prefix`: another request's id, whose
     tokens it then begins with, or the name of a text that several arrivals share.
@@ -112,7 +112,7 @@ def _read(knots: Knots, x: float) -> float:
 
 @dataclass(frozen=True, slots=True)
 class ReplayResult:
-    """What a replay did, step by step, on its virtual clock."""
+    """The step reports of a replay, on its virtual clock."""
 
     arrivals: tuple[Arrival, ...]
     reports: tuple[StepReport, ...]
@@ -141,7 +141,7 @@ class ReplayResult:
 
 @dataclass(slots=True)
 class _Seen:
-    """What step reports said of one request so far."""
+    """What the step reports read so far say about one request."""
 
     time_s: float
     prompt_tokens: int = 0

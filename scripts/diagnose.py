@@ -1,6 +1,7 @@
 """Turns a failed installer's log into one sentence with the remedy.
 
-Rules are tried in order, the first whose pattern occurs wins; the last one fits all.
+Rules are tried in order and the first whose pattern occurs is used; the last rule
+matches every log.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Makes `.venv` and keeps it right: everything pinned by one constraints file.
+"""Makes `.venv` and keeps it up to date with one file of exact versions.
 
-A stamp holds what the installation was made from, so that a second start installs
-nothing. A mark is set while installing: a run that was cut off is never trusted, its
-folder is made anew. Nothing outside `.venv` and `.cache` is written.
+A stamp file says what the installation was made from, so that a second start installs
+nothing. While an installation runs, a second file marks it as unfinished: where that
+file is found later, the folder is made anew. Only `.venv` and `.cache` are written.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def compile_all(root: Path, python: Path, run: Run) -> None:
 
 
 def failed(what: str, log: Path, root: Path) -> Problem:
-    """The sentence for an installer that left its words in `log`."""
+    """The error for an installer that failed and wrote its output to `log`."""
     text = log.read_text(encoding="utf-8") if log.exists() else ""
     return Problem(
         f"{what}: {explain(text)}; then run the command again "
@@ -180,7 +180,7 @@ def failed(what: str, log: Path, root: Path) -> Problem:
 
 
 def clean_env() -> dict[str, str]:
-    """This process's environment without what leads Python or pip elsewhere."""
+    """This process's environment without variables that redirect Python or pip."""
     misleading = ("PYTHONPATH", "PYTHONHOME", "PIP_TARGET", "PIP_USER", "PIP_PREFIX")
     return {k: v for k, v in os.environ.items() if k not in misleading}
 

@@ -149,7 +149,7 @@ def stale(root: Path) -> list[Path]:
 
 
 def write(root: Path) -> list[Path]:
-    """Write the stale ones; which they were."""
+    """Write the files that are stale, and return their paths."""
     texts = wanted(root)
     changed = stale(root)
     for path in changed:

@@ -102,7 +102,7 @@ def _end(run: Run) -> list[str]:
 
 
 def number(value: float) -> str:
-    """Three figures that mean something."""
+    """A number rounded to about three digits."""
     if abs(value) >= 100:
         return f"{value:,.0f}"
     digits = 1 if abs(value) >= 10 else 2 if abs(value) >= 1 else 3

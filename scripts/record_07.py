@@ -1,4 +1,4 @@
-"""Chapter 7's slow runs: the request asked twice, no cache, looks at others' prefixes.
+"""Chapter 7's slow runs: one request twice, decoding without a cache, a side channel.
 
 `python -m scripts.record 7` on a machine that does nothing else. The two traces are
 what the real server sent; the rest is measured on an engine of its own.
@@ -75,7 +75,7 @@ def keep(trace: Trace, facts: Made, folder: Path, name: str) -> None:
 
 
 def without(engine: Engine, clock: Clock, num_tokens: int) -> dict[str, Any]:
-    """Milliseconds of each new token, by the engine and by the slow truth."""
+    """Milliseconds of each new token, by the engine and by the slow reference."""
     text = engine.template.render(REQUEST)
     ids = engine.tokenizer.encode(text, allow_special=True)
     knobs = SamplingParams(max_tokens=num_tokens, temperature=0.0, ignore_eos=True)

@@ -105,7 +105,7 @@ def costs(model: LoadedModel, clock: SystemClock, rounds: int) -> dict[str, Any]
 
 
 def stall(model: LoadedModel, clock: SystemClock) -> dict[str, Any]:
-    """Gaps of four streams into which a long prompt falls, whole and in chunks."""
+    """Gaps of four streams while a long prompt is computed, whole or in chunks."""
     found = {}
     for chunk in (WHOLE_CHUNK, SHORT_CHUNK):
         config = EngineConfig(max_step_tokens=chunk, prefix_caching=False)

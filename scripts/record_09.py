@@ -113,7 +113,7 @@ def runs(
 
 
 def _free(heat: float, max_tokens: int) -> dict[str, Any]:
-    """Run to `max_tokens`, whatever the model would like."""
+    """Sampling parameters that ignore the end-of-text token up to `max_tokens`."""
     free = {"ignore_eos": True, "top_logprobs": 0}
     return {"temperature": heat, "max_tokens": max_tokens, **free}
 

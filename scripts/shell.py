@@ -27,7 +27,7 @@ def show_line(text: str) -> None:
 
 
 def clear_line() -> None:
-    """Take the changing line away."""
+    """Erase the changing line."""
     if sys.stdout.isatty():
         print("\r\x1b[2K", end="", flush=True)
 
@@ -61,7 +61,7 @@ def run_logged(
                 file.write(line)
                 file.flush()
                 on_line(line.strip())
-        except BaseException:  # Ctrl-C as well: leave nobody behind
+        except BaseException:  # on Ctrl-C too the child process has to end
             process.terminate()
             raise
         finally:

@@ -130,7 +130,7 @@ def notebooks(python: Path) -> tuple[str, ...]:
 
 
 def prepare(root: Path, python: Path, needs: frozenset[str]) -> dict[str, str]:
-    """Get what the groups need; what cannot be had, with the sentence why."""
+    """Prepare what the groups need, and return what is missing with the reason."""
     failed: dict[str, str] = {}
     if "weights" in needs and not lab.fetch_weights(root, python):
         failed["weights"] = "The model's weights cannot be had; see the line above."

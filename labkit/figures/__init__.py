@@ -1,4 +1,4 @@
-"""Pictures of records: one colour a layer, one drawing type a kind of picture.
+"""Pictures made from records: one colour per layer, one drawing type per kind.
 
 A drawing (`drawings.py`) is a frozen value; `stills.svg(drawing)` writes it as a small
 deterministic SVG and the figure files make an interactive plotly figure of the same

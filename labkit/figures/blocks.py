@@ -1,4 +1,4 @@
-"""A frame of the block pool as cells: who holds what, what is kept, what just happened.
+"""One frame of the block pool as cells: owners, blocks kept for reuse, recent events.
 
 Every owner has a letter as well as a colour, every event a sign as well as a word. It
 reads frames and decides nothing about blocks; the letters hold for a whole recording.
@@ -52,7 +52,7 @@ class Owner:
     letter: str
     request: str
     layer: Layer
-    pattern: int  # 0 to 3, so that colour is never alone
+    pattern: int  # 0 to 3; owners differ in more than their colour
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +79,7 @@ class BlockGrid:
     alt: str
     block_size: int
     cells: tuple[BlockCell, ...]
-    owners: tuple[Owner, ...]  # that hold something now
+    owners: tuple[Owner, ...]  # requests that hold a block in this step
     copies: tuple[tuple[int, int], ...]  # copied on write in this step: (from, to)
     events: tuple[str, ...]  # what happened in this step, in words
 

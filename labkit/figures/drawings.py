@@ -71,7 +71,7 @@ class Lines:
 
 @dataclass(frozen=True, slots=True)
 class Bars:
-    """One horizontal bar a label, longest readable first."""
+    """One horizontal bar for each label."""
 
     title: str
     alt: str
@@ -181,7 +181,7 @@ class StreamDrawing:
 
 @dataclass(frozen=True, slots=True)
 class GanttBar:
-    """What a request did for a while: wait, stall, prefill or decode."""
+    """A stretch of time in which a request waits, stalls, prefills or decodes."""
 
     kind: Kind
     start_ms: float
@@ -199,7 +199,7 @@ class GanttLane:
 
 @dataclass(frozen=True, slots=True)
 class Gantt:
-    """Requests over time under one set-up or two, and what that meant in numbers."""
+    """Requests over time in one run or two, with the figures of each run."""
 
     title: str
     alt: str

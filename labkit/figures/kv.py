@@ -1,7 +1,7 @@
-"""What keys and values weigh: GQA, MHA and MLA by formula, model by model, GPU by GPU.
+"""How large the KV cache is: formulas for GQA, MHA and MLA, by model and by GPU.
 
-Pure sums over plain records: bytes in, bytes out. A latent (MLA) replaces keys and
-values of all heads of a layer by one vector, so its formula has no factor of two.
+The functions are pure and work on plain records. In MLA one latent vector replaces the
+keys and values of all heads of a layer, so its formula has no factor of two.
 """
 
 from __future__ import annotations
@@ -23,16 +23,16 @@ __all__ = [
     "kv_sums",
 ]
 
-LATENT = 576  # numbers a layer keeps of a token in DeepSeek-V3: 512 and 64 for RoPE
+LATENT = 576  # numbers per token and layer in DeepSeek-V3: 512, and 64 for RoPE
 WEIGHT_BYTES = 2  # bfloat16
-USABLE = Fraction(9, 10)  # of a GPU's memory; the rest is for activations and others
+USABLE = Fraction(9, 10)  # of a GPU's memory; activations and others need the rest
 GB = 10**9  # as vendors count a GPU's memory
-GIB = 2**30  # as everything here is told
+GIB = 2**30  # the unit of every size that is shown
 
 
 @dataclass(frozen=True, slots=True)
 class ModelShape:
-    """All of a model that decides how large its cache is."""
+    """The dimensions of a model that decide how large its KV cache is."""
 
     name: str
     num_layers: int
@@ -51,7 +51,7 @@ class ModelShape:
         return "MHA" if self.num_heads == self.num_kv_heads else "GQA"
 
     def numbers(self, kind: str | None = None) -> int:
-        """Numbers kept a token, as built or as `kind` ("MHA", "MLA") would need."""
+        """Numbers cached per token, as built or as `kind` ("MHA", "MLA") would need."""
         if (kind or self.attention) == "MLA":
             return self.num_layers * (self.latent_dim or LATENT)
         heads = self.num_heads if kind == "MHA" else self.num_kv_heads
@@ -74,13 +74,13 @@ class GPU:
 
     @property
     def ridge(self) -> float:
-        """Operations a byte from which on arithmetic is the limit."""
+        """Operations per byte above which arithmetic is the limit (the ridge point)."""
         return self.bf16_tflops / self.bandwidth_tb_s
 
 
 @dataclass(frozen=True, slots=True)
 class KVLoad:
-    """What is asked of the cache."""
+    """How many sequences of which length the cache has to hold."""
 
     context: int = 8192  # tokens a sequence
     batch: int = 1  # sequences at once
@@ -126,7 +126,7 @@ def kv_sums(shape: ModelShape, gpu: GPU, load: KVLoad) -> KVSums:
 
 
 def kv_bars(shape: ModelShape, gpu: GPU, load: KVLoad) -> Bars:
-    """Memory at hand against weights and cache, as built and as it might have been."""
+    """Bars of the GPU's memory, the weights, and the cache under each kind of head."""
     sums = kv_sums(shape, gpu, load)
     tokens = load.context * load.batch
     many = f"{load.num_gpus} x " if load.num_gpus > 1 else ""

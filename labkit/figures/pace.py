@@ -1,7 +1,7 @@
-"""The pace of a stream as its reader feels it: first text, gaps, jitter.
+"""The pace of a stream as its reader sees it: time to first text, gaps, jitter.
 
 Gaps are between arrivals of visible text; chunks without text (role, finish, usage,
-comments) are counted apart. Percentiles are nearest-rank: always a gap that happened.
+comments) are counted apart. Percentiles are nearest-rank, so each is a measured gap.
 """
 
 from __future__ import annotations

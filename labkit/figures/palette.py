@@ -3,7 +3,7 @@
 Neighbouring layers stay apart for colour-blind readers (CIEDE2000 of 20 or more under
 simulated protanopia, deuteranopia and tritanopia) and every colour can carry text on
 its card (contrast 4.5 or more): `tests/labkit/figures/test_palette.py` computes both.
-Colour is never alone: each layer also has a number and a short name.
+No layer is told by colour alone: each also has a number and a short name.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What tokens cost by a dated price card, to the last digit.
+"""What tokens cost by a dated price card, computed exactly.
 
 All sums are `Decimal`, in US dollars; a price is for a million tokens. It knows three
 ways of paying for input: plain, written to a cache, read from one; the last two only

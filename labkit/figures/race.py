@@ -1,4 +1,4 @@
-"""What rendering a growing Markdown text costs, strategy by strategy, chunk by chunk.
+"""What rendering a growing Markdown text costs, for each strategy and chunk.
 
 A `Race` is measured in a page (milliseconds, DOM nodes) or counted without one; the
 lines of `race_lines()` are cumulative, so a straight line means constant cost a chunk.

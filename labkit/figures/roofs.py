@@ -1,4 +1,4 @@
-"""Time against tokens a pass, under the two roofs of a machine: the plot of the book.
+"""Time of a pass by its number of tokens, with the machine's two bounds (roofline).
 
 A pass reads every weight once, however many tokens it computes, and multiplies for each
 of them; whichever takes longer is the bound (Williams, Waterman and Patterson 2009).
@@ -28,10 +28,10 @@ Points = Mapping[int, float]  # milliseconds by tokens
 
 @dataclass(frozen=True, slots=True)
 class Roofs:
-    """What a machine can reach."""
+    """The highest rates that a machine was measured to reach."""
 
     bytes_per_s: float  # of a copy
-    flop_per_s: float  # of a matrix product
+    flop_per_s: float  # of a matrix product, in operations
 
     @property
     def ridge(self) -> float:
@@ -39,11 +39,11 @@ class Roofs:
         return self.flop_per_s / self.bytes_per_s
 
     def read_ms(self, num_bytes: float) -> float:
-        """The least that reading `num_bytes` takes."""
+        """The shortest time in which `num_bytes` can be read, in milliseconds."""
         return 1000 * num_bytes / self.bytes_per_s
 
     def multiply_ms(self, num_flop: float) -> float:
-        """The least that `num_flop` operations take."""
+        """The shortest time for `num_flop` operations, in milliseconds."""
         return 1000 * num_flop / self.flop_per_s
 
 

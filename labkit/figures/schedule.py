@@ -76,7 +76,7 @@ class ScheduleRun:
 
     @property
     def longest_gaps(self) -> tuple[tuple[float, float] | None, ...]:
-        """From when to when each lane sat through the worst gap; None: it did not."""
+        """Start and end of the worst gap by lane; None for a lane without it."""
         return longest_gaps([lane.tokens_ms for lane in self.lanes])
 
     @property
@@ -91,7 +91,7 @@ class ScheduleRun:
 
     @property
     def worst_gap_ms(self) -> float:
-        """The longest that a reader sat before a stream that stood still."""
+        """The longest gap between two tokens of any request."""
         return max(self.gaps_ms, default=0.0)
 
     @property
@@ -101,7 +101,7 @@ class ScheduleRun:
 
     @property
     def num_preempted(self) -> int:
-        """How often a request was thrown back into the queue."""
+        """How often a request was preempted."""
         return sum(len(step.preempted) for step in self.steps)
 
     @property
@@ -196,7 +196,7 @@ def _bars(
         if step.end_ms <= came_ms:
             continue
         start = max(step.start_ms, came_ms)
-        if not bars and start > came_ms:  # it came while nothing ran
+        if not bars and start > came_ms:  # no step ran when the request came
             _extend(bars, "wait", came_ms, start)
         _extend(bars, _kind(step, lane), start, step.end_ms)
     return tuple(bars)

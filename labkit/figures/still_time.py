@@ -1,7 +1,7 @@
 """Stills of time: the trace bar and the waterfall, spans in their layer's colour.
 
-Both draw to scale and never stretch a short span beyond one pixel, so what looks short
-was short; the numbers beside it say how short.
+Both are drawn to scale. A span is never drawn wider than its length, except that every
+span has at least one pixel; its exact length stands beside it as a number.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Drawings as SVG stills: bars and tables here, other kinds in `still_*.py`.
 
-`svg(drawing)` is the one door. It never measures, rounds or decides what is shown: that
-is settled in the drawing. A kind that is missing here is a type error, not a blank.
+`svg(drawing)` is the only entry point. It never measures, rounds or decides what is
+shown: the drawing says that. A kind of drawing that is missing here is a type error.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Who had the request at each moment: overlapping spans as one line of time.
+"""Overlapping spans as one line of time, on which each moment has one span.
 
 Where spans nest or overlap, the moment belongs to the one that began last: the
 innermost. A span that only waits for somebody else (`attrs["is_waiting"]`) has a moment

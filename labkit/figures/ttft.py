@@ -1,4 +1,4 @@
-"""Time to first text as a sum: every part of it, in order, with nothing left over.
+"""Time to first text as a sum of parts in the order in which they happened.
 
 `waterfall(trace)` cuts a trace at its first visible text and gives each moment to its
 innermost span; what no span covers is shown as "between spans", never hidden. The

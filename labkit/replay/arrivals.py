@@ -1,8 +1,8 @@
-"""The real scheduler without a model: what would another set-up have done?
+"""Runs arrivals through the real scheduler without a model, on a virtual clock.
 
-Arrivals with scripted lengths run on a virtual clock on which a step takes what it was
-measured to take. No token is computed, so a day of traffic replays in seconds. The
-invariant is that equal arrivals, set-up and costs give equal reports.
+Each step takes the time that such a step was measured to take, and each request gets as
+many tokens as its arrival says. No token is computed, so a day of traffic replays in
+seconds. Equal arrivals, configuration and costs give equal reports.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from labkit.workload import Arrival, ReplayResult, StepCosts
 
 __all__ = ["replay"]
 
-LONGEST_TEXT = 1 << 17  # token ids set aside for each text, so that no two are alike
+LONGEST_TEXT = 1 << 17  # token ids reserved for each text, so that no two share one
 
 
 def replay(
@@ -63,7 +63,7 @@ class _Run:
         self._texts = _Texts(arrivals)
 
     def until(self, time_s: float) -> None:
-        """Step while there is work and it is not yet `time_s`; then it is."""
+        """Run steps until `time_s`; where there is no work, move the clock there."""
         while self._scheduler.sequences() and self._clock.now() < time_s:
             self._step()
         if math.isfinite(time_s):

@@ -1,7 +1,7 @@
-"""What a step costs on this machine, measured on the running engine.
+"""How long engine steps of chosen shapes take on this machine.
 
-The table is what `replay` charges for a step. It holds whole steps as the engine
-reports them, so sampling and text are in it; nothing is estimated from sizes.
+`replay` looks up the length of a step in this table. Its entries are whole steps as
+the engine reports them, with sampling and detokenisation; none is an estimate.
 """
 
 from __future__ import annotations

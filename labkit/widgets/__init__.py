@@ -1,4 +1,4 @@
-"""The book's widgets; each takes records or a one-method source, never an engine.
+"""The book's widgets; each takes records or a source with one method, no engine.
 
 | class | shows |
 |---|---|

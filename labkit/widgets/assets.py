@@ -1,4 +1,4 @@
-"""Files that the page asks for once: vendor scripts and plotly's own bundle.
+"""Files that a page loads once for all widgets: vendor scripts and plotly's bundle.
 
 They travel over the widget's channel as bytes, so that no base URL, CDN or labextension
 is needed. It refuses every name that is not in its list, and a vendor file that was not

@@ -1,4 +1,4 @@
-"""What all widgets share: one script, one style, one lock, a still, no stray keywords.
+"""The base class of all widgets: page code, a lock, a still, checked keywords.
 
 A widget's page code is `static/lab.js` and its own `static/NAME.js` joined into one
 module: no relative imports, no CDN. Messages from the page may arrive on another thread
@@ -42,7 +42,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
     defines `record()` and, if its page sends messages, `handle(op, message)`.
     """
 
-    hurried: ClassVar[frozenset[str]] = frozenset()  # messages that wait for no lock
+    hurried: ClassVar[frozenset[str]] = frozenset()  # handled without the lock
 
     def __init_subclass__(
         cls, page: str | None = None, parts: tuple[str, ...] = (), **kwargs: Any
@@ -62,11 +62,11 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         listen_apart(self.comm)
 
     def handle(self, op: str, message: Message) -> None:
-        """Act on a message of the page; called with the lock, unless `hurried`."""
+        """Act on a message of the page; the lock is held unless `op` is `hurried`."""
         raise ConfigError(f"{type(self).__name__} knows no message {op!r}: {message}")
 
     def set_state(self, sync_data: Mapping[str, Any]) -> None:
-        """Take the page's changes under the lock (they come on another thread)."""
+        """Apply the page's changes under the lock; they arrive on another thread."""
         with self._lock:
             super().set_state(sync_data)
 

@@ -20,7 +20,7 @@ from labkit.widgets.base import LabWidget, Message
 
 __all__ = ["BlockMap", "Norms", "Spell", "Step"]
 
-Spell = Callable[[int], str]  # a token id as readers can see it
+Spell = Callable[[int], str]  # a token id to its visible text
 Norms = Callable[[PoolFrame, int], Sequence[Sequence[float]]]  # [slots][layers]
 Step = Callable[[], PoolFrame | None]  # None: the engine has nothing to do
 
@@ -87,7 +87,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
                 self.frame = len(self._frames) - 1
 
     def handle(self, op: str, message: Message) -> None:
-        """`step`: move the engine on and show what became of its blocks."""
+        """Handle `step`: run one engine step and show the blocks after it."""
         if op != "step" or self._step is None:
             return super().handle(op, message)
         found = self._step()
@@ -99,7 +99,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         return None
 
     def at(self, frame: int) -> BlockMap:
-        """Show that frame; the map itself, to be the last line of a cell."""
+        """Show the frame with this number; returns the map, for a cell's last line."""
         with self._lock:
             self.frame = frame
         return self

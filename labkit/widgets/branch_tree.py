@@ -24,7 +24,7 @@ MAX_BRANCHES = 12
 
 
 class BranchSource(Protocol):
-    """Whatever writes the branches."""
+    """The interface of a source that generates branches."""
 
     def grow(self, parent: str | None, at: int, token_id: int | None) -> Branch:
         """The first answer (no parent), or a fork of `parent` at output place `at`."""
@@ -82,7 +82,7 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
         return None
 
     def record(self) -> Table:
-        """A row a branch: where it left, what it says, what it stands on."""
+        """One row per branch: where it begins, its text, and its blocks."""
         rows = [
             (
                 self._letter(branch),

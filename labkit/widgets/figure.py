@@ -1,8 +1,9 @@
 """Plotly figures of drawings, light enough for a page with many of them.
 
 plotly's own widget sends its 5 MB bundle once a figure; this one asks for it once a
-page. No button that uploads the figure, colours of the page's theme, words beside the
-picture. It uses private names of the plotly version that is pinned; a test says so.
+page. It has no button that uploads the figure, follows the colours of the page's theme
+and has words beside the picture. It uses private names of the pinned version of plotly;
+a test fails where they change.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from labkit.widgets.still import StillMixin
 
 __all__ = ["LiteFigure"]
 
-# of nine buttons, each a stop of the Tab key, those that do what else cannot be done
+# Of plotly's nine buttons these stay: each is one more stop of the Tab key.
 BUTTONS = [["zoom2d", "pan2d", "resetScale2d"], ["toImage"]]
 CONFIG = {
     "displaylogo": False,
@@ -74,7 +75,7 @@ class LiteFigure(StillMixin, go.FigureWidget):
             self._send_all(message)
 
     def _send_all(self, message: Mapping[str, Any]) -> None:
-        """Data and layout as they are now, then the word that they were sent."""
+        """Send data and layout as they are now, then say that they were sent."""
         self._widget_data = copy.deepcopy(self._data)
         self._widget_layout = copy.deepcopy(self._layout)
         self.send({"op": "sync", "id": message.get("id")})

@@ -74,7 +74,7 @@ class KVCalculator(LabWidget, page="kv_calculator"):
     def show(
         self, model: str | None = None, gpu: str | None = None, **load: int
     ) -> KVSums:
-        """Choose; what is not named stays. The answer comes back."""
+        """Change the choices that are named, keep the others, and return the answer."""
         with self._lock:
             self.model, self.gpu = model or self.model, gpu or self.gpu
             self.load = {**self.load, **load}

@@ -1,4 +1,4 @@
-"""The race without a page: how much each strategy of `labkit.text.markdown` parses.
+"""Counts how many characters each strategy of `labkit.text.markdown` parses.
 
 Counts, not times: the same text and chunk size give the same numbers everywhere.
 """

@@ -1,4 +1,4 @@
-"""Three ways to render an answer that is still arriving, raced in the reader's page.
+"""Compares three ways to render an answer that is still arriving, in the page.
 
 Full re-parse, block memo and a streaming parser get the same chunks; the page measures
 milliseconds and DOM nodes and reports them. Without a page the widget shows a recorded
@@ -51,7 +51,7 @@ class MarkdownRace(LabWidget, page="markdown_race", parts=("race_lanes", "race_p
         return Race.from_dict(self.result) if self.result else None
 
     def record(self) -> Lines:
-        """The race that there is: measured, recorded or counted."""
+        """The race that is shown: measured, else recorded, else counted."""
         if self.result or self.recorded:
             return race_lines(Race.from_dict(self.result or self.recorded))
         if self._count is None or self._count.chunk_chars != self.chunk_chars:

@@ -1,8 +1,8 @@
 """One logit vector, the same knobs, the orders of several engines.
 
 It takes a source with one method, `compare(knobs)`, which gives a view an engine with
-its distance to all the others. It runs nothing itself and judges nothing: how far apart
-two engines are is the total variation between their distributions.
+its distance to all the others. It runs nothing itself. The distance of two engines is
+the total variation between their distributions.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ TITLES = {
 
 
 class OrderSource(Protocol):
-    """Whatever runs the orders."""
+    """The interface of a source that runs the orders."""
 
     def compare(self, knobs: Mapping[str, float]) -> Sequence[OrderView]:
         """One view an engine, all with distances to the engines in the same order."""
@@ -58,13 +58,13 @@ class OrderCompare(LabWidget, page="order_compare"):
         self._run()
 
     def turn(self, **knobs: float) -> Table:
-        """Turn knobs as the sliders do; the picture of what comes of it."""
+        """Set knobs as the sliders do, and return the new drawing."""
         with self._lock:
             self.knobs = {**self.knobs, **knobs}
         return self.record()
 
     def record(self) -> Table:
-        """A row an engine: order, survivors, entropy, distances."""
+        """One row per engine: order, remaining candidates, entropy, distances."""
         rows = [
             (
                 title_of(view.name),

@@ -1,4 +1,4 @@
-"""A guess that is locked before the answer shows, and the verdict on it.
+"""A prediction that is locked before the answer shows, and its comparison with it.
 
 The page offers the choices; Python decides what counts. It refuses to change a guess
 once it is locked or once the answer has been seen. Nothing waits: where nobody can
@@ -76,14 +76,14 @@ class Predict(LabWidget, page="predict"):
             self.is_closed = True
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Words are enough where no kernel runs."""
+        """Without a kernel the words are shown, so there is no still."""
         choices = " · ".join(self.options) or self._range()
         html = f"<p><strong>{escape(self.question)}</strong><br>{escape(choices)}</p>"
         plain = f"{self.question} {choices}"
         return {**self._live(), "text/html": html, "text/plain": plain}, {}
 
     def close_unlocked(self) -> None:
-        """The answer has been seen: locking is over."""
+        """Refuse locks from now on, since the answer has been seen."""
         self.is_closed = True
 
     def reveal(self, answer: Guess, note: str = "") -> Verdict:
@@ -111,7 +111,7 @@ class Predict(LabWidget, page="predict"):
 
 
 class Verdict(LabWidget, page="verdict"):
-    """What was measured beside what was guessed; hidden in the page until the lock."""
+    """The measured value beside the guess, hidden in the page until the lock."""
 
     text = traitlets.Unicode().tag(sync=True)
     is_open = traitlets.Bool(False).tag(sync=True)
@@ -140,7 +140,7 @@ class Verdict(LabWidget, page="verdict"):
         return self._prediction.close_unlocked()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Words are enough where no kernel runs."""
+        """Without a kernel the words are shown, so there is no still."""
         html = f"<p>{escape(self.text)}</p>"
         return {**self._live(), "text/html": html, "text/plain": self.text}, {}
 

@@ -1,7 +1,7 @@
-"""Where two prompts part, in tokens and in blocks, and what made them part.
+"""Finds the first token in which two prompts differ, and names the likely cause.
 
-Pure: texts and token ids in, a record out. The causes are those that cost people their
-cache hits; what fits none of them is called other words, not guessed at.
+The functions are pure: texts and token ids in, a record out. The causes are those that
+are known to lose cache hits; a difference that fits none of them is called other words.
 """
 
 from __future__ import annotations

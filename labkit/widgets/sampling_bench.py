@@ -1,4 +1,4 @@
-"""The sampling stages on a bench: turn a knob, move a stage, see what each one did.
+"""The sampling stages one by one: change a knob or the order, see what each one did.
 
 It takes a source with one method, `run(knobs, order)`, which gives a view a stage; the
 noise of the draw stays the same until you change the seed, so that any change is the
@@ -40,7 +40,7 @@ NOTHING_YET = "nothing written yet"
 
 
 class StageSource(Protocol):
-    """Whatever runs the stages."""
+    """The interface of a source that runs the stages."""
 
     @property
     def num_written(self) -> int:
@@ -96,13 +96,13 @@ class SamplingBench(
         return self.views[-1].top[0][0]
 
     def turn(self, **knobs: float) -> Table:
-        """Turn knobs as the sliders do; the picture of what comes of it."""
+        """Set knobs as the sliders do, and return the new drawing."""
         with self._lock:
             self.knobs = {**self.knobs, **knobs}
         return self.record()
 
     def record(self) -> Table:
-        """A row a stage: survivors, mass moved, entropy, the likeliest token."""
+        """One row per stage: candidates, mass moved, entropy, the likeliest token."""
         rows = [
             (
                 view.name,

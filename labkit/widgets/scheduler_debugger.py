@@ -32,7 +32,7 @@ SHOWN = ("before", "after")
 
 
 class Rerunner(Protocol):
-    """Whatever can run the same arrivals under another set-up."""
+    """The interface of a source that runs the same arrivals with another config."""
 
     def rerun(self, config: EngineConfig) -> Sequence[StepReport]:
         """The step reports of one run, to the end of all requests."""

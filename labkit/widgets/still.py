@@ -1,4 +1,4 @@
-"""A picture that stays: every widget also shows itself where no kernel runs.
+"""Static pictures of widgets, so that each can be read where no kernel runs.
 
 `StillMixin` adds to the live view an `<img>` with an SVG of the state shown now and the
 same in words. It draws nothing itself: a subclass gives one `record()`, and still,

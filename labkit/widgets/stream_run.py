@@ -32,7 +32,7 @@ class ChatStreamLike(Protocol):
 
 
 class StreamSource(Protocol):
-    """Whatever can answer messages with a stream, such as `lab.server`."""
+    """The interface of a source that answers messages with a stream."""
 
     def stream(self, messages: Messages, **knobs: Any) -> ChatStreamLike:
         """Send the request."""
@@ -78,9 +78,9 @@ class StreamRun:
                 self._on_chunk(self, chunk)
         except LabError as error:
             status, words = "failed", str(error)
-        except Exception as error:  # a thread has nobody above it to tell
+        except Exception as error:  # no caller above this thread would see it
             status, words = "failed", f"{type(error).__name__}: {error}"
-        if self._is_stopped:  # an error after a stop is the stop's own doing
+        if self._is_stopped:  # stopping closes the connection, which may raise
             status, words = "stopped", ""
         self._on_end(self, status, words)
 

@@ -1,4 +1,4 @@
-"""Tokens arriving: text, a stamp a chunk, the pace; with a stop that really stops.
+"""Shows a stream as it arrives: its text, a time stamp per chunk, its pace.
 
 The stream is read in a thread of its own, so the kernel is never blocked and the stop
 button works while a cell runs. With `transport="browser"` the page asks the server

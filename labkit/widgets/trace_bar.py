@@ -1,4 +1,4 @@
-"""The request's life as a bar of twelve layers, this chapter's layer lit.
+"""A request's trace as a bar of twelve layers, with one layer highlighted.
 
 It opens and closes every chapter: one strip of real milliseconds and a cell a layer.
 It takes a recorded trace and changes nothing in it; choosing a layer is its only state.

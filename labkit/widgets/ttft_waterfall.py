@@ -1,4 +1,4 @@
-"""Where the time to first text goes: parts in order, three stamps, a sum that adds up.
+"""The parts of the time to first text in order, with the stamps of three events.
 
 It takes recorded traces and compares them on one axis. It refuses a trace without a
 first text, since there is no sum to show.

@@ -1,4 +1,4 @@
-"""An engine whose every step leaves a frame of its block pool behind, and key norms.
+"""Records the block pool after every step of an engine, and the norms of its keys.
 
 The frames are made of the engine's own events and views, by an observer on its one real
 path. Norms are taken at each step, since blocks are written again later: keep the pool

@@ -1,4 +1,4 @@
-"""Times of prefill in chosen states of the cache: nothing known, a prefix, all of it.
+"""Times prefill with an empty cache, with a cached prefix and with a cached prompt.
 
 It owns an engine, so that nobody else's blocks are in its pool, and a lock, so that a
 page and a cell can both ask. A time is the step or steps up to the first token, the
@@ -39,7 +39,7 @@ class PrefixProbe:
         self._lock = threading.Lock()
 
     def look(self, ids: Sequence[int], salt: str | None = None) -> Look:
-        """Ask for one token, the cache as it is."""
+        """Ask for one token and leave the cache as it is."""
         before = self.engine.cache_stats().hit_tokens
         started_s = self._clock.now()
         self.engine.add(ids, ONE_TOKEN, salt=salt)
@@ -55,7 +55,7 @@ class PrefixProbe:
             self.look(ids)
 
     def measure(self, first: Sequence[int], second: Sequence[int]) -> MissTimes:
-        """The second prompt with nothing, with the first, and with itself known."""
+        """Time the second prompt: nothing cached, the first cached, itself cached."""
         cold, warm, middle = [], [], []
         with self._lock:
             for _ in range(self.runs):

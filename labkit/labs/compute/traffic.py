@@ -1,4 +1,4 @@
-"""Requests that a chapter sends again and again: a stall, a copy, a free answer.
+"""Sets of requests that chapters send several times: a stall, a copy, a free answer.
 
 The same traffic runs on a live engine and, by its numbers alone, in a replay. It only
 adds requests and steps; what came out is read from the steps' reports.
@@ -34,11 +34,11 @@ __all__ = [
 ]
 
 WHOLE_CHUNK, SHORT_CHUNK = 1024, 128  # tokens a step
-LONG = 1000  # tokens of the prompt that falls in
+LONG = 1000  # tokens of the long prompt that arrives in between
 PROMPT, ANSWER = 32, 60  # tokens of each stream
 STREAMS = ("ann", "ben", "cho", "dov")
 BOOK = "book"  # the request with the long prompt
-AFTER = 12  # tokens that the streams have when it comes
+AFTER = 12  # tokens of each stream when the long prompt arrives
 
 FACTS = (
     "Ada Lovelace wrote the first program in 1843. Alan Turing described a machine in "
@@ -53,7 +53,7 @@ TASKS: Mapping[str, str] = {
 
 @dataclass(frozen=True, slots=True)
 class TaskRun:
-    """A greedy answer, and what it took."""
+    """A greedy answer, with its time, steps and drafts."""
 
     text: str
     token_ids: tuple[int, ...]
@@ -64,7 +64,7 @@ class TaskRun:
 
     @property
     def acceptance(self) -> float:
-        """Share of the drafted tokens that stood; 0 where none was drafted."""
+        """Share of the drafted tokens that were accepted; 0 where none was drafted."""
         return self.num_accepted / (self.num_drafted or 1)
 
     @property
