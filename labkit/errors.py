@@ -7,6 +7,8 @@ LabError
 ├── WeightsError       weights are missing, corrupt or of an unknown kind
 ├── OutOfBlocks        the cache has fewer free blocks than were asked for
 ├── QueueFull          the engine has no room now; retry after `retry_after_s`
+├── EngineBusy         a step was asked for from inside a step
+├── EngineDead         the model failed on several steps in a row
 ├── ProtocolError      the other side of a connection broke its protocol
 ├── ServerUnavailable  no server answers, or it has no model to answer with
 └── TraceError         a recorded trace cannot be read
@@ -21,6 +23,8 @@ from functools import partial
 
 __all__ = [
     "ConfigError",
+    "EngineBusy",
+    "EngineDead",
     "InputError",
     "LabError",
     "NeverFits",
@@ -70,6 +74,14 @@ class QueueFull(LabError):
 
     def __reduce__(self) -> tuple[partial[QueueFull], tuple[str]]:
         return partial(QueueFull, retry_after_s=self.retry_after_s), (str(self),)
+
+
+class EngineBusy(LabError):
+    """A callback that the engine calls during a step asked for another step."""
+
+
+class EngineDead(LabError):
+    """The engine takes no requests any more: its model failed on step after step."""
 
 
 class ProtocolError(LabError):

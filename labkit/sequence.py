@@ -13,7 +13,10 @@ from enum import StrEnum
 
 from labkit.errors import InputError
 
-__all__ = ["FinishReason", "SamplingParams", "Sequence", "SequenceState"]
+__all__ = ["MAX_BIASES", "FinishReason", "SamplingParams", "Sequence", "SequenceState"]
+
+
+MAX_BIASES = 1024  # entries of `logit_bias`
 
 
 class FinishReason(StrEnum):
@@ -89,6 +92,12 @@ class SamplingParams:
         for name in ("frequency_penalty", "presence_penalty"):
             value = getattr(self, name)
             _require(math.isfinite(value), name, value, "use a finite number")
+        if len(self.logit_bias) > MAX_BIASES:
+            raise InputError(
+                f"logit_bias has {len(self.logit_bias)} entries: "
+                f"use at most {MAX_BIASES}",
+                param="logit_bias",
+            )
         for token_id, bias in self.logit_bias:
             bias_ok = token_id >= 0 and math.isfinite(bias)
             _require(bias_ok, "logit_bias", (token_id, bias), "use finite biases")

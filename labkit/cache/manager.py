@@ -1,4 +1,4 @@
-"""The cache's books on one desk: pool, prefix index and one block table a request.
+"""The cache's block accounting: the pool, the prefix index, one table a request.
 
 Integers only: the caller copies keys and values where `writable` says so, and computes
 what `admit` did not find. A refusal changes nothing. The invariants are that a block
@@ -65,8 +65,7 @@ class CacheManager:
         Known blocks are held before new ones are taken: none is evicted for these.
         """
         assert request not in self._tables, f"{request} holds blocks already"
-        is_asked = use_cache and self._is_caching
-        hits = self.match(ids, salt) if is_asked else ()
+        hits = self.match(ids, salt) if use_cache and self._is_caching else ()
         table = BlockTable(self._block_size, hits, salt)
         num_new = max(0, table.num_blocks_for(num_tokens) - len(hits))
         num_idle = sum(not self._pool.ref_count(block) for block in hits)
@@ -77,12 +76,18 @@ class CacheManager:
         table.num_hashed = len(hits)
         table.blocks += self._take(request, num_new)
         self._tables[request] = table
-        num_cached = len(hits) * self._block_size
-        if is_asked:
+        return len(hits) * self._block_size
+
+    def count_query(self, num_tokens: int, num_found: int) -> None:
+        """Count a request of `num_tokens` tokens, `num_found` of them found.
+
+        Once a request: one that comes in again after a preemption finds its own blocks,
+        which says nothing about what the cache is worth.
+        """
+        if self._is_caching:
             self._num_requests += 1
-            self._query_tokens += len(ids)
-            self._hit_tokens += num_cached
-        return num_cached
+            self._query_tokens += num_tokens
+            self._hit_tokens += num_found
 
     def grow(self, request: str, num_tokens: int) -> bool:
         """Hold blocks for `num_tokens` positions; False where too few are free."""
@@ -176,7 +181,7 @@ class CacheManager:
         return self._pool.counts()
 
     def stats(self) -> CacheStats:
-        """How often `admit` asked for known tokens, and how many it found."""
+        """What `count_query` was told since the start."""
         return CacheStats(self._num_requests, self._query_tokens, self._hit_tokens)
 
     def views(

@@ -41,6 +41,7 @@ class PrefixIndex:
         self._block_size = block_size  # tokens
         self._blocks: dict[str, dict[int, None]] = {}  # in order of arrival
         self._hashed: dict[int, Hashed] = {}
+        self._asked: tuple[ListLike[int], str | None, list[str]] = ((), None, [])
 
     def __contains__(self, block: object) -> bool:
         return block in self._hashed
@@ -54,13 +55,25 @@ class PrefixIndex:
 
         Changes nothing. Without that last token there would be no logits to sample.
         """
-        size, parent, blocks = self._block_size, None, list[int]()
-        for start in range(0, len(ids) - size, size):
-            parent = chained(parent, ids[start : start + size], salt).key
-            if parent not in self._blocks:
+        size, blocks, keys = self._block_size, list[int](), self._keys(ids, salt)
+        for place, start in enumerate(range(0, len(ids) - size, size)):
+            if place == len(keys):
+                parent = keys[-1] if keys else None
+                keys.append(chained(parent, ids[start : start + size], salt).key)
+            twins = self._blocks.get(keys[place])
+            if twins is None:
                 break
-            blocks.append(next(iter(self._blocks[parent])))
+            blocks.append(next(iter(twins)))
         return tuple(blocks)
+
+    def _keys(self, ids: ListLike[int], salt: str | None) -> list[str]:
+        """The leading hashes of `ids` that are known from the last call, if any are.
+
+        The first of the queue asks in every step until there is room for it.
+        """
+        if self._asked[:2] != (ids, salt):
+            self._asked = (ids, salt, [])
+        return self._asked[2]
 
     def put(self, block: int, hashed: Hashed) -> None:
         """Index `block`, which is full and stays as it is from now on."""

@@ -1,6 +1,6 @@
 """The requests of one engine: those that are open, and the last few that have ended.
 
-It builds, queues and ends sequences, and computes nothing. A refusal changes nothing.
+It checks, queues and ends requests, and computes nothing. A refusal changes nothing.
 The invariant is that a request is open if and only if the scheduler has its sequence.
 """
 
@@ -14,11 +14,11 @@ from dataclasses import replace
 from itertools import count
 
 from labkit.clock import Clock
-from labkit.engine.metrics import Pace
+from labkit.engine.branch import choice
 from labkit.engine.output_processor import OutputProcessor
-from labkit.engine.scheduler import Scheduler
-from labkit.engine.validation import refuse_misfits
-from labkit.errors import InputError
+from labkit.engine.scheduler import Scheduler, worst_case_tokens
+from labkit.engine.validation import refuse_crowds, refuse_misfits
+from labkit.errors import InputError, QueueFull
 from labkit.records import TokenEvent
 from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, SamplingParams, Sequence
@@ -27,6 +27,9 @@ from labkit.text.tokenizer import Tokenizer
 __all__ = ["RequestRegistry"]
 
 NUM_REMEMBERED = 64  # ended requests that may still be forked
+NEWEST_SHARE = 0.1  # weight of the newest step in the mean duration of steps
+SHORTEST_WAIT_S = 1.0
+LONGEST_WAIT_S = 60.0
 
 
 class RequestRegistry:
@@ -42,7 +45,7 @@ class RequestRegistry:
     ) -> None:
         self.open: dict[str, OutputProcessor] = {}
         self.pending_events: list[TokenEvent] = []  # events that the next step reports
-        self.pace = Pace()
+        self.mean_step_s: float | None = None  # a moving mean; None before any step
         self._scheduler = scheduler
         self._tokenizer = tokenizer
         self._vocab_size = vocab_size
@@ -74,17 +77,30 @@ class RequestRegistry:
             return params
         return replace(params, seed=self._fresh_seed())
 
-    def require_room(self, sequence: Sequence, num: int = 1) -> None:
-        """Raise `QueueFull` where `num` such sequences cannot be queued now."""
-        if not self._scheduler.has_room(sequence, num):
-            raise self.pace.refusal(self._scheduler)
+    def require_room(self, num: int = 1) -> None:
+        """Raise `QueueFull` where `num` sequences cannot be queued now."""
+        if not self._scheduler.has_room(num):
+            raise self._queue_full()
 
-    def enqueue(self, sequence: Sequence, watch: Watch | None = None) -> None:
-        """Queue a sequence that there is room for."""
+    def enqueue(self, sequence: Sequence, watch: Watch | None = None) -> str:
+        """Queue a sequence that there is room for; its request's id."""
         limit = self._scheduler.max_context
         processor = OutputProcessor(sequence, self._tokenizer, limit, watch)
         self.open[sequence.request] = processor
         self._scheduler.add(sequence)
+        return sequence.request
+
+    def enqueue_choices(
+        self, prompt_ids: ListLike[int], params: SamplingParams, n: int
+    ) -> list[str]:
+        """Queue `n` answers to one prompt, all of them or none; their ids."""
+        refuse_crowds(n, self._scheduler.most_open)
+        first = self.sequence(prompt_ids, params, None)
+        self.require_room(n)
+        names = [self.enqueue(first)]
+        for number in range(1, n):
+            names.append(self.enqueue(choice(first, self.name(), number)))
+        return names
 
     def force(self, request: str, token_id: int, step: int) -> None:
         """Make `token_id` the next token of a request that nothing has run of yet."""
@@ -122,7 +138,27 @@ class RequestRegistry:
         if len(self._ended) > NUM_REMEMBERED:
             self._ended.popitem(last=False)
 
+    def note_duration(self, step_s: float) -> None:
+        """Count one step that took `step_s` seconds."""
+        before = step_s if self.mean_step_s is None else self.mean_step_s
+        self.mean_step_s = before + NEWEST_SHARE * (step_s - before)
+
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
         queued = {sequence.request for sequence in self._scheduler.sequences()}
         assert queued == self.open.keys(), f"open {self.open.keys()}, queued {queued}"
+
+    def _queue_full(self) -> QueueFull:
+        """Refuse, and say when the first running sequence is expected to be done.
+
+        An estimate, held within 1 and 60 s: each is taken to use up its max_tokens.
+        """
+        running, limit = self._scheduler.running, self._scheduler.max_context
+        steps = [worst_case_tokens(s, limit) - s.num_tokens for s in running]
+        wait_s = min(steps, default=0) * (self.mean_step_s or 0.0)
+        wait_s = min(max(wait_s, SHORTEST_WAIT_S), LONGEST_WAIT_S)
+        return QueueFull(
+            f"{len(self._scheduler.waiting)} requests wait already, {len(running)} "
+            f"run: try again in {wait_s:.0f} s",
+            retry_after_s=wait_s,
+        )

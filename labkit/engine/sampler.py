@@ -2,21 +2,25 @@
 
 Joins the sampling pipeline and speculative drafts to the open requests, and shows each
 stage to the requests that have a `watch` callback. The invariant is that the tokens a
-row gets depend on its own logits and its own request only.
+row gets depend on its own logits and its own request only: logits that are not finite
+and a callback that raises end that request and no other.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Iterator, Mapping
+from collections.abc import Sequence as ListLike
 from itertools import islice
 
 from torch import Tensor
 
 from labkit.engine.output_processor import OutputProcessor
-from labkit.engine.plan import Plan, PlannedRow
+from labkit.engine.plan import PlannedRow
 from labkit.engine.speculative import Speculator
 from labkit.records import StageView
-from labkit.sampling.pipeline import SamplingRows, sample
+from labkit.sampling.pipeline import LogitsNotFinite, SamplingRows, sample
+from labkit.sampling.rows import BiasTensors
 from labkit.sampling.verify import hypotheses, num_standing
 from labkit.sequence import Sequence
 
@@ -26,7 +30,10 @@ Scored = tuple[int, float | None, tuple[tuple[int, float], ...]]  # token, its l
 
 
 class Sampler:
-    """Samples for the requests in `processors`, as they are at each step."""
+    """Samples for the requests in `processors`, as they are at each step.
+
+    `failures` says which requests of the last step cannot go on, and why.
+    """
 
     def __init__(
         self,
@@ -34,9 +41,11 @@ class Sampler:
         vocab_size: int,
         speculator: Speculator,
     ) -> None:
+        self.failures: dict[str, str] = {}
         self._processors = processors
         self._vocab_size = vocab_size
         self._speculator = speculator
+        self._biases: dict[str, BiasTensors] = {}  # made once a request
 
     def propose(
         self, sequence: Sequence, most: int, num_running: int
@@ -46,30 +55,67 @@ class Sampler:
             return ()
         return self._speculator.propose(sequence, most, num_running)
 
-    def sample(self, plan: Plan, logits: Tensor) -> list[list[Scored]]:
-        """The new tokens of every row of `plan.sampled`: drafts that stand, and one."""
-        if not plan.sampled:
-            return []
-        processors = [self._processors[row.request] for row in plan.sampled]
-        watched = {p.sequence.request for p in processors if p.watch is not None}
-        grown = [
-            each
-            for row, processor in zip(plan.sampled, processors, strict=True)
-            for each in hypotheses(processor.sequence, row.draft_ids)
-        ]
-        rows = SamplingRows.build(grown, self._vocab_size, logits.device, watched)
-        sampled = sample(logits, rows, self._show)
-        scored = zip(sampled.token_ids, sampled.logprobs, sampled.tops, strict=True)
-        return [self._judge(r, [*islice(scored, r.num_logits)]) for r in plan.sampled]
+    def forget(self, request: str) -> None:
+        """Drop what is kept for a request that ended."""
+        self._biases.pop(request, None)
+        self._speculator.forget(request)
 
-    def _judge(self, row: PlannedRow, scored: list[Scored]) -> list[Scored]:
+    def sample(
+        self, rows: ListLike[PlannedRow], logits: Tensor
+    ) -> dict[str, list[Scored]]:
+        """The new tokens of sampled `rows`: the drafts that stand, and one more.
+
+        Those of a request in `failures` are not to be used. Raises `LogitsNotFinite`
+        where no row has logits to choose from: then it is the model that fails.
+        """
+        self.failures.clear()
+        if not rows:
+            return {}
+        try:
+            return self._sample(rows, logits)
+        except LogitsNotFinite as failure:
+            bad = dict.fromkeys(failure.requests, str(failure))
+            if all(row.request in bad for row in rows):
+                raise
+        self.failures = bad
+        places = [row.request for row in rows for _ in range(row.num_logits)]
+        kept = [place for place, request in enumerate(places) if request not in bad]
+        good = [row for row in rows if row.request not in bad]
+        return self._sample(good, logits[kept])
+
+    def _sample(
+        self, rows: ListLike[PlannedRow], logits: Tensor
+    ) -> dict[str, list[Scored]]:
+        grown: list[Sequence] = []
+        watched: list[str] = []
+        for row in rows:
+            processor = self._processors[row.request]
+            grown += hypotheses(processor.sequence, row.draft_ids)
+            if processor.watch is not None:
+                watched.append(row.request)
+        batch = SamplingRows.build(
+            grown, self._vocab_size, logits.device, watched, self._biases
+        )
+        sampled = sample(logits, batch, self._show)
+        scored = zip(sampled.token_ids, sampled.logprobs, sampled.tops, strict=True)
+        return {row.request: self._judge(row, scored) for row in rows}
+
+    def _judge(self, row: PlannedRow, scored: Iterator[Scored]) -> list[Scored]:
         """What a row may keep of its draws, one for each place of its drafts."""
-        num = num_standing(row.draft_ids, [token_id for token_id, _, _ in scored])
-        if row.draft_ids:
-            self._speculator.settle(row.request, len(row.draft_ids), num)
-        return scored[: num + 1]
+        drawn = [*islice(scored, row.num_logits)]
+        if not row.draft_ids:
+            return drawn
+        num = num_standing(row.draft_ids, [token_id for token_id, _, _ in drawn])
+        self._speculator.settle(row.request, len(row.draft_ids), num)
+        return drawn[: num + 1]
 
     def _show(self, request: str, view: StageView) -> None:
         watch = self._processors[request].watch
         assert watch is not None, f"{request} is shown but nobody watches it"
-        watch(request, view)
+        if request in self.failures:
+            return
+        try:
+            watch(request, view)
+        except Exception as error:
+            logging.getLogger(__name__).exception("the watch of %s failed", request)
+            self.failures[request] = f"{type(error).__name__}: {error}"

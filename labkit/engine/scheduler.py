@@ -1,4 +1,4 @@
-"""Who computes what in the next step: two queues, the cache's books, one `Plan` a step.
+"""Who computes what in the next step: two queues, the cache, one `Plan` a step.
 
 First come, first served. A sequence is admitted once its known tokens have blocks and
 every running one has a block to spare; it then grows block by block. When none is left
@@ -17,7 +17,7 @@ from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.policy import policy_named
-from labkit.records import EngineCounts, ScheduledSlice
+from labkit.records import BlockView, EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
 __all__ = ["Propose", "Scheduler", "worst_case_tokens"]
@@ -53,11 +53,12 @@ class Scheduler:
         )
         self._config = config
         self.max_context = config.max_context
+        # at least one token a step for everyone who runs, so that none starves
+        self._num_seats = min(config.max_running, config.max_step_tokens)
         self._policy = policy_named(config.policy)
         self.propose: Propose | None = None  # guesses tokens, up to `max_drafts` a step
         self._waiting: deque[Sequence] = deque()
         self._running: dict[str, Sequence] = {}  # in order of arrival
-        self._too_few = -1  # free blocks with which the queue's head was not admitted
 
     @property
     def running(self) -> tuple[Sequence, ...]:
@@ -83,13 +84,23 @@ class Scheduler:
             max_waiting=self._config.max_waiting,
         )
 
-    def has_room(self, sequence: Sequence, num: int = 1) -> bool:
-        """True if the queue takes `num` like it; one that can run need not queue."""
-        num_places = self._config.max_waiting - len(self._waiting)
-        if not self._waiting and self._has_seat:
-            needed = -(-sequence.num_tokens // self._config.block_size)
-            num_places += needed + len(self._running) <= self.cache.num_free
-        return num <= num_places
+    @property
+    def most_open(self) -> int:
+        """Sequences that may run and wait together."""
+        return self._num_seats + self._config.max_waiting
+
+    def block_views(self) -> tuple[BlockView, ...]:
+        """Every block of the pool, with the tokens that are in it."""
+        return self.cache.views(
+            {s.request: s.ids_between(0, s.num_computed) for s in self.running}
+        )
+
+    def has_room(self, num: int = 1) -> bool:
+        """True if `num` more may be queued.
+
+        `max_waiting` counts only those that no seat is free for.
+        """
+        return len(self._running) + len(self._waiting) + num <= self.most_open
 
     def add(self, sequence: Sequence) -> None:
         """Queue `sequence` behind all others."""
@@ -155,18 +166,9 @@ class Scheduler:
             sequence.check()
             assert not sequence.is_finished, f"{sequence.request} ended but is queued"
 
-    @property
-    def _num_seats(self) -> int:
-        """At least one token a step for everyone who runs, so that none starves."""
-        return min(self._config.max_running, self._config.max_step_tokens)
-
-    @property
-    def _has_seat(self) -> bool:
-        return len(self._running) < self._num_seats
-
     def _admit(self, draft: _Draft) -> None:
         """Let in who waits, in order, while tokens, seats and blocks are left."""
-        while self._waiting and self._has_seat and draft.budget:
+        while self._waiting and len(self._running) < self._num_seats and draft.budget:
             sequence = self._waiting[0]
             if (draft.preempted and self._running) or not self._enter(sequence):
                 break
@@ -182,11 +184,13 @@ class Scheduler:
 
     def _enter(self, sequence: Sequence) -> bool:
         """Hold what is computed already of `sequence`, and blocks for all it knows."""
+        if self.cache.num_free <= len(self._running):
+            return (
+                False  # it needs one block at least, and one to spare for each of them
+            )
         parent = sequence.parent
         if parent and self._running.get(parent.request) is parent:
             return self._share(sequence, parent)
-        if self._running and self.cache.num_free <= self._too_few:
-            return False  # nobody has left since it was last looked at
         cached = self.cache.admit(
             sequence.request,
             sequence.ids_between(0, sequence.num_tokens),
@@ -194,13 +198,14 @@ class Scheduler:
             salt=sequence.salt,
             spare=len(self._running),
         )
-        self._too_few = self.cache.num_free if cached is None else -1
+        if cached is not None and not sequence.num_preemptions:
+            self.cache.count_query(sequence.num_tokens, cached)
         sequence.num_computed = cached or 0
         return cached is not None
 
     def _share(self, sequence: Sequence, parent: Sequence) -> bool:
         """Hold the blocks of a running parent, once it has computed what is shared."""
-        if parent.is_prefilling or self.cache.num_free <= len(self._running):
+        if parent.is_prefilling:
             return False
         sequence.num_computed = min(parent.num_computed, sequence.num_shared)
         self.cache.fork(parent.request, sequence.request, sequence.num_computed)

@@ -1,6 +1,6 @@
-"""What a request must be to be let in: checks on numbers, before anything is kept.
+"""Checks of a new request, on numbers, before anything is kept of it.
 
-Refuses at the door what no waiting could serve, so that nothing deadlocks inside.
+Refuses what no waiting could serve, so that nothing blocks the queue for ever.
 """
 
 from __future__ import annotations
@@ -45,11 +45,11 @@ def refuse_unknown(ids: ListLike[int], vocab_size: int, param: str) -> None:
             )
 
 
-def refuse_crowds(n: int, max_waiting: int) -> None:
-    """Raise `NeverFits` for more answers at once than run and wait together."""
-    if not 1 <= n <= max_waiting + 1:
+def refuse_crowds(n: int, most: int) -> None:
+    """Raise `NeverFits` for more answers at once than can run and wait together."""
+    if not 1 <= n <= most:
         raise NeverFits(
-            f"n={n}: one can run at once and {max_waiting} can wait: "
-            f"ask for 1 to {max_waiting + 1}",
+            f"n={n}: at most {most} requests can run and wait together: "
+            f"ask for 1 to {most}",
             param="n",
         )

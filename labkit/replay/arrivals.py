@@ -74,7 +74,7 @@ class _Run:
         params = SamplingParams(max_tokens=arrival.output_tokens)
         prompt = self._texts.ids(arrival.request, arrival.prompt_tokens)
         sequence = Sequence(arrival.request, tuple(prompt), params, arrival.time_s)
-        if self._scheduler.has_room(sequence):
+        if self._scheduler.has_room():
             self._scheduler.add(sequence)
         else:
             self.refused.append(arrival.request)

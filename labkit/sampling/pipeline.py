@@ -7,7 +7,7 @@ on its logits, knobs, seed and place in the output, and on nothing else in the b
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from collections.abc import Sequence as ListLike
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -16,13 +16,31 @@ from math import isfinite
 import torch
 from torch import Tensor
 
+from labkit.errors import LabError
 from labkit.sampling.noise import race_noise
 from labkit.sampling.orders import STAGES
 from labkit.sampling.rows import SamplingRows, is_greedy
 from labkit.sampling.stages import Stage
 from labkit.sampling.views import StageWatcher, Watch
 
-__all__ = ["STAGES", "Sampled", "SamplingRows", "Watch", "draw", "sample"]
+__all__ = [
+    "STAGES",
+    "LogitsNotFinite",
+    "Sampled",
+    "SamplingRows",
+    "Watch",
+    "draw",
+    "sample",
+]
+
+
+class LogitsNotFinite(LabError):
+    """The model gave NaN or infinite logits to the rows of some `requests`."""
+
+    def __init__(self, requests: Iterable[str]) -> None:
+        self.requests = frozenset(requests)
+        names = ", ".join(sorted(self.requests))
+        super().__init__(f"the model gave logits that are not finite to {names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +61,10 @@ def sample(
     """Choose the next token of every row from `logits` [rows, vocab], float32.
 
     `watch` is shown the model's distribution ("model"), each stage's result, whether
-    the row uses it or not, and the "draw".
+    the row uses it or not, and the "draw". Raises `LogitsNotFinite` before any of it.
     """
     best = places_of_largest(logits)
-    assert _is_finite(logits, best), "the model gave logits that are not finite"
+    _require_finite(logits, best, rows)
     watcher = StageWatcher(logits, rows, watch) if watch and rows.watched else None
     shaped = logits
     with _one_thread():
@@ -102,12 +120,19 @@ def _one_thread() -> Iterator[None]:
         torch.set_num_threads(num_threads)
 
 
-def _is_finite(logits: Tensor, best: Tensor) -> bool:
-    """True if each row's largest logit is a number: any NaN would be the largest."""
-    if logits.device.type != "cpu":
-        return bool(logits.amax(dim=-1).isfinite().all())
-    numbers = logits.numpy()  # one torch operation takes longer than all of this
-    return all(isfinite(numbers[row, place]) for row, place in enumerate(best.tolist()))
+def _require_finite(logits: Tensor, best: Tensor, rows: SamplingRows) -> None:
+    """Raise unless each row's largest logit is a number: any NaN would be the largest.
+
+    One torch operation takes longer than all of this with numpy.
+    """
+    if logits.device.type == "cpu":
+        numbers = logits.numpy()
+        largest = [numbers[row, place] for row, place in enumerate(best.tolist())]
+    else:
+        largest = logits.amax(dim=-1).tolist()
+    bad = [row for row, value in enumerate(largest) if not isfinite(value)]
+    if bad:
+        raise LogitsNotFinite(rows.sequences[row].request for row in bad)
 
 
 def _with_logprobs(token_ids: Tensor, logits: Tensor, rows: SamplingRows) -> Sampled:

@@ -15,8 +15,9 @@ from torch import Tensor
 
 from labkit.sequence import SamplingParams, Sequence
 
-__all__ = ["LIMIT", "MIN_TEMPERATURE", "SamplingRows", "is_greedy"]
+__all__ = ["LIMIT", "MIN_TEMPERATURE", "BiasTensors", "SamplingRows", "is_greedy"]
 
+BiasTensors = tuple[Tensor, Tensor]  # token ids int64, added logits float32
 LIMIT = 1e18  # magnitude of knobs and logits; a product of two stays within float32
 MIN_TEMPERATURE = 1e-5  # below it the best token's share is 1 to float32's precision
 
@@ -34,6 +35,7 @@ class SamplingRows:
     vocab_size: int
     device: torch.device
     watched: tuple[int, ...] = ()  # rows that an observer is shown
+    biases: dict[str, BiasTensors] | None = None  # by request, kept once made
 
     @classmethod
     def build(
@@ -42,14 +44,18 @@ class SamplingRows:
         vocab_size: int,
         device: torch.device,
         watched: Collection[str] | None = None,
+        biases: dict[str, BiasTensors] | None = None,
     ) -> SamplingRows:
-        """Rows for `sequences`; an observer sees requests in `watched` (None: all)."""
+        """Rows for `sequences`; an observer sees requests in `watched` (None: all).
+
+        Whoever samples for the same requests step after step passes the same `biases`.
+        """
         shown = tuple(
             row
             for row, sequence in enumerate(sequences)
             if watched is None or sequence.request in watched
         )
-        return cls(tuple(sequences), vocab_size, device, shown)
+        return cls(tuple(sequences), vocab_size, device, shown, biases)
 
     @property
     def num_rows(self) -> int:
@@ -59,13 +65,28 @@ class SamplingRows:
     def take(self, rows: ListLike[int]) -> SamplingRows:
         """Only the rows numbered in `rows`; nothing of the smaller set is watched."""
         chosen = tuple(self.sequences[row] for row in rows)
-        return SamplingRows(chosen, self.vocab_size, self.device)
+        return SamplingRows(chosen, self.vocab_size, self.device, biases=self.biases)
 
     def column(self, knob: str, lowest: float = -LIMIT) -> Tensor:
         """One knob of every row: float32 [rows, 1], within `lowest` to `LIMIT`."""
         values = [getattr(sequence.params, knob) for sequence in self.sequences]
         kept = [[min(max(value, lowest), LIMIT)] for value in values]
         return torch.tensor(kept, dtype=torch.float32, device=self.device)
+
+    def bias(self, row: int) -> BiasTensors:
+        """A row's `logit_bias`: token ids, and what is added to each one's logit."""
+        sequence = self.sequences[row]
+        kept = {} if self.biases is None else self.biases
+        if sequence.request not in kept:
+            sums: dict[int, float] = {}
+            for token_id, bias in sequence.params.logit_bias:
+                sums[token_id] = sums.get(token_id, 0.0) + bias
+            added = [min(max(bias, -LIMIT), LIMIT) for bias in sums.values()]
+            kept[sequence.request] = (
+                torch.tensor(list(sums), dtype=torch.int64, device=self.device),
+                torch.tensor(added, dtype=torch.float32, device=self.device),
+            )
+        return kept[sequence.request]
 
     def top_k(self) -> Tensor:
         """How many candidates each row keeps at most: int64 [rows, 1]."""

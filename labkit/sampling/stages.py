@@ -82,15 +82,11 @@ def bounded(logits: Tensor) -> Tensor:
 
 def add_bias(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Add each row's biases to the logits of the tokens they name."""
-    triples = [
-        (row, token_id, min(max(bias, -LIMIT), LIMIT))
-        for row, sequence in enumerate(rows.sequences)
-        for token_id, bias in sequence.params.logit_bias
-    ]
-    places = torch.tensor([t[:2] for t in triples], device=rows.device)  # [biases, 2]
-    biases = torch.tensor([t[2] for t in triples], device=rows.device)
-    index = (places[:, 0], places[:, 1])
-    return bounded(logits.index_put(index, biases, accumulate=True))
+    biased = logits.clone()
+    for row in range(rows.num_rows):
+        token_ids, added = rows.bias(row)
+        biased[row, token_ids] = bounded(biased[row, token_ids] + added)
+    return biased
 
 
 def penalise_repetition(logits: Tensor, rows: SamplingRows, seen: Tensor) -> Tensor:
@@ -133,24 +129,36 @@ def _top_k(logits: Tensor, rows: SamplingRows) -> Tensor:
 def _top_p(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Drop the tail: the least likely tokens whose mass together is at most 1 - p.
 
-    Looks at the best few first. Where these leave a doubt (the tail begins after them,
-    in a tie, or within rounding of 1 - p), the whole vocabulary is sorted.
+    Looks at the best few first, in float64, which only the CPU is sure to have. Where
+    these leave a doubt (the tail begins after them, in a tie, or within rounding of
+    1 - p), the whole vocabulary is sorted.
     """
     num_best = min(NUM_BEST, rows.vocab_size)
     best, order = logits.topk(num_best, dim=-1)  # best first
     probs = logits.softmax(dim=-1)
-    before = probs.gather(1, order).cumsum(dim=-1, dtype=torch.float64)
-    total = probs.sum(dim=-1, keepdim=True, dtype=torch.float64)
-    tail = (total - before)[:, :-1]  # mass after the best, the two best, ...
-    room = 1 - rows.column("top_p")
-    last = (tail > room).sum(dim=-1, keepdim=True)  # place of the last one kept
+    before = probs.gather(1, order).cpu().cumsum(dim=-1, dtype=torch.float64)
+    tail = (_sums(probs) - before)[:, :-1]  # mass after the best, the two best, ...
+    room = 1 - rows.column("top_p").cpu()
+    place = (tail > room).sum(dim=-1, keepdim=True)  # of the last one kept
+    is_clear = (place < num_best - 1) & ((tail - room).abs() > DOUBT).all(-1, True)
+    last = place.to(logits.device)
     floor = best.gather(1, last)
-    is_sure = (last < num_best - 1) & ((tail - room).abs() > DOUBT).all(-1, True)
-    is_sure &= best.gather(1, (last + 1).clamp(max=num_best - 1)) < floor
+    is_sure = best.gather(1, (last + 1).clamp(max=num_best - 1)) < floor
+    is_sure &= is_clear.to(logits.device)
     kept = torch.where(logits < floor, DROPPED, logits)
     if unsure := (~is_sure[:, 0]).nonzero()[:, 0].tolist():
         kept[unsure] = _top_p_by_sort(logits[unsure], rows.take(unsure))
     return kept
+
+
+def _sums(values: Tensor) -> Tensor:
+    """The sum of each row: float64 [rows, 1] on the CPU.
+
+    A device adds up in float32, within the doubt that top-p allows for.
+    """
+    if values.device.type == "cpu":
+        return values.sum(dim=-1, keepdim=True, dtype=torch.float64)
+    return values.sum(dim=-1, keepdim=True).cpu().double()
 
 
 def _top_p_by_sort(logits: Tensor, rows: SamplingRows) -> Tensor:
@@ -174,15 +182,15 @@ def _typical(logits: Tensor, rows: SamplingRows) -> Tensor:
     Nearest first until their mass reaches typical_p; ties with the last one are kept.
     """
     probs = logits.softmax(dim=-1)
-    entropy = torch.special.entr(probs).sum(-1, True, dtype=torch.float64).float()
+    entropy = _sums(torch.special.entr(probs)).float().to(logits.device)
     distance = (-logits.log_softmax(dim=-1) - entropy).abs()  # inf where dropped
-    share = rows.column("typical_p")
+    share = rows.column("typical_p").cpu()
     for num_near in (min(NUM_BEST, rows.vocab_size), rows.vocab_size):
         rising, order = distance.topk(num_near, dim=-1, largest=False)
-        mass = probs.gather(1, order).cumsum(dim=-1, dtype=torch.float64)
+        mass = probs.gather(1, order).cpu().cumsum(dim=-1, dtype=torch.float64)
         if bool((mass[:, -1:] >= share).all()):
             break
-    num_before = (mass < share).sum(dim=-1, keepdim=True)
+    num_before = (mass < share).sum(dim=-1, keepdim=True).to(logits.device)
     farthest = rising.gather(1, num_before.clamp(max=num_near - 1))
     return torch.where(distance > farthest, DROPPED, logits)
 

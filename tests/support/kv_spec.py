@@ -33,6 +33,8 @@ class SpecCache:
         cached = self.cache.admit(request, ids, len(ids), salt=salt, use_cache=use)
         if cached is not None:
             self.ids[request] = ids
+            if use:
+                self.cache.count_query(len(ids), cached)
             self.cache.commit(request, ids, len(ids))
         return cached
 

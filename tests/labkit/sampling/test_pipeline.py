@@ -9,7 +9,7 @@ import torch
 
 from labkit.records import StageView
 from labkit.sampling.noise import exponential_noise
-from labkit.sampling.pipeline import STAGES, SamplingRows, sample
+from labkit.sampling.pipeline import STAGES, LogitsNotFinite, SamplingRows, sample
 from tests.support.rows import rows_of, sequence
 
 LOGITS = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()
@@ -64,7 +64,7 @@ def test_drawing_without_a_seed_is_a_sentence() -> None:
 
 
 def test_logits_that_are_not_finite_are_refused() -> None:
-    with pytest.raises(AssertionError, match="not finite"):
+    with pytest.raises(LogitsNotFinite, match="not finite"):
         sample(torch.tensor([[0.0, math.nan]]), rows_of(sequence(), vocab=2))
 
 
