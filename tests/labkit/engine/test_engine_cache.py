@@ -145,14 +145,40 @@ def test_choices_write_into_copies_of_the_last_block(prefix_caching: bool) -> No
 
 
 def test_more_choices_than_run_and_wait_are_refused_with_the_numbers() -> None:
-    engine = tiny_engine(max_waiting=2)
-    with pytest.raises(NeverFits, match="n=4: one can run at once and 2 can wait"):
+    engine = tiny_engine(max_running=1, max_waiting=2)
+    with pytest.raises(NeverFits, match="n=4: at most 3 requests can run and wait"):
         engine.add_choices(HELLO, GREEDY, 4)
     engine.add(HELLO, GREEDY)
     with pytest.raises(QueueFull):
         engine.add_choices(HELLO, GREEDY, 3)
     assert engine.counts().num_waiting == 1
     assert len(engine.add_choices(HELLO, GREEDY, 1)) == 1
+
+
+@pytest.mark.parametrize(("max_running", "max_waiting"), [(4, 1), (32, 64), (2, 0)])
+def test_places_count_only_those_that_no_seat_is_free_for(
+    max_running: int, max_waiting: int
+) -> None:
+    """vllm-project/vllm#58192: an idle engine refused, since nobody had a seat yet."""
+    seats = {"max_running": max_running, "max_step_tokens": 64}
+    engine = tiny_engine(max_waiting=max_waiting, **seats)
+    for _ in range(max_running + max_waiting):
+        engine.add(HELLO[:2], knobs(1))
+    with pytest.raises(QueueFull):
+        engine.add(HELLO[:2], knobs(1))
+    drain(engine)
+    assert engine.add(HELLO[:2], knobs(1))
+
+
+def test_recomputing_after_a_preemption_is_no_hit() -> None:
+    """vllm-project/vllm#25780: each came in twice and found its own blocks."""
+    engine = tiny_engine(num_blocks=3, block_size=2)
+    for prompt in ((5, 6), (7, 8)):
+        engine.add(prompt, knobs(3))
+    reports = drain(engine)
+    assert any(report.preempted for report in reports)
+    stats = engine.cache_stats()
+    assert (stats.num_requests, stats.query_tokens, stats.hit_tokens) == (2, 4, 0)
 
 
 @pytest.mark.parametrize("has_ended", [False, True])

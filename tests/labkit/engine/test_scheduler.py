@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from random import Random
 from typing import Any
 
 import pytest
 
+from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan
 from labkit.engine.scheduler import Scheduler, worst_case_tokens
@@ -165,3 +167,70 @@ def test_check_finds_blocks_that_nobody_holds() -> None:
 def test_unresolved_config_is_refused() -> None:
     with pytest.raises(AssertionError, match="resolve"):
         Scheduler(EngineConfig())
+
+
+def is_next(scheduler: Scheduler, waiting: Sequence) -> bool:
+    """Whether the first in the queue fits, worked out from the pool's own numbers."""
+    running, cache = scheduler.running, scheduler.cache
+    if waiting.parent in running:
+        return not waiting.parent.is_prefilling and cache.num_free > len(running)
+    ids = waiting.ids_between(0, waiting.num_tokens)
+    found = CacheManager.match(cache, ids, waiting.salt)
+    holders = {view.block: view.ref_count for view in cache.views()}
+    idle = sum(holders[block] == 0 for block in found)
+    needed = -(-waiting.num_tokens // 4) - len(found)
+    return needed + len(running) <= cache.num_free - idle
+
+
+def require_nobody_waits_in_vain(scheduler: Scheduler, plan: Plan) -> None:
+    has_room = len(scheduler.running) < 4 and plan.num_tokens < plan.token_budget
+    if scheduler.waiting and has_room and not (plan.preempted and scheduler.running):
+        assert not is_next(scheduler, scheduler.waiting[0]), str(plan)
+
+
+@pytest.mark.parametrize("seed", range(40))
+def test_whoever_is_first_and_fits_enters_in_the_next_step(seed: int) -> None:
+    """Random arrivals on few prefixes, ends and aborts, of the queue's head too."""
+    source = Random(seed)
+    scheduler = scheduler_of(num_blocks=12, max_running=4, max_step_tokens=16)
+    for step in range(60):
+        for number in range(source.randrange(3)):
+            prefix = source.choice([(1,) * 9, (2,) * 12, ()])
+            own = tuple(source.choices(range(3, 9), k=source.randrange(1, 15)))
+            params = SamplingParams(max_tokens=source.randrange(1, 9), seed=0)
+            name = f"{step}.{number}"
+            scheduler.add(Sequence(name, (*prefix, *own), params, float(step)))
+        if scheduler.waiting and source.random() < 0.3:
+            scheduler.finish(scheduler.waiting[0], FinishReason.ABORT)
+        if scheduler.running and source.random() < 0.2:
+            victim = source.choice(scheduler.running)
+            scheduler.finish(victim, FinishReason.ABORT)
+        plan = scheduler.plan()
+        require_nobody_waits_in_vain(scheduler, plan)
+        act(scheduler, plan)
+        for sequence in scheduler.running:
+            if len(sequence.output_ids) >= sequence.params.max_tokens:
+                scheduler.finish(sequence, FinishReason.LENGTH)
+
+
+def test_small_request_enters_once_the_head_that_did_not_fit_has_left() -> None:
+    scheduler = scheduler_of(num_blocks=32, max_step_tokens=64, max_context=128)
+    for name, num_prompt in (("running", 57), ("big", 110), ("small", 3)):
+        scheduler.add(request(name, num_prompt, max_tokens=60))
+        act(scheduler, scheduler.plan())
+    assert [s.request for s in scheduler.waiting] == ["big", "small"]
+    scheduler.finish(scheduler.waiting[0], FinishReason.ABORT)
+    assert scheduler.plan().admitted == ("small",)
+
+
+def test_head_enters_once_what_it_shares_has_been_computed_by_another() -> None:
+    """The free blocks are as few as before; but now it needs fewer."""
+    scheduler = scheduler_of(max_step_tokens=20)
+    params = SamplingParams(max_tokens=9, seed=0)
+    for name, last in (("first", 77), ("second", 88)):
+        scheduler.add(Sequence(name, (*range(16), last), params, 0.0))
+    plan = scheduler.plan()  # the first holds 5 of 8 blocks, the second needs as many
+    assert (plan.admitted, scheduler.cache.num_free) == (("first",), 3)
+    act(scheduler, plan)
+    assert scheduler.cache.num_free == 3
+    assert scheduler.plan().admitted == ("second",)
