@@ -47,8 +47,9 @@ class EngineProcess(Front):
         """Start the process, which loads the model first; called on the event loop."""
         theirs = (self._their_commands, self._their_news)
         numbers = [end.fileno() for end in theirs]
+        safe = ["-P"] if sys.flags.safe_path else []  # as this process was started
         self._process = subprocess.Popen(
-            [sys.executable, "-m", "server.backend.child", *map(str, numbers)],
+            [sys.executable, *safe, "-m", "server.backend.child", *map(str, numbers)],
             stdin=subprocess.DEVNULL,
             pass_fds=numbers,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from labkit.net.announced import is_alive
 from server.backend import BackendState
 from server.listen import bind, url_of
 from server.settings import Settings
-from tests.support.running import RunningServer, wait_until
+from tests.support.running import CHAT, RunningServer, wait_until
 from tests.support.scripted_backend import ScriptedBackend
 
 
@@ -50,3 +51,20 @@ def test_what_waits_for_the_model_is_done_once_when_it_is_there() -> None:
         wait_until(lambda: bool(seen), "the server has looked at its model")
         server.chat()
     assert seen == [BackendState.READY]
+
+
+def test_a_client_that_takes_nothing_does_not_keep_a_server_that_stops(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    backend = ScriptedBackend(SystemClock())
+    settings = Settings(model_aliases=("m",), shutdown_s=0.5)
+    body = json.dumps({**CHAT, "stream": True}).encode()
+    with RunningServer(settings, backend) as server, server.connect() as link:
+        link.sendall(server.head(body) + body)
+        assert link.recv(12) == b"HTTP/1.1 200"
+        (name,) = backend.live
+        for _ in range(200):  # 200 times 64 KiB: more than any socket holds
+            backend.step(name, "x" * 65536)
+        server.stop()
+        server.join(10)  # write_timeout_s would let it hang on for half a minute
+    assert caplog.messages == []

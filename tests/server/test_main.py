@@ -10,23 +10,26 @@ import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import pytest
 
-from tests.support.running import wait_until
+from tests.support.running import CHAT, read_all, wait_until
 
 ROOT = Path(__file__).parents[2]
 
 
 @contextmanager
-def command(*arguments: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+def command(
+    *arguments: str, folder: Path = ROOT, **environ: str
+) -> Iterator[subprocess.Popen[str]]:
     """The server on the tiny model, on a free port; never outlives the block."""
     process = subprocess.Popen(
         [sys.executable, "-P", "-m", "tests.support.tiny_server", *arguments],
-        cwd=ROOT,
-        env={**os.environ, **environ},
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environ},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -109,3 +112,64 @@ def test_a_setting_of_somebody_else_is_one_warning(tmp_path: Path) -> None:
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
     assert err == "LAB_USER is not a setting of this server and is ignored\n"
+
+
+def test_it_starts_the_same_beside_a_readers_own_server_module(tmp_path: Path) -> None:
+    """The engine's process too: both would run the file in the folder they are in."""
+    for name in ("server.py", "labkit.py", "json.py"):
+        (tmp_path / name).write_text("raise SystemExit('the reader's own')")
+    path = tmp_path / "run" / "server.json"
+    asked = ["--port", "0", "--announce", str(path)]
+    with command(*asked, folder=tmp_path) as process:
+        assert health(announced(path, process)) == 200
+
+
+def test_a_folder_that_others_may_enter_is_no_place_to_announce(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "open").mkdir()
+    (tmp_path / "open").chmod(0o777)
+    path = tmp_path / "open" / "server.json"
+    with command("--port", "0", "--announce", str(path)) as process:
+        out, err = process.communicate(timeout=60)
+    assert (out, process.returncode) == ("", 1)
+    assert "mode 700" in err
+    assert err.count("\n") == 1
+
+
+def test_told_to_stop_it_ends_open_streams_with_an_error_and_is_gone(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "server.json"
+    asked = ["--port", "0", "--announce", str(path)]
+    patient = {"LAB_SHUTDOWN_S": "2", "LAB_MODEL_ALIASES": "m"}
+    with ExitStack() as stack, command(*asked, **patient) as process:
+        place = urlsplit(str(announced(path, process)["url"])).netloc
+        streams = [stack.enter_context(open_stream(place)) for _ in range(3)]
+        firsts = [stream.recv(40) for stream in streams]
+        process.send_signal(signal.SIGTERM)
+        rests = [read_all(stream) for stream in streams]
+        _, err = process.communicate(timeout=10)
+    assert all(first.startswith(b"HTTP/1.1 200") for first in firsts)
+    assert all(b"data: [DONE]\n\n" in rest for rest in rests)
+    assert any(b'"code":"model_unavailable"' in rest for rest in rests)
+    assert process.returncode == -signal.SIGTERM
+    assert "Traceback" not in err
+    assert "Cancel" not in err
+
+
+def open_stream(place: str) -> socket.socket:
+    host, _, port = place.partition(":")
+    asked = {**CHAT, "stream": True, "max_tokens": 900, "ignore_eos": True}
+    body = json.dumps(asked).encode()
+    lines = [
+        "POST /v1/chat/completions HTTP/1.1",
+        f"Host: {place}",
+        "Content-Type: application/json",
+        f"Content-Length: {len(body)}",
+        "",
+        "",
+    ]
+    link = socket.create_connection((host, int(port)), timeout=20)
+    link.sendall("\r\n".join(lines).encode() + body)
+    return link

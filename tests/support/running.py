@@ -94,12 +94,16 @@ class RunningServer:
         trace: TracebackType | None,
     ) -> None:
         self.stop()
-        self._thread.join(20)
-        assert not self._thread.is_alive(), "the server did not stop"
+        self.join(20)
 
     def stop(self) -> None:
         """Ask the server to end, as Ctrl-C does."""
         self._server.should_exit = True
+
+    def join(self, wait_s: float) -> None:
+        """Wait until a server that was asked to stop is gone."""
+        self._thread.join(wait_s)
+        assert not self._thread.is_alive(), "the server did not stop"
 
     def _run(self) -> None:
         self._server.run(sockets=[self._sock])
