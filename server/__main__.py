@@ -18,10 +18,16 @@ from labkit.errors import LabError
 from labkit.net.announced import own_folder
 from server.app import create_app
 from server.backend import Backend, EngineProcess, freeze_heap, load_engine
+from server.http.edge import EVERY_ADDRESS
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings, share_cores
 
 __all__ = ["main"]
+
+UNNAMED = (
+    "requests from other machines are answered 421 until LAB_ALLOWED_HOSTS has the "
+    "names by which they call this one, as in LAB_ALLOWED_HOSTS=lab.lan,192.168.1.5"
+)
 
 
 def engine_process(settings: Settings) -> Backend:
@@ -54,10 +60,17 @@ def main(
         parent=options.parent,
         when_loaded=freeze_heap,
     )
+    if is_unnamed(settings):
+        print(UNNAMED, file=sys.stderr)  # noqa: T201  # said to the user
     print(f"labkit server on {url_of(sock)} (Ctrl-C stops it)", flush=True)  # noqa: T201  # said to the user
     with suppress(KeyboardInterrupt):
         server.run(sockets=[sock])
     return 0
+
+
+def is_unnamed(settings: Settings) -> bool:
+    """Whether other machines can connect, yet have no name to ask this one by."""
+    return settings.host in EVERY_ADDRESS and not settings.allowed_hosts
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -26,6 +26,7 @@ from server.http.body import Receive
 from server.settings import Settings
 
 __all__ = [
+    "EVERY_ADDRESS",
     "PROXY_HEADER",
     "Edge",
     "Message",

@@ -137,6 +137,20 @@ def test_a_folder_that_others_may_enter_is_no_place_to_announce(
     assert err.count("\n") == 1
 
 
+@pytest.mark.parametrize("named", ["", "lab.lan"])
+def test_listening_for_other_machines_asks_for_the_names_they_use(
+    named: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "server.json"
+    asked = ["--host", "0.0.0.0", "--port", "0", "--announce", str(path)]
+    with command(*asked, LAB_ALLOWED_HOSTS=named) as process:
+        assert health(announced(path, process)) == 200
+        process.send_signal(signal.SIGINT)
+        _, err = process.communicate(timeout=20)
+    assert ("LAB_ALLOWED_HOSTS=lab.lan" in err) is not bool(named)
+    assert err.count("\n") == (0 if named else 1)
+
+
 def test_told_to_stop_it_ends_open_streams_with_an_error_and_is_gone(
     tmp_path: Path,
 ) -> None:
