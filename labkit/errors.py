@@ -5,6 +5,7 @@ LabError
 ├── InputError         a request is malformed; `param` names the field at fault
 │   └── NeverFits      a request that no amount of waiting could serve
 ├── WeightsError       weights are missing, corrupt or of an unknown kind
+├── TemplateFailed     the model's chat template failed on messages it should take
 ├── OutOfBlocks        the cache has fewer free blocks than were asked for
 ├── QueueFull          the engine has no room now; retry after `retry_after_s`
 ├── EngineBusy         a step was asked for from inside a step
@@ -32,6 +33,7 @@ __all__ = [
     "ProtocolError",
     "QueueFull",
     "ServerUnavailable",
+    "TemplateFailed",
     "TraceError",
     "WeightsError",
 ]
@@ -59,6 +61,10 @@ class NeverFits(InputError):
 
 class WeightsError(LabError):
     """Weights are missing, corrupt or of a kind that labkit does not know."""
+
+
+class TemplateFailed(LabError):
+    """The model's chat template failed by itself; the messages are not at fault."""
 
 
 class OutOfBlocks(LabError):

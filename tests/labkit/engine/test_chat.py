@@ -34,3 +34,8 @@ def test_special_tokens_that_a_model_lacks_are_empty() -> None:
 def test_model_without_a_template_says_so_when_asked() -> None:
     with pytest.raises(WeightsError, match="tiny has no chat template"):
         _ = engine_with(chat_template=None).template
+
+
+def test_a_template_that_cannot_be_used_is_refused_with_the_models_name() -> None:
+    with pytest.raises(WeightsError, match=r"tiny: .*template cannot be used.*line 1"):
+        _ = engine_with(chat_template="{% if %}").template

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from labkit.errors import InputError, WeightsError
+from labkit.clock import FakeClock
+from labkit.errors import InputError, TemplateFailed, WeightsError
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
 
@@ -65,10 +66,41 @@ def test_loop_controls_are_known() -> None:
     assert render("{% for i in range(9) %}{% break %}{{ i }}{% endfor %}x") == "x"
 
 
+def test_tojson_takes_the_arguments_that_transformers_gives_it() -> None:
+    source = "{{ {'b': 'é', 'a': 1} | tojson(ensure_ascii=True, sort_keys=True) }}"
+    assert render(source) == '{"a": 1, "b": "\\u00e9"}'
+    assert render("{{ [1, 2] | tojson(separators=(',', ':')) }}") == "[1,2]"
+    assert render("{{ [1] | tojson(indent=1) }}") == "[\n 1\n]"
+
+
+def test_there_are_no_tools_and_no_documents() -> None:
+    source = "{% if tools is none and documents is none %}plain{% endif %}"
+    assert render(source) == "plain"
+
+
+def test_a_generation_block_is_what_stands_in_it() -> None:
+    source = (
+        "{% for m in messages %}{% generation %}{% set x = m.role %}"
+        "{{ m.content }}{% endgeneration %}{{ x }}{% endfor %}"
+    )
+    assert render(source) == "Hiuser"
+
+
+def test_the_date_is_the_clocks_in_local_time() -> None:
+    unix = FakeClock(unix=1_700_000_000.0).unix
+    template = ChatTemplate("{{ strftime_now('%d %b %Y') }}", unix=unix)
+    assert template.render([USER]) in ("14 Nov 2023", "15 Nov 2023")
+
+
+def test_a_date_is_there_without_a_clock_too() -> None:
+    assert int(render("{{ strftime_now('%Y') }}")) > 2020
+
+
 def test_messages_are_not_changed() -> None:
     message = dict(USER)
-    with pytest.raises(InputError):
-        ChatTemplate("{{ messages[0].update({'role': 'x'}) }}").render([message])
+    source = "{% if messages[1] %}{{ messages[0].update({'role': 'x'}) }}{% endif %}"
+    with pytest.raises(TemplateFailed):
+        ChatTemplate(source).render([message, USER])
     assert message == USER
 
 
@@ -78,31 +110,49 @@ def test_a_template_may_refuse_messages() -> None:
     assert caught.value.param == "messages"
 
 
+FAULTS = [
+    "{{ ''.__class__.__mro__ }}",
+    "{{ messages.__init__.__globals__ }}",
+    "{{ raise_exception.__globals__['json'] }}",
+    "{{ messages.append(1) }}",
+    "{% for i in range(10 ** 9) %}{% endfor %}",
+    "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
+    "{{ nothing.at.all }}",
+    "{{ 'a' + 1 }}",
+    "{{ undefined_function() }}",
+    "{{ 1 // 0 }}",
+]
+
+
+@pytest.mark.parametrize("source", FAULTS)
+def test_a_template_that_breaks_out_or_fails_is_refused_when_it_is_read(
+    source: str,
+) -> None:
+    with pytest.raises(WeightsError, match=r"chat template cannot be used.*fails: .+"):
+        ChatTemplate(source)
+
+
+@pytest.mark.parametrize("source", FAULTS)
+def test_a_template_that_fails_later_is_its_own_fault_with_the_reason(
+    source: str,
+) -> None:
+    template = ChatTemplate(f"{{% if messages[1] %}}{source}{{% endif %}}")
+    assert template.render([USER]) == ""
+    with pytest.raises(
+        TemplateFailed, match=r"failed on these messages: .+; the fault"
+    ):
+        template.render([USER, USER])
+
+
 @pytest.mark.parametrize(
     "source",
-    [
-        "{{ ''.__class__.__mro__ }}",
-        "{{ messages.__init__.__globals__ }}",
-        "{{ raise_exception.__globals__['json'] }}",
-        "{{ messages.append(1) }}",
-        "{% for i in range(10 ** 9) %}{% endfor %}",
-        "{% macro m() %}{{ m() }}{% endmacro %}{{ m() }}",
-        "{{ nothing.at.all }}",
-        "{{ 'a' + 1 }}",
-        "{{ strftime_now('%Y') }}",
-    ],
+    ["\n{% if %}", "\n{{ x | nofilter }}", "\n{% generation %}", "\n{{ x is y }}"],
 )
-def test_a_template_that_breaks_out_or_fails_is_an_input_error(source: str) -> None:
-    with pytest.raises(InputError, match="chat template") as caught:
-        render(source)
-    assert caught.value.param == "messages"
+def test_a_template_that_does_not_parse_is_the_weights_fault(source: str) -> None:
+    with pytest.raises(WeightsError, match=r"cannot be used.*line 2"):
+        ChatTemplate(source)
 
 
-def test_a_date_comes_only_from_the_clock_that_was_given() -> None:
-    template = ChatTemplate("{{ strftime_now('%d') }}", strftime_now=lambda f: f"<{f}>")
-    assert template.render([USER]) == "<%d>"
-
-
-def test_a_template_that_does_not_parse_is_the_weights_fault() -> None:
-    with pytest.raises(WeightsError, match="chat template, line 2"):
-        ChatTemplate("\n{% if %}")
+def test_a_template_nested_beyond_reason_is_refused() -> None:
+    with pytest.raises(WeightsError, match="cannot be used"):
+        ChatTemplate("{% if 1 %}" * 5000 + "{% endif %}" * 5000)
