@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -45,6 +46,23 @@ def test_libraries_stay_in_their_files(path: Path) -> None:
 @pytest.mark.parametrize("path", SOURCES, ids=str)
 def test_environment_is_read_in_one_file(path: Path) -> None:
     assert layers.environment_faults(path, tree.read(path)) == []
+
+
+@pytest.mark.parametrize("entry", ["__main__", "colab"])
+def test_what_runs_before_set_up_needs_the_standard_library_only(entry: str) -> None:
+    todo, seen = {f"scripts.{entry}"}, set[str]()
+    while todo:
+        name = todo.pop()
+        seen.add(name)
+        path = Path(*name.split(".")).with_suffix(".py")
+        if not (tree.ROOT / path).is_file():
+            continue  # a function or class of a module that is read too
+        for needed in layers.imported(path, tree.read(path)):
+            top, _, rest = needed.partition(".")
+            assert top == "scripts" or top in sys.stdlib_module_names, path
+            if top == "scripts" and rest:
+                todo |= {needed, needed.rpartition(".")[0]} - seen - {"scripts"}
+    assert ("scripts.environment" in seen) == (entry == "__main__")
 
 
 @pytest.mark.parametrize(
