@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -122,8 +122,8 @@ class Trace:
             "version": VERSION,
             "request": self.request,
             "meta": dict(self.meta),
-            "spans": [_plain(asdict(s)) for s in self.spans],
-            "marks": [_plain(asdict(m)) for m in self.marks],
+            "spans": [_span(span) for span in self.spans],
+            "marks": [_mark(mark) for mark in self.marks],
         }
 
     @classmethod
@@ -170,9 +170,29 @@ def _covered(intervals: Iterable[tuple[float, float]]) -> float:
     return total
 
 
-def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    rounded = {k: round(v, 6) if isinstance(v, float) else v for k, v in item.items()}
-    return {**rounded, "layer": str(item["layer"]), "attrs": dict(item["attrs"])}
+def _span(span: Span) -> dict[str, Any]:
+    return {
+        "name": span.name,
+        "layer": str(span.layer),
+        "start_s": round(span.start_s, 6),
+        "end_s": round(span.end_s, 6),
+        "key": _key(span.key),
+        "attrs": dict(span.attrs),
+    }
+
+
+def _mark(mark: Mark) -> dict[str, Any]:
+    return {
+        "name": mark.name,
+        "layer": str(mark.layer),
+        "time_s": round(mark.time_s, 6),
+        "key": _key(mark.key),
+        "attrs": dict(mark.attrs),
+    }
+
+
+def _key(key: Key) -> dict[str, Any]:
+    return {"request": key.request, "step": key.step, "token": key.token}
 
 
 def _typed(item: dict[str, Any]) -> dict[str, Any]:

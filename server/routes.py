@@ -26,7 +26,7 @@ from labkit.dialects.events import (
     TextPiece,
 )
 from labkit.dialects.openai_body import to_chat
-from labkit.dialects.values import to_json
+from labkit.dialects.values import to_json, to_json_by_item
 from labkit.records import Layer
 from server.backend import BackendState
 from server.errors import ClientGone
@@ -35,8 +35,8 @@ from server.http.body import (
     Receive,
     check_content_type,
     check_encoding,
-    parse_object,
     read_body,
+    read_object,
 )
 from server.http.edge import Send
 from server.http.stall import WriteLimit, write_limit
@@ -66,7 +66,7 @@ async def chat_completions(request: Request) -> Response:
     """POST /v1/chat/completions."""
     desk: Desk = request.app.state.desk
     ticket = _ticket(request, desk)
-    chat = to_chat(await _read(request, desk))
+    chat = await _read(request, desk)
     ticket.trace.lap("parse", Layer.GATEWAY)
     events = answer(chat, ticket, desk)
     if not chat.is_stream:
@@ -100,7 +100,8 @@ async def show_trace(request: Request, run: str) -> Response:
         kept = desk.settings.max_traces
         text = f"no trace of {run[:60]!r}; the newest {kept} are kept"
         raise ApiError(Problem(404, text, code="trace_not_found"))
-    return json_reply(trace.to_dict())
+    text = await asyncio.to_thread(lambda: to_json_by_item(trace.to_dict()))
+    return Response(text, media_type="application/json")
 
 
 async def cancel_run(request: Request, run: str) -> Response:
@@ -157,12 +158,12 @@ def problem_reply(problem: Problem) -> Response:
     return json_reply(openai.error_body(problem), problem.status, problem.headers())
 
 
-async def _read(request: Request, desk: Desk) -> dict[str, Any]:
+async def _read(request: Request, desk: Desk) -> ChatRequest:
     check_encoding(request.headers.get("content-encoding", ""))
     check_content_type(request.headers.get("content-type", ""))
     declared = request.headers.get("content-length")
     raw = await read_body(request.receive, declared, desk.settings)
-    return parse_object(raw, desk.settings.max_json_depth)
+    return await read_object(raw, desk.settings.max_json_depth, to_chat)
 
 
 def _ticket(request: Request, desk: Desk) -> Ticket:

@@ -10,7 +10,15 @@ import json
 from collections.abc import Mapping
 from typing import Any, Final, NoReturn
 
-__all__ = ["count_of", "from_json", "mapping_of", "quoted", "text_of", "to_json"]
+__all__ = [
+    "count_of",
+    "from_json",
+    "mapping_of",
+    "quoted",
+    "text_of",
+    "to_json",
+    "to_json_by_item",
+]
 
 MAX_COUNT: Final = 2**53 - 1  # the largest whole number that JavaScript holds exactly
 
@@ -20,6 +28,21 @@ quoted = json.encoder.encode_basestring_ascii  # one string as a JSON literal
 def to_json(data: Mapping[str, Any]) -> str:
     """Compact ASCII JSON; refuses NaN and Infinity."""
     return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
+
+
+def to_json_by_item(data: Mapping[str, Any]) -> str:
+    """The same text, made in many short calls where a list in `data` is long.
+
+    One long call would keep every other thread waiting, an event loop's too.
+    """
+    parts = []
+    for name, value in data.items():
+        if isinstance(value, list):
+            items = ",".join([to_json(item) for item in value])
+            parts.append(f"{quoted(name)}:[{items}]")
+        else:
+            parts.append(to_json({name: value})[1:-1])
+    return "{" + ",".join(parts) + "}"
 
 
 def from_json(text: str) -> dict[str, Any] | None:

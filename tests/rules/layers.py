@@ -88,6 +88,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "jupyter_server": ("labkit/net/discover.py",),
     "pydantic": ("labkit/dialects/*", "server/settings.py"),
     "pydantic_core": ("labkit/dialects/*",),
+    "jiter": ("server/http/body.py",),
     "pydantic_settings": ("server/settings.py",),
     "fastapi": ("server/routes.py", "server/app.py"),
     "starlette": ("server/routes.py", "server/app.py"),

@@ -2,6 +2,12 @@
 
 from __future__ import annotations
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from labkit.records import Layer
+from labkit.trace import Mark, Span, Trace
 from server.backend import BackendState
 from tests.server.conftest import Start
 from tests.support.running import RunningServer
@@ -69,3 +75,37 @@ def test_a_request_without_a_limit_gets_the_default(scripted: Start) -> None:
     server, backend = scripted("a", default_max_tokens=7)
     run = server.chat(max_tokens=None).json["id"]
     assert backend.params[run].max_tokens == 7
+
+
+class GatedTrace(Trace):
+    """A trace that is not written out before the gate is open."""
+
+    gate = threading.Event()
+
+    def to_dict(self) -> dict[str, Any]:
+        assert self.gate.wait(10), "the event loop waited for the trace"
+        return super().to_dict()
+
+
+def test_others_are_answered_while_a_trace_is_written_out(scripted: Start) -> None:
+    server, _ = scripted("a")
+    server.desk.traces.put(GatedTrace("long"))
+    with ThreadPoolExecutor() as pool:
+        asked = pool.submit(server.get, "/v1/traces/long")
+        assert server.get("/health").status == 200
+        GatedTrace.gate.set()
+        assert asked.result().json["request"] == "long"
+
+
+def test_a_trace_comes_back_as_it_was_recorded(scripted: Start) -> None:
+    server, _ = scripted("a")
+    trace = Trace("long", {"note": "é"})
+    key = trace.key(1, 2)
+    trace.add(
+        Mark("token", Layer.STREAMING, 0.5, key), Span("s", Layer.SAMPLING, 0, 1, key)
+    )
+    server.desk.traces.put(trace)
+    reply = server.get("/v1/traces/long")
+    assert Trace.from_dict(reply.json) == trace
+    assert reply.body.isascii()
+    assert reply.headers["content-type"] == "application/json"

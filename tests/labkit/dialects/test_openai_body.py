@@ -9,6 +9,7 @@ import pytest
 from labkit.dialects.events import ApiError, Message, Role
 from labkit.dialects.openai_body import to_chat
 
+OBFUSCATION = "stream_options.include_obfuscation"
 MINIMAL: dict[str, Any] = {
     "model": "m",
     "messages": [{"role": "user", "content": "hi"}],
@@ -97,6 +98,23 @@ def test_an_answer_given_back_as_history_is_taken() -> None:
         ({"temperature": True}, "temperature"),
         ({"temperature": float("inf")}, "temperature"),
         ({"n": 2}, "n"),
+        ({"n": True}, "n"),
+        ({"n": 1.0}, "n"),
+        ({"store": 0}, "store"),
+        ({"stream": True, "stream_options": {"include_obfuscation": 0}}, OBFUSCATION),
+        (
+            {"stream": True, "stream_options": {"include_obfuscation": True}},
+            OBFUSCATION,
+        ),
+        ({"logit_bias": {"5": 1, "05": 100}}, "logit_bias"),
+        ({"logit_bias": {str(i): 1 for i in range(1025)}}, "logit_bias"),
+        ({"top_k": -2}, "top_k"),
+        ({"top_k": True}, "top_k"),
+        ({"prompt_cache_key": 5}, "prompt_cache_key"),
+        (
+            {"messages": [{"role": "user", "content": "x", "name": 5}]},
+            "messages[0].name",
+        ),
         ({"store": True}, "store"),
         ({"messages": "hi"}, "messages"),
         ({"messages": [{"role": "tool", "content": "x"}]}, "messages[0].role"),
@@ -111,12 +129,20 @@ def test_a_value_that_cannot_work_names_its_field(
 @pytest.mark.parametrize(
     ("fields", "param"),
     [
-        ({"tools": []}, "tools"),
-        ({"response_format": {"type": "text"}}, "response_format"),
+        ({"tools": [{"type": "function"}]}, "tools"),
+        ({"tool_choice": "required"}, "tool_choice"),
+        ({"response_format": {"type": "json_object"}}, "response_format"),
+        ({"modalities": ["text", "audio"]}, "modalities"),
+        ({"service_tier": "flex"}, "service_tier"),
+        ({"reasoning_effort": "high"}, "reasoning_effort"),
+        ({"parallel_tool_calls": 1}, "parallel_tool_calls"),
+        ({"best_of": True}, "best_of"),
+        ({"min_tokens": 3}, "min_tokens"),
+        ({"audio": {"voice": "x" * 99}}, "audio"),
         ({"stream_options": {"x": 1}, "stream": True}, "stream_options.x"),
         (
-            {"messages": [{"role": "user", "content": "x", "name": "Jo"}]},
-            "messages[0].name",
+            {"messages": [{"role": "assistant", "tool_calls": [{"id": "1"}]}]},
+            "messages[0].tool_calls",
         ),
     ],
 )
@@ -136,3 +162,55 @@ def test_a_missing_field_is_named() -> None:
 def test_a_body_that_is_a_list_is_refused() -> None:
     with pytest.raises(ApiError):
         to_chat([])  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"response_format": {"type": "text"}},
+        {"tools": [], "tool_choice": "none", "parallel_tool_calls": True},
+        {"tool_choice": "auto", "parallel_tool_calls": False},
+        {"service_tier": "auto"},
+        {"modalities": ["text"]},
+        {"prompt_cache_key": "a", "safety_identifier": "b", "user": "c"},
+        {"top_k": 0},
+        {"top_k": -1},
+        {"n": 1, "store": False, "logit_bias": {}, "stop": []},
+        {"top_logprobs": 0},
+        {"stream_options": {"include_usage": False, "include_obfuscation": False}},
+        {"best_of": 1, "length_penalty": 1, "skip_special_tokens": True},
+    ],
+    ids=str,
+)
+def test_a_value_that_asks_for_what_happens_anyway_is_taken(
+    fields: dict[str, Any],
+) -> None:
+    assert to_chat({**MINIMAL, **fields}) == to_chat(MINIMAL)
+
+
+def test_a_message_may_have_a_name() -> None:
+    message = {"role": "user", "content": "hi", "name": "Jo"}
+    assert to_chat({**MINIMAL, "messages": [message]}) == to_chat(MINIMAL)
+
+
+@pytest.mark.parametrize("content", [{"content": None}, {}, {"content": ""}])
+def test_an_empty_answer_may_be_given_back(content: dict[str, Any]) -> None:
+    told = {"role": "assistant", **content, "annotations": [], "tool_calls": []}
+    chat = to_chat({**MINIMAL, "messages": [*MINIMAL["messages"], told]})
+    assert chat.messages[1] == Message(Role.ASSISTANT, "")
+
+
+def test_a_question_without_content_is_refused() -> None:
+    messages = [{"role": "user", "content": None}]
+    expected = ("messages[0].content", "missing_required_parameter")
+    assert refused(messages=messages) == expected
+
+
+def test_a_refused_value_is_named_with_its_field() -> None:
+    with pytest.raises(ApiError, match=r"tool_choice: .*'required'; leave it out"):
+        to_chat({**MINIMAL, "tool_choice": "required"})
+
+
+def test_a_bias_for_1024_tokens_is_taken() -> None:
+    bias = {str(i): 1 for i in range(1024)}
+    assert len(to_chat({**MINIMAL, "logit_bias": bias}).sampling.logit_bias) == 1024

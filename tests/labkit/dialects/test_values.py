@@ -7,7 +7,14 @@ from typing import Any
 
 import pytest
 
-from labkit.dialects.values import count_of, from_json, mapping_of, text_of, to_json
+from labkit.dialects.values import (
+    count_of,
+    from_json,
+    mapping_of,
+    text_of,
+    to_json,
+    to_json_by_item,
+)
 
 
 def test_what_is_written_is_ascii_and_never_nan() -> None:
@@ -60,3 +67,9 @@ def test_a_count_is_a_whole_number_from_0(value: Any, count: int | None) -> None
 
 def test_compact_json_reads_back() -> None:
     assert json.loads(to_json({"a": [1, None, "x"]})) == {"a": [1, None, "x"]}
+
+
+def test_json_written_item_by_item_is_the_same_text() -> None:
+    data = {"a": 1, "é": [], "list": [{"x": "é"}, [1, None]], "object": {"y": [2]}}
+    assert to_json_by_item(data) == to_json(data)
+    assert to_json_by_item({}) == "{}"
