@@ -32,6 +32,8 @@ class StopMatcher:
 
     def feed(self, piece: str) -> str:
         """The text that is now safe to show; empty once a stop has matched."""
+        if not self._stops:
+            return piece
         if self.matched is not None:
             return ""
         text = self.held + piece

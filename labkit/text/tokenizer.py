@@ -1,18 +1,27 @@
 """Text to token ids and back: byte-level BPE, rebuilt from a GGUF's lists or from JSON.
 
 Refuses vocabularies that are not byte-level and pre-tokenizers it does not know, since
-a near miss gives wrong ids without any error. The invariant: special tokens come out of
-`encode` only with `allow_special=True`; otherwise `<|im_end|>` is ten plain characters.
+a near miss gives wrong ids without any error. The invariants: each id decodes to its
+own text, also where two ids share one; special tokens come out of `encode` only with
+`allow_special=True`, otherwise `<|im_end|>` is ten plain characters.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
 from typing import Final
 
-from tokenizers import AddedToken, Regex, decoders, models, pre_tokenizers
+from tokenizers import (
+    AddedToken,
+    Regex,
+    decoders,
+    models,
+    normalizers,
+    pre_tokenizers,
+)
 from tokenizers import Tokenizer as Engine
 
 from labkit.errors import InputError, WeightsError
@@ -28,7 +37,7 @@ _USER_DEFINED: Final = 4
 _SINGLE_DIGITS: Final = frozenset({"smollm", "starcoder", "refact", "command-r"})
 _GPT2: Final = frozenset({"gpt-2", "phi-2", "olmo", "mpt"})
 _LLAMA3: Final = frozenset({"llama-bpe", "llama3", "llama-v3"})
-_QWEN2: Final = frozenset({"qwen2", "deepseek-r1-qwen", "megrez"})
+_QWEN2: Final = frozenset({"qwen2", "deepseek-r1-qwen"})  # text is made NFC first
 
 
 def byte_alphabet() -> dict[str, int]:
@@ -42,30 +51,42 @@ def byte_alphabet() -> dict[str, int]:
     return alphabet | {chr(0x100 + i): byte for i, byte in enumerate(others)}
 
 
+@dataclass(frozen=True, slots=True)
+class _Vocabulary:
+    """What each id stands for."""
+
+    special: Mapping[int, str]  # control tokens; their text is no text of an answer
+    raw: list[bytes]  # by id; what the id adds to a text
+
+
 class Tokenizer:
     """One model's vocabulary. It never changes, so threads may share it."""
 
-    def __init__(self, engine: Engine, eos_ids: Iterable[int]) -> None:
+    def __init__(
+        self, engine: Engine, vocabulary: _Vocabulary, eos_ids: Iterable[int]
+    ) -> None:
         engine.encode_special_tokens = True  # special text stays text, see `encode`
         self._engine = engine
-        self._added = engine.get_added_tokens_decoder()
-        self._bytes_of = byte_alphabet()
-        self._special_ids = {t.content: i for i, t in self._added.items() if t.special}
+        self._raw = vocabulary.raw
+        self._special = vocabulary.special
+        self._special_ids = {text: i for i, text in vocabulary.special.items()}
         longest_first = sorted(self._special_ids, key=len, reverse=True)
         either = "|".join(map(re.escape, longest_first)) or "(?!)"  # (?!): never
-        self._special = re.compile(f"({either})")
+        self._special_pattern = re.compile(f"({either})")
         self.eos_ids = frozenset(eos_ids)
 
     @classmethod
     def from_spec(cls, spec: TokenizerSpec) -> Tokenizer:
         """Build from what the weights carry; `WeightsError` where labkit cannot."""
-        engine = _from_gguf(spec) if spec.json is None else _from_json(spec.json)
-        return cls(engine, spec.eos_ids)
+        if spec.json is None:
+            return cls(_from_gguf(spec), _gguf_vocabulary(spec), spec.eos_ids)
+        engine = _from_json(spec.json)
+        return cls(engine, _json_vocabulary(engine), spec.eos_ids)
 
     @property
     def vocab_size(self) -> int:
-        """Number of tokens, special ones included."""
-        return self._engine.get_vocab_size(with_added_tokens=True)
+        """Number of ids, special tokens included."""
+        return len(self._raw)
 
     def encode(self, text: str, *, allow_special: bool = False) -> list[int]:
         """Token ids of `text`; `allow_special` is for rendered chat templates only."""
@@ -73,7 +94,7 @@ class Tokenizer:
         if not allow_special:
             return self._encode_plain(text)
         ids: list[int] = []
-        for part in self._special.split(text):  # plain, special, plain, ...
+        for part in self._special_pattern.split(text):  # plain, special, plain, ...
             special = self._special_ids.get(part)
             ids += self._encode_plain(part) if special is None else [special]
         return ids
@@ -82,8 +103,8 @@ class Tokenizer:
         """Text of `ids`, all bytes joined before they are read as UTF-8."""
         whole = b"".join(
             self.token_bytes(i)
-            if skip_special or not self.is_special(i)
-            else self._added[i].content.encode()
+            if skip_special or i not in self._special
+            else self._special[i].encode()
             for i in ids
         )
         return whole.decode("utf-8", "replace")
@@ -96,20 +117,16 @@ class Tokenizer:
         """
         if token_id < 0:
             raise InputError(f"token id {token_id}: ids start at 0")
-        added = self._added.get(token_id)
-        if added is not None:
-            return b"" if added.special else added.content.encode()
-        return self._from_alphabet(self._engine.id_to_token(token_id) or "")
+        return self._raw[token_id] if token_id < len(self._raw) else b""
 
     def is_special(self, token_id: int) -> bool:
         """True for control tokens such as the end of a turn."""
-        added = self._added.get(token_id)
-        return added is not None and added.special
+        return token_id in self._special
 
     def label(self, token_id: int) -> str:
         """A token as readers can see it: `␣the`, `⏎`, `‹E2 82›` for part of a char."""
-        if self.is_special(token_id):
-            return self._added[token_id].content
+        if token_id in self._special:
+            return self._special[token_id]
         data = self.token_bytes(token_id)
         try:
             text = data.decode("utf-8")
@@ -124,24 +141,58 @@ class Tokenizer:
     def _encode_plain(self, text: str) -> list[int]:
         return self._engine.encode(text, add_special_tokens=False).ids
 
-    def _from_alphabet(self, token: str) -> bytes:
-        try:
-            return bytes(self._bytes_of[char] for char in token)
-        except KeyError:  # an entry kept as plain text, outside the alphabet
-            return token.encode()
-
 
 def _from_gguf(spec: TokenizerSpec) -> Engine:
+    """The engine for a GGUF's lists; where ids share a text, it gives the last one."""
     split = _pre_tokenizer(spec.pre)
     pairs = [_pair(merge) for merge in spec.merges]
     vocab = {token: i for i, token in enumerate(spec.tokens)}
     whole_words_first = spec.pre in _LLAMA3
-    engine = Engine(models.BPE(vocab, pairs, ignore_merges=whole_words_first))
+    try:
+        engine = Engine(models.BPE(vocab, pairs, ignore_merges=whole_words_first))
+    except Exception as error:  # tokenizers raises this very class
+        raise WeightsError(
+            f"vocabulary and merges do not fit together ({error}); fetch the weights "
+            "again"
+        ) from error
+    if spec.pre in _QWEN2:
+        engine.normalizer = normalizers.NFC()
     engine.pre_tokenizer = split
     engine.decoder = decoders.ByteLevel()
     engine.add_special_tokens(_added(spec, _CONTROL))
     engine.add_tokens(_added(spec, _USER_DEFINED))
     return engine
+
+
+def _gguf_vocabulary(spec: TokenizerSpec) -> _Vocabulary:
+    kinds = dict(enumerate(spec.token_types))
+    special = {i: t for i, t in enumerate(spec.tokens) if kinds[i] == _CONTROL}
+    as_written = {i for i, kind in kinds.items() if kind == _USER_DEFINED}
+    return _Vocabulary(special, _raw(dict(enumerate(spec.tokens)), special, as_written))
+
+
+def _json_vocabulary(engine: Engine) -> _Vocabulary:
+    texts = {i: t for t, i in engine.get_vocab(with_added_tokens=True).items()}
+    added = engine.get_added_tokens_decoder()
+    special = {i: token.content for i, token in added.items() if token.special}
+    return _Vocabulary(special, _raw(texts, special, added.keys()))
+
+
+def _raw(
+    texts: Mapping[int, str], special: Collection[int], as_written: Collection[int]
+) -> list[bytes]:
+    """The bytes of every id up to the last one; special ids and gaps have none."""
+    alphabet = byte_alphabet()
+    raw = [b""] * (max(texts, default=-1) + 1)
+    for i, text in texts.items():
+        if i in as_written and i not in special:
+            raw[i] = text.encode()
+        elif i not in special:
+            try:
+                raw[i] = bytes(map(alphabet.__getitem__, text))
+            except KeyError:  # an entry kept as plain text, outside the alphabet
+                raw[i] = text.encode()
+    return raw
 
 
 def _added(spec: TokenizerSpec, token_type: int) -> list[AddedToken]:

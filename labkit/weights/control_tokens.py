@@ -13,6 +13,8 @@ import re
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from labkit.errors import WeightsError
+
 __all__ = ["CONTROL", "NORMAL", "end_ids", "marked_json", "marked_types"]
 
 NORMAL, CONTROL = 1, 3  # token types of a GGUF vocabulary; 0 is "undefined"
@@ -96,6 +98,8 @@ def marked_json(
     vocab = (data.get("model") or {}).get("vocab")
     words: dict[str, int] = vocab if isinstance(vocab, dict) else {}
     ids = {**words, **{text: entry["id"] for text, entry in added.items()}}
+    if len(set(ids.values())) != len(ids):
+        raise WeightsError("two tokens have one id, so texts would come back changed")
     changed = [
         text
         for text, id in ids.items()

@@ -106,6 +106,8 @@ def read_tokenizer(folder: Path) -> TokenizerSpec:
         named = {*declared, *_as_ids(begin)}
         text = source.read_text(encoding="utf-8")
         text, ends = marked_json(text, named, declared)
+    except WeightsError as error:
+        raise WeightsError(f"{source}: {error}; download it again") from error
     except (AttributeError, KeyError, TypeError) as error:
         raise WeightsError(
             f"{source} is not as the tokenizers library writes it ({error!r}); "

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from labkit.clock import FakeClock
 from labkit.errors import InputError, TemplateFailed, WeightsError
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
+from tests.support.tiny import byte_tokenizer_spec
 
+SPEC = byte_tokenizer_spec()
+TOKENIZER = Tokenizer.from_spec(SPEC)
 USER = {"role": "user", "content": "Hi"}
 STRAWBERRY = [
     {"role": "system", "content": "You are a careful assistant."},
@@ -156,3 +161,23 @@ def test_a_template_that_does_not_parse_is_the_weights_fault(source: str) -> Non
 def test_a_template_nested_beyond_reason_is_refused() -> None:
     with pytest.raises(WeightsError, match="cannot be used"):
         ChatTemplate("{% if 1 %}" * 5000 + "{% endif %}" * 5000)
+
+
+def test_a_models_template_knows_its_special_tokens() -> None:
+    spec = replace(SPEC, chat_template="{{ bos_token }}|{{ eos_token }}")
+    template = ChatTemplate.from_spec(spec, TOKENIZER, "tiny")
+    assert template.render([USER]) == "<|im_start|>|<|im_end|>"
+    bare = replace(spec, bos_id=None, eos_ids=())
+    assert ChatTemplate.from_spec(bare, TOKENIZER, "tiny").render([USER]) == "|"
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [(None, "tiny has no chat template"), ("{% if %}", "tiny: .*cannot be used")],
+)
+def test_a_model_without_a_usable_template_is_named(
+    source: str | None, named: str
+) -> None:
+    spec = replace(SPEC, chat_template=source)
+    with pytest.raises(WeightsError, match=named):
+        ChatTemplate.from_spec(spec, TOKENIZER, "tiny")

@@ -161,3 +161,54 @@ def test_a_lone_surrogate_is_refused_with_its_place(tiny: Tokenizer) -> None:
     with pytest.raises(InputError, match=r"U\+D83C at character 2") as caught:
         tiny.encode("ab\ud83c")
     assert caught.value.param == "messages"
+
+
+COMPOSED, DECOMPOSED = "caf\u00e9", "cafe\u0301"
+
+
+@pytest.mark.parametrize("pre", ["qwen2", "deepseek-r1-qwen"])
+def test_qwen2_composes_characters_first(pre: str) -> None:
+    tokenizer = Tokenizer.from_spec(spec("f Ã", "Ã ©", pre=pre))
+    assert tokenizer.encode(DECOMPOSED) == tokenizer.encode(COMPOSED)
+    both = [
+        tokenizer.encode(t + "<end>", allow_special=True)
+        for t in (COMPOSED, DECOMPOSED)
+    ]
+    assert both[0] == both[1]
+
+
+@pytest.mark.parametrize("pre", ["smollm", "llama-bpe", "gpt-2"])
+def test_other_tokenizers_take_characters_as_they_come(pre: str) -> None:
+    tokenizer = Tokenizer.from_spec(spec(pre=pre))
+    assert tokenizer.encode(DECOMPOSED) != tokenizer.encode(COMPOSED)
+
+
+def test_each_of_two_ids_with_one_text_decodes_to_it() -> None:
+    twice = replace(spec(), tokens=(*ALPHABET, "<end>", "<tool>", "ab", "ab", "<end>"))
+    types = (*[NORMAL] * 256, CONTROL, USER_DEFINED, NORMAL, NORMAL, CONTROL)
+    tokenizer = Tokenizer.from_spec(replace(twice, token_types=types))
+    assert [tokenizer.decode([i]) for i in (258, 259, 256, 260)] == ["ab", "ab", "", ""]
+    assert tokenizer.label(256) == tokenizer.label(260) == "<end>"
+    assert tokenizer.is_special(256)
+    assert tokenizer.is_special(260)
+    assert tokenizer.vocab_size == 261
+    encoded = tokenizer.encode("<end>ab", allow_special=True)
+    assert tokenizer.decode(encoded, skip_special=False) == "<end>ab"
+
+
+def test_every_id_decodes_alone_to_its_own_bytes(tiny: Tokenizer) -> None:
+    assert b"".join(map(tiny.token_bytes, range(256))) == bytes(
+        byte_alphabet().values()
+    )
+
+
+def test_a_merge_that_makes_no_token_is_refused() -> None:
+    with pytest.raises(WeightsError, match="do not fit together"):
+        Tokenizer.from_spec(replace(spec(), merges=("a b",)))
+
+
+def test_a_tokenizer_json_with_gaps_between_its_ids_decodes(tiny: Tokenizer) -> None:
+    spaced = tiny.to_json().replace('"<tool>":257', '"<tool>":300')
+    spaced = spaced.replace('"id":257', '"id":300')
+    tokenizer = Tokenizer.from_spec(replace(spec(), json=spaced))
+    assert tokenizer.decode([300, 257, 258]) == "<tool>ab"

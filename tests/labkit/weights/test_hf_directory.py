@@ -136,6 +136,7 @@ def test_a_quantisation_beside_the_config_is_refused(tmp_path):
         ("config.json", "[]"),
         ("tokenizer.json", '{"added_tokens": [1]}'),
         ("tokenizer.json", "[]"),
+        ("tokenizer.json", '{"model": {"vocab": {"a": 0, "b": 0}}}'),
         ("tokenizer_config.json", '{"chat_template": 5}'),
         ("model.safetensors.index.json", "{}"),
     ],
