@@ -63,6 +63,7 @@ READ_AS: Final[Mapping[str, FinishReason]] = MappingProxyType(
     }
 )
 VERY_UNLIKELY = -9999.0  # what OpenAI's API writes where a log-probability has no value
+FIRST: Final = (None, 0)  # what index the only answer may have
 DONE: Final = "[DONE]"
 DONE_FRAME: Final = b"data: [DONE]\n\n"
 PING_FRAME: Final = b": ping\n\n"
@@ -191,9 +192,10 @@ class OpenAIReader:
         told = value.get("usage")
         usage = _read_usage(told) if isinstance(told, dict) else None
         choice = _first_choice(value.get("choices"))
-        delta = mapping_of(choice.get("delta"))
+        delta = choice.get("delta")
+        delta = delta if isinstance(delta, dict) else {}
         text = text_of(delta.get("content"))
-        if finish := text_of(choice.get("finish_reason")):
+        if (word := choice.get("finish_reason")) and (finish := text_of(word)):
             finish = READ_AS.get(finish, finish)
             return Meaning("finish", text or "", finish, usage)
         if text:
@@ -207,7 +209,7 @@ class OpenAIReader:
 def _first_choice(choices: object) -> Mapping[str, Any]:
     """The choice with index 0; an answer asked for with `n` has others beside it."""
     for choice in choices if isinstance(choices, list) else ():
-        if isinstance(choice, dict) and count_of(choice.get("index") or 0) == 0:
+        if isinstance(choice, dict) and choice.get("index") in FIRST:
             return choice
     return {}
 

@@ -192,17 +192,13 @@ class ChatStream:
             self._first_byte_s = now_s
         self._received_bytes += len(piece)
         found = self._reader.feed(piece, now_s - self._origin_s)
+        self.chunks += found
         for chunk in found:
-            self._keep(chunk)
+            self.finish = chunk.finish or self.finish
+            self.usage = chunk.usage or self.usage
+        self.error = self._reader.error or self.error
         self._unpacked.append((now_s, self._clock.now()))
         return found
-
-    def _keep(self, chunk: StreamChunk) -> None:
-        self.chunks.append(chunk)
-        self.finish = chunk.finish or self.finish
-        self.usage = chunk.usage or self.usage
-        if chunk.kind == "error":
-            self.error = self._reader.error
 
     def _break(self, error: ConnectionError) -> None:
         if not self._cancelled.is_set():

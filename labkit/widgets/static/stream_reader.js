@@ -39,7 +39,7 @@ function meaning(data) {
   if (value.error !== undefined && value.error !== null) return { kind: 'error' };
   const usage = usageOf(record(value.usage));
   const choices = Array.isArray(value.choices) ? value.choices.map(record) : [];
-  const choice = choices.find((one) => countOf(one.index || 0) === 0) ?? {};
+  const choice = choices.find((one) => (one.index ?? 0) === 0) ?? {};
   const delta = record(choice.delta);
   const text = textOf(delta.content);
   const finish = textOf(choice.finish_reason);
