@@ -21,8 +21,7 @@ from labkit.clock import Clock
 from labkit.config import reject_unknown
 from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
 from labkit.net.refusals import refusal
-from labkit.net.stream import ChatStream
-from labkit.net.wire import Wire
+from labkit.net.stream import ChatStream, Wire
 from labkit.sequence import SamplingParams
 from labkit.trace import Trace
 

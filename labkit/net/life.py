@@ -14,7 +14,6 @@ from types import MappingProxyType
 from typing import Final
 
 from labkit.errors import TraceError
-from labkit.net.wire import Wire
 from labkit.records import Layer, StreamChunk
 from labkit.trace import Mark, Scalar, Span, Trace
 
@@ -30,6 +29,8 @@ class ClientStamps:
 
     origin_s: float  # the request was asked for
     composed_s: float  # its bytes are ready
+    connected: tuple[float, float] | None  # the TCP connection was made
+    sent: tuple[float, float] | None  # head and body were handed to the network
     first_byte_s: float | None  # of the answer's body; None if none came
     end_s: float
     sent_bytes: int
@@ -38,7 +39,7 @@ class ClientStamps:
 
 
 def client_trace(
-    run: str, wire: Wire, stamps: ClientStamps, chunks: Sequence[StreamChunk]
+    run: str, stamps: ClientStamps, chunks: Sequence[StreamChunk]
 ) -> Trace:
     """The client's half; its origin is the moment the request was asked for."""
     trace = Trace(run, {"frames": len(chunks)})
@@ -47,12 +48,14 @@ def client_trace(
     received = {"bytes": stamps.received_bytes, **WAITING}
     origin_s, first_s = stamps.origin_s, stamps.first_byte_s
     trace.add(Span("compose", Layer.CLIENT, origin_s, stamps.composed_s, key))
-    if wire.connected is not None:
-        trace.add(Span("connect", Layer.NETWORK, *wire.connected, key))
-    if wire.sent is not None:
-        trace.add(Span("request", Layer.NETWORK, *wire.sent, key, sent))
-    if wire.sent is not None and first_s is not None:
-        trace.add(Span("wait", Layer.NETWORK, wire.sent[1], first_s, key, {**WAITING}))
+    if stamps.connected is not None:
+        trace.add(Span("connect", Layer.NETWORK, *stamps.connected, key))
+    if stamps.sent is not None:
+        trace.add(Span("request", Layer.NETWORK, *stamps.sent, key, sent))
+    if stamps.sent is not None and first_s is not None:
+        trace.add(
+            Span("wait", Layer.NETWORK, stamps.sent[1], first_s, key, {**WAITING})
+        )
     if first_s is not None:
         trace.add(Span("read", Layer.NETWORK, first_s, stamps.end_s, key, received))
         trace.add(Mark("first_byte", Layer.NETWORK, first_s, key))

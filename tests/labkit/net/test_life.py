@@ -7,7 +7,7 @@ import pytest
 from labkit.clock import FakeClock
 from labkit.errors import TraceError
 from labkit.net.life import ClientStamps, client_trace, merged
-from labkit.net.wire import SEND_BODY, SEND_HEAD, Wire
+from labkit.net.stream import SEND_BODY, SEND_HEAD, Wire
 from labkit.records import Layer
 from labkit.trace import Mark, Span, Trace
 
@@ -62,8 +62,9 @@ def test_a_recorded_life_can_be_saved_and_only_waits_while_it_waits() -> None:
     for event in (f"{SEND_HEAD}.started", f"{SEND_BODY}.complete"):
         clock.advance(0.1)
         wire.see(event, {})
-    stamps = ClientStamps(0.0, 0.1, 0.5, 0.9, 120, 300, [(0.5, 0.6)])
-    trace = client_trace("run", wire, stamps, [])
+    assert wire.connected is None
+    stamps = ClientStamps(0.0, 0.1, None, wire.sent, 0.5, 0.9, 120, 300, [(0.5, 0.6)])
+    trace = client_trace("run", stamps, [])
     assert Trace.from_dict(trace.to_dict()).spans == trace.spans
     waiting = {s.name for s in trace.spans if s.attrs.get("is_waiting")}
     assert waiting == {"wait", "read"}
