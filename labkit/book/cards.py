@@ -1,4 +1,4 @@
-"""The book's perishable facts, from one dated file: prices, rules, models, GPUs.
+"""Facts that go out of date, from one dated file: prices, rules, models, GPUs.
 
 `data/cards.json` has a source, a date and a status for each row; nothing in a chapter
 types such a number. Money is `Decimal`. A row that lacks a field is refused by name.
@@ -20,7 +20,7 @@ from labkit.figures.prices import PriceCard
 __all__ = ["CacheRule", "Cards", "read_cards"]
 
 HOME = Path(__file__).parent / "data" / "cards.json"
-ABOUT = ("status", "source", "read_on")  # of a row, not of the thing
+ABOUT = ("status", "source", "read_on")  # where a row comes from
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +71,7 @@ def _product(rule: Mapping[str, Any]) -> str:
 
 
 def _made(kind: Any, row: Mapping[str, Any]) -> Any:
-    """`kind(**row)` without what is about the row."""
+    """`kind(**row)`, without the fields that say where the row comes from."""
     try:
         return kind(**{key: value for key, value in row.items() if key not in ABOUT})
     except TypeError as error:

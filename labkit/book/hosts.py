@@ -23,7 +23,7 @@ class Host(StrEnum):
 
 
 def find_host(modules: Mapping[str, ModuleType] | None = None) -> Host:
-    """The host, told by what it has imported before us."""
+    """The host, recognised by the modules that it has already imported."""
     loaded = sys.modules if modules is None else modules
     if "google.colab" in loaded:
         return Host.COLAB

@@ -1,8 +1,8 @@
 """The first code cell, the same in every chapter but for the call of `start`.
 
-The install guard is all that has to live in it, since the package may be missing. What
-it installs, and that torch and numpy stay as they are, is scripts/colab.py's business.
-The repository's address has one home, pyproject.toml.
+It has the install guard, since the package may be missing. `scripts/colab.py` decides
+what the guard installs and leaves torch and numpy as they are. The repository's address
+is read from pyproject.toml.
 """
 
 from __future__ import annotations

@@ -80,6 +80,7 @@ def test_what_runs_before_set_up_needs_the_standard_library_only(entry: str) -> 
             "labkit/book/start.py",
             "import importlib\nimportlib.import_module('server.x')",
         ),
+        ("labkit/labs/cache/pool_log.py", "from labkit.book import start"),
         ("labkit/net/client.py", "from tests.support import x"),
         ("labkit/misc/thing.py", ""),
         ("server/limits.py", "from server.safety import screen"),

@@ -1,8 +1,8 @@
-"""One real logit vector on the bench: any knobs, any order, always the same noise.
+"""Runs the sampling stages on one logit vector, with any knobs and any order.
 
 The stages are those that the engine runs, from `labkit.sampling`; only their order may
-differ. It computes nothing with the model. The invariant is that equal knobs and order
-give equal views, so that a change of the result is the knob's.
+differ. The noise of the draw is fixed and nothing is computed with the model, so equal
+knobs and order give equal views, and every change of the result comes from them.
 """
 
 from __future__ import annotations
