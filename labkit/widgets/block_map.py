@@ -32,6 +32,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
     are what is shown. `append` adds a frame and shows it if the last one was shown.
     """
 
+    hurried = frozenset({"step"})  # waits for the engine, so it must not hold the lock
     num_frames = traitlets.Int(0).tag(sync=True)
     frame = traitlets.Int(0).tag(sync=True)
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
@@ -91,11 +92,12 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         if op != "step" or self._step is None:
             return super().handle(op, message)
         found = self._step()
-        if found is None:
-            self.note = "The engine has nothing to do."
-        else:
-            self.append(found)
-            self.frame = len(self._frames) - 1
+        with self._lock:
+            if found is None:
+                self.note = "The engine has nothing to do."
+            else:
+                self.append(found)
+                self.frame = len(self._frames) - 1
         return None
 
     def at(self, frame: int) -> BlockMap:

@@ -38,6 +38,7 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
     `fork()` does the same, `branches` has them.
     """
 
+    hurried = frozenset({"fork"})  # waits for the engine, so it must not hold the lock
     drawn: traitlets.List[Any] = traitlets.List().tag(sync=True)
     problem = traitlets.Unicode().tag(sync=True)
 
@@ -56,19 +57,24 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane",)):
     def fork(self, branch: str, at: int, token_id: int) -> Branch:
         """Go on with candidate `token_id` in place of the token at place `at`."""
         with self._lock:
-            parent = self._named(branch)
-            found = self._at(parent, at)
-            if token_id == found.token_id or token_id not in dict(found.top):
-                raise ConfigError(
-                    f"token {token_id} is no rejected candidate at place {at} of "
-                    f"{branch}; use one of {[i for i, _ in found.top[1:]]}"
-                )
-            if len(self.branches) >= MAX_BRANCHES:
-                raise ConfigError(
-                    f"{MAX_BRANCHES} branches are enough: start a new tree"
-                )
-            self._add(self._source.grow(branch, at, token_id))
-            return self.branches[-1]
+            self._require_candidate(branch, at, token_id)
+        made = self._source.grow(
+            branch, at, token_id
+        )  # the engine has a lock of its own
+        with self._lock:
+            self._add(made)
+        return made
+
+    def _require_candidate(self, branch: str, at: int, token_id: int) -> None:
+        """Raise `ConfigError` unless a branch can leave there."""
+        found = self._at(self._named(branch), at)
+        if token_id == found.token_id or token_id not in dict(found.top):
+            raise ConfigError(
+                f"token {token_id} is no rejected candidate at place {at} of "
+                f"{branch}; use one of {[i for i, _ in found.top[1:]]}"
+            )
+        if len(self.branches) >= MAX_BRANCHES:
+            raise ConfigError(f"{MAX_BRANCHES} branches are enough: start a new tree")
 
     def handle(self, op: str, message: Message) -> None:
         """`fork` with branch, place and token id."""

@@ -57,6 +57,7 @@ class PrefixMissExplainer(
     `of(name)` looks at an example without showing it.
     """
 
+    hurried = frozenset({"run"})  # waits for the engine, so it must not hold the lock
     names = traitlets.List(traitlets.Unicode()).tag(sync=True)
     name = traitlets.Unicode().tag(sync=True)
     texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
@@ -119,11 +120,13 @@ class PrefixMissExplainer(
             raise ConfigError("this PrefixMissExplainer has no measure: give it one")
         with self._lock:
             self.status = "running"
-            try:
-                times = self._measure(self.miss.first.ids, self.miss.second.ids)
-            finally:
-                self.status = "idle"
-            self._times[tuple(self.texts)] = times
+            texts, miss = tuple(self.texts), self.miss
+        try:  # without the lock: the engine that measures has one of its own
+            times = self._measure(miss.first.ids, miss.second.ids)
+        finally:
+            self.status = "idle"
+        with self._lock:
+            self._times[texts] = times
             self._draw()
         return times
 

@@ -1,13 +1,12 @@
 """Records the block pool after every step of an engine, and the norms of its keys.
 
 The frames are made of the engine's own events and views, by an observer on its one real
-path. Norms are taken at each step, since blocks are written again later: keep the pool
-small. One lock keeps a page's button and a running cell from stepping it at once.
+path, whoever steps the engine. Norms are taken at each step, since blocks are written
+again later: keep the pool small.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence as ListLike
 
 import torch
@@ -24,15 +23,15 @@ class PoolLog:
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
-        self.frames = [PoolFrame(0, engine.block_views())]
         self.reports: list[StepReport] = []
-        self._norms = [self._norms_now()]  # a frame: [slots of the pool, layers]
-        self._lock = threading.RLock()
-        self._undo = engine.observe(self._note)
+        with engine.lock:  # no step between the first frame and the observer
+            self.frames = [PoolFrame(0, engine.block_views())]
+            self._norms = [self._norms_now()]  # a frame: [slots of the pool, layers]
+            self._undo = engine.observe(self._note)
 
     def step(self) -> PoolFrame | None:
         """One engine step and its frame; None where there is nothing to do."""
-        with self._lock:
+        with self.engine.lock:
             if not self.engine.has_work:
                 return None
             self.engine.step()

@@ -1,13 +1,13 @@
 """Times prefill with an empty cache, with a cached prefix and with a cached prompt.
 
-It owns an engine, so that nobody else's blocks are in its pool, and a lock, so that a
-page and a cell can both ask. A time is the step or steps up to the first token, the
-smallest of a few runs: on a shared machine noise only adds.
+It has an engine of its own, so that nobody else's blocks are in its pool, and holds the
+engine's lock while it measures, so that a page and a cell can both ask. A time is the
+step or steps up to the first token, the smallest of a few runs: on a shared machine
+noise only adds.
 """
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -36,28 +36,29 @@ class PrefixProbe:
         self.engine = engine
         self.runs = runs
         self._clock = clock
-        self._lock = threading.Lock()
 
     def look(self, ids: Sequence[int], salt: str | None = None) -> Look:
         """Ask for one token and leave the cache as it is."""
-        before = self.engine.cache_stats().hit_tokens
-        started_s = self._clock.now()
-        self.engine.add(ids, ONE_TOKEN, salt=salt)
-        while self.engine.has_work:
-            self.engine.step()
-        took_s = self._clock.now() - started_s
-        return Look(took_s * 1000, self.engine.cache_stats().hit_tokens - before)
+        with self.engine.lock:
+            before = self.engine.cache_stats().hit_tokens
+            started_s = self._clock.now()
+            self.engine.add(ids, ONE_TOKEN, salt=salt)
+            while self.engine.has_work:
+                self.engine.step()
+            took_s = self._clock.now() - started_s
+            return Look(took_s * 1000, self.engine.cache_stats().hit_tokens - before)
 
     def after(self, *before: Sequence[int]) -> None:
         """Make the cache hold what the prompts `before` leave, and nothing else."""
-        self.engine.reset_cache()
-        for ids in before:
-            self.look(ids)
+        with self.engine.lock:
+            self.engine.reset_cache()
+            for ids in before:
+                self.look(ids)
 
     def measure(self, first: Sequence[int], second: Sequence[int]) -> MissTimes:
         """Time the second prompt: nothing cached, the first cached, itself cached."""
         cold, warm, middle = [], [], []
-        with self._lock:
+        with self.engine.lock:
             for _ in range(self.runs):
                 self.after()
                 cold.append(self.look(second))

@@ -77,8 +77,9 @@ def run_task(engine: Engine, task: str, max_tokens: int = 96) -> TaskRun:
     """One of `TASKS`, greedily, to `max_tokens` or the end of the answer."""
     messages = [{"role": "user", "content": TASKS[task]}]
     prompt_ids = engine.tokenizer.encode(engine.template.render(messages))
-    engine.add(prompt_ids, SamplingParams(max_tokens=max_tokens, temperature=0.0))
-    reports = _drain(engine)
+    with engine.lock:
+        engine.add(prompt_ids, SamplingParams(max_tokens=max_tokens, temperature=0.0))
+        reports = _drain(engine)
     events = [event for report in reports for event in report.emitted]
     decodes = [r for r in reports if not any(p.is_prefill for p in r.scheduled)]
     drafted = sum(p.num_tokens - 1 for r in decodes for p in r.scheduled)

@@ -2,7 +2,7 @@
 
 A branch is a fork: it shares its parent's blocks and the model reads only what they do
 not hold. What is told about blocks and tokens was seen by an observer of the engine's
-steps. It expects to be the engine's only user while it grows a branch.
+steps, whose lock is held while a branch grows: a stream in a cell goes on with it.
 """
 
 from __future__ import annotations
@@ -41,9 +41,13 @@ class Brancher:
 
     def grow(self, parent: str | None, at: int, token_id: int | None) -> Branch:
         """The answer itself (no parent), or `parent` with `token_id` at place `at`."""
-        if parent is None:
-            name = self._engine.add(self._prompt_ids, self._params)
-            return self._follow(name, None, (), None)
+        with self._engine.lock:
+            if parent is None:
+                name = self._engine.add(self._prompt_ids, self._params)
+                return self._follow(name, None, (), None)
+            return self._fork(parent, at, token_id)
+
+    def _fork(self, parent: str, at: int, token_id: int | None) -> Branch:
         if parent not in self._made:
             raise InputError(f"branch {parent!r} is not here; use {[*self._made]}")
         head = self._lines[parent][:at]
