@@ -92,7 +92,8 @@ def draw(logits: Tensor, rows: SamplingRows, best: Tensor | None = None) -> Tens
     winners = places_of_largest(raced.softmax(dim=-1).div_(race_noise(racers)))
     if not is_mixed:
         return winners
-    return places_of_largest(logits).index_put((torch.tensor(drawn),), winners)
+    places = torch.tensor(drawn, device=logits.device)
+    return places_of_largest(logits).index_put((places,), winners)
 
 
 def places_of_largest(values: Tensor) -> Tensor:

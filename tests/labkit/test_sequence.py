@@ -8,7 +8,13 @@ from typing import Any
 import pytest
 
 from labkit.errors import InputError
-from labkit.sequence import FinishReason, SamplingParams, Sequence, SequenceState
+from labkit.sequence import (
+    MAX_BIASES,
+    FinishReason,
+    SamplingParams,
+    Sequence,
+    SequenceState,
+)
 
 
 def sequence(output: list[int] | None = None, num_computed: int = 0) -> Sequence:
@@ -138,3 +144,13 @@ def test_check_finds_a_finish_without_a_reason() -> None:
     broken.state = SequenceState.FINISHED
     with pytest.raises(AssertionError):
         broken.check()
+
+
+def test_biases_are_bounded_in_number() -> None:
+    biases = tuple((token_id, 1.0) for token_id in range(MAX_BIASES + 1))
+    assert SamplingParams(logit_bias=biases[1:]).logit_bias == biases[1:]
+    with pytest.raises(
+        InputError, match="has 1025 entries: use at most 1024"
+    ) as caught:
+        SamplingParams(logit_bias=biases)
+    assert caught.value.param == "logit_bias"

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import pytest
+import torch
+from torch.overrides import TorchFunctionMode
 
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
@@ -212,6 +215,28 @@ def test_observer_sees_the_stages_of_its_own_request_only() -> None:
     drain(engine)
     assert {request for request, _ in seen} == {"a"}
     assert [view.name for _, view in seen].count("draw") == 2
+
+
+class CountTensors(TorchFunctionMode):
+    """Counts the tensors that are made of two hundred numbers and more."""
+
+    num_made = 0
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
+    ) -> Any:
+        if func is torch.tensor and isinstance(args[0], list):
+            self.num_made += len(args[0]) >= 200
+        return func(*args, **(kwargs or {}))
+
+
+def test_many_biases_are_turned_into_tensors_once_and_then_forgotten() -> None:
+    engine, bias = tiny_engine(), tuple((i, 0.5) for i in range(200))
+    for _ in range(2):
+        engine.add(HELLO, knobs(max_tokens=6, logit_bias=bias), request="again")
+        with CountTensors() as counted:
+            drain(engine)
+        assert counted.num_made == 2  # ids and values
 
 
 def test_watching_changes_no_token() -> None:

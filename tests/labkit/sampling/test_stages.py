@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +14,7 @@ from transformers import generation as oracle
 
 from labkit.sampling.orders import ORDERS
 from labkit.sampling.pipeline import sample
+from labkit.sampling.rows import BiasTensors, SamplingRows
 from labkit.sampling.stages import (
     FREQUENCY_PENALTY,
     LOGIT_BIAS,
@@ -21,6 +23,7 @@ from labkit.sampling.stages import (
     TOP_P,
     TYPICAL,
     _top_p_by_sort,
+    add_bias,
 )
 from labkit.sequence import SamplingParams
 from tests.support.rows import rows_of, sequence
@@ -118,6 +121,29 @@ def test_biases_of_one_token_add_up_and_minus_100_bans_it() -> None:
     rows = rows_of(sequence(logit_bias=((1, 2.0), (1, 3.0), (2, -100.0))), vocab=3)
     biased = LOGIT_BIAS.run(torch.zeros(1, 3), rows)
     assert biased.tolist() == [[0.0, 5.0, -100.0]]
+
+
+def test_biases_become_tensors_once_a_request() -> None:
+    kept: dict[str, BiasTensors] = {}
+    biased = sequence(logit_bias=((1, 2.0),), name="r")
+    made = [
+        SamplingRows.build([biased], 3, torch.device("cpu"), (), kept).bias(0)
+        for _ in range(2)
+    ]
+    assert made[0][0] is made[1][0] is kept["r"][0]
+
+
+def test_row_without_biases_is_not_looked_at_beside_one_that_has_some() -> None:
+    rows = rows_of(sequence(logit_bias=((1, 2.0),), name="a"), sequence(), vocab=3)
+    seen: list[tuple[int, ...]] = []
+
+    def watch(logits: Tensor, users: SamplingRows) -> Tensor:
+        seen.append(tuple(logits.shape))
+        return add_bias(logits, users)
+
+    shaped = replace(LOGIT_BIAS, apply=watch).run(torch.zeros(2, 3), rows)
+    assert seen == [(1, 3)]
+    assert shaped.tolist() == [[0, 2, 0], [0, 0, 0]]
 
 
 def test_stage_does_not_change_the_logits_it_was_given() -> None:
