@@ -16,6 +16,7 @@ from typing import Any, Final
 from labkit.dialects.events import (
     Ended,
     FinishReason,
+    Kind,
     Meaning,
     Ping,
     Problem,
@@ -42,6 +43,7 @@ __all__ = [
     "frames",
     "model_card",
     "model_list",
+    "read_error",
 ]
 
 FINISH_REASONS: Final[Mapping[FinishReason, str]] = MappingProxyType(
@@ -159,6 +161,23 @@ def error_body(problem: Problem) -> dict[str, Any]:
     """The JSON of a refusal; all four fields are there, absent values are null."""
     fields = {"message": problem.short_message, "type": str(problem.kind)}
     return {"error": {**fields, "param": problem.param, "code": problem.code}}
+
+
+def read_error(status: int, body: bytes) -> Problem | None:
+    """What the body of a refusal says; None where it has not this shape."""
+    value = from_json(body.decode("utf-8", "replace"))
+    error = mapping_of((value or {}).get("error"))
+    message = text_of(error.get("message"))
+    if message is None:
+        return None
+    kind = error.get("type")
+    return Problem(
+        status,
+        message,
+        Kind(kind) if kind in list(Kind) else Kind.SERVER,
+        code=text_of(error.get("code")),
+        param=text_of(error.get("param")),
+    )
 
 
 def model_card(name: str, created_unix: int) -> dict[str, Any]:

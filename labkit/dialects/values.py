@@ -25,24 +25,24 @@ MAX_COUNT: Final = 2**53 - 1  # the largest whole number that JavaScript holds e
 quoted = json.encoder.encode_basestring_ascii  # one string as a JSON literal
 
 
-def to_json(data: Mapping[str, Any]) -> str:
+def to_json(data: object) -> str:
     """Compact ASCII JSON; refuses NaN and Infinity."""
     return json.dumps(data, ensure_ascii=True, allow_nan=False, separators=(",", ":"))
 
 
-def to_json_by_item(data: Mapping[str, Any]) -> str:
-    """The same text, made in many short calls where a list in `data` is long.
+def to_json_by_item(data: object, depth: int = 2) -> str:
+    """The same text, made in many short calls: one for each value `depth` levels down.
 
     One long call would keep every other thread waiting, an event loop's too.
     """
-    parts = []
-    for name, value in data.items():
-        if isinstance(value, list):
-            items = ",".join([to_json(item) for item in value])
-            parts.append(f"{quoted(name)}:[{items}]")
-        else:
-            parts.append(to_json({name: value})[1:-1])
-    return "{" + ",".join(parts) + "}"
+    if depth and isinstance(data, dict):
+        fields = (
+            f"{quoted(k)}:{to_json_by_item(v, depth - 1)}" for k, v in data.items()
+        )
+        return "{" + ",".join(fields) + "}"
+    if depth and isinstance(data, list):
+        return "[" + ",".join([to_json_by_item(v, depth - 1) for v in data]) + "]"
+    return to_json(data)
 
 
 def from_json(text: str) -> dict[str, Any] | None:

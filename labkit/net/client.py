@@ -191,7 +191,7 @@ class _Call:
 
     def open(self, wire: Wire, composed: Callable[[], None]) -> _Answer:
         """Send it and read the answer's head; a refusal raises its own error."""
-        content = json.dumps(self._body, ensure_ascii=False).encode()
+        content = _written(self._body)
         request = self._http.build_request(
             "POST",
             "/v1/chat/completions",
@@ -241,6 +241,16 @@ class _Answer:
     def close(self) -> None:
         """Close the connection."""
         self._response.close()
+
+
+def _written(body: dict[str, Any]) -> bytes:
+    try:
+        return json.dumps(body, ensure_ascii=False, allow_nan=False).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InputError(
+            f"the request cannot be written as JSON ({error}): use plain numbers, "
+            "texts of whole characters, lists and dicts"
+        ) from None
 
 
 def _broken(error: Exception) -> str:

@@ -7,9 +7,9 @@ a proxy's login page, is named for what it is. Only a server that is full is tol
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 
+from labkit.dialects.openai import read_error
 from labkit.errors import (
     InputError,
     LabError,
@@ -18,36 +18,28 @@ from labkit.errors import (
     ServerUnavailable,
 )
 
-__all__ = ["message_of", "refusal"]
+__all__ = ["refusal"]
 
 RETRY_S = 1.0  # where the server names no time
 
 
 def refusal(status: int, headers: Mapping[str, str], body: bytes) -> LabError:
     """The error for an answer whose status is not 200."""
-    message, param, code = message_of(body)
-    if message is None:
+    problem = read_error(status, body)
+    if problem is None:
         kind = headers.get("content-type", "no content type")
         return ProtocolError(
             f"status {status} with {kind} and no error of ours: is this the "
             "address of a labkit server?"
         )
-    if status == 429 or code == "server_overloaded":
+    message = problem.message
+    if status == 429 or problem.code == "server_overloaded":
         return QueueFull(message, retry_after_s=_retry_after_s(headers))
     if status == 503:
         return ServerUnavailable(message)
     if 400 <= status < 500:
-        return InputError(message, param=param)
+        return InputError(message, param=problem.param)
     return ProtocolError(f"the server answered {status}: {message}")
-
-
-def message_of(body: bytes) -> tuple[str | None, str | None, str | None]:
-    """Sentence, field and code of an error body; all None where it is not one."""
-    try:
-        error = json.loads(body)["error"]
-        return str(error["message"]), error.get("param"), error.get("code")
-    except (ValueError, KeyError, TypeError, AttributeError):
-        return None, None, None
 
 
 def _retry_after_s(headers: Mapping[str, str]) -> float:

@@ -114,3 +114,23 @@ def test_a_refusal_has_all_four_fields() -> None:
 def test_every_reason_to_finish_has_a_word(finish: FinishReason) -> None:
     (*_, last) = parsed([STARTED, Ended(finish, Usage(1, 1))])
     assert last["choices"][0]["finish_reason"] == openai.FINISH_REASONS[finish]
+
+
+@pytest.mark.parametrize("kind", Kind)
+def test_a_refusal_reads_back_as_it_was_written(kind: Kind) -> None:
+    problem = Problem(409, "é", kind, code="c", param="p")
+    body = json.dumps(openai.error_body(problem)).encode()
+    assert openai.read_error(409, body) == problem
+
+
+@pytest.mark.parametrize(
+    "body",
+    [b"", b"<html>", b"[1]", b"{}", b'{"error":"x"}', b'{"error":{}}', b"[" * 99_999],
+)
+def test_what_is_no_error_body_reads_as_none(body: bytes) -> None:
+    assert openai.read_error(500, body) is None
+
+
+def test_an_error_body_of_other_types_keeps_what_is_text() -> None:
+    body = b'{"error":{"message":"m","type":[1],"code":5,"param":null}}'
+    assert openai.read_error(500, body) == Problem(500, "m", Kind.SERVER)

@@ -250,3 +250,15 @@ def test_the_trace_has_both_ends_on_one_clock(server: RunningServer) -> None:
     assert trace.request == stream.id
     assert trace.meta["server_offset_error_s"] >= 0  # type: ignore[operator]
     assert trace.layer_s(Layer.CLIENT) > 0
+
+
+@pytest.mark.parametrize(
+    ("text", "knobs"),
+    [("\ud83c", {}), ("hi", {"temperature": float("nan")}), ("hi", {"seed": {1}})],
+)
+def test_what_json_cannot_carry_is_refused_before_sending(
+    text: str, knobs: dict[str, object]
+) -> None:
+    messages = [{"role": "user", "content": text}]
+    with pytest.raises(InputError, match="cannot be written as JSON"):
+        client_of("http://127.0.0.1:1").stream(messages, **knobs)
