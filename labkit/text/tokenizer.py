@@ -57,6 +57,7 @@ class _Vocabulary:
 
     special: Mapping[int, str]  # control tokens; their text is no text of an answer
     raw: list[bytes]  # by id; what the id adds to a text
+    patterns: Mapping[str, str]  # of special texts that take blanks beside them along
 
 
 class Tokenizer:
@@ -71,7 +72,8 @@ class Tokenizer:
         self._special = vocabulary.special
         self._special_ids = {text: i for i, text in vocabulary.special.items()}
         longest_first = sorted(self._special_ids, key=len, reverse=True)
-        either = "|".join(map(re.escape, longest_first)) or "(?!)"  # (?!): never
+        patterns = [vocabulary.patterns.get(t, re.escape(t)) for t in longest_first]
+        either = "|".join(patterns) or "(?!)"  # (?!): never
         self._special_pattern = re.compile(f"({either})")
         self.eos_ids = frozenset(eos_ids)
 
@@ -93,10 +95,11 @@ class Tokenizer:
         _refuse_surrogates(text)
         if not allow_special:
             return self._encode_plain(text)
-        ids: list[int] = []
-        for part in self._special_pattern.split(text):  # plain, special, plain, ...
-            special = self._special_ids.get(part)
-            ids += self._encode_plain(part) if special is None else [special]
+        plain, *rest = self._special_pattern.split(text)  # plain, special, plain, ...
+        ids = self._encode_plain(plain)
+        for special, plain in zip(rest[::2], rest[1::2], strict=True):
+            ids.append(self._special_ids[special.strip()])
+            ids += self._encode_plain(plain)
         return ids
 
     def decode(self, ids: Iterable[int], *, skip_special: bool = True) -> str:
@@ -168,14 +171,23 @@ def _gguf_vocabulary(spec: TokenizerSpec) -> _Vocabulary:
     kinds = dict(enumerate(spec.token_types))
     special = {i: t for i, t in enumerate(spec.tokens) if kinds[i] == _CONTROL}
     as_written = {i for i, kind in kinds.items() if kind == _USER_DEFINED}
-    return _Vocabulary(special, _raw(dict(enumerate(spec.tokens)), special, as_written))
+    raw = _raw(dict(enumerate(spec.tokens)), special, as_written)
+    return _Vocabulary(special, raw, patterns={})
 
 
 def _json_vocabulary(engine: Engine) -> _Vocabulary:
     texts = {i: t for t, i in engine.get_vocab(with_added_tokens=True).items()}
     added = engine.get_added_tokens_decoder()
     special = {i: token.content for i, token in added.items() if token.special}
-    return _Vocabulary(special, _raw(texts, special, added.keys()))
+    patterns = {token.content: _pattern(token) for token in added.values()}
+    return _Vocabulary(special, _raw(texts, special, added.keys()), patterns)
+
+
+def _pattern(token: AddedToken) -> str:
+    """What of a text becomes this token: some take the blanks beside them along."""
+    word = r"(?<!\w){}(?!\w)" if token.single_word else "{}"
+    before, after = (r"\s*" if blank else "" for blank in (token.lstrip, token.rstrip))
+    return before + word.format(re.escape(token.content)) + after
 
 
 def _raw(
@@ -223,6 +235,10 @@ def _from_json(source: str) -> Engine:
             f"tokenizer.json decodes with {engine.decoder!r}: labkit knows byte-level "
             "vocabularies only (Llama 3, SmolLM2, Qwen2, Qwen3)"
         )
+    engine.no_truncation()  # settings of a training run would cut prompts short,
+    engine.no_padding()  # or add tokens to them,
+    if getattr(engine.model, "dropout", None) is not None:
+        engine.model.dropout = None  # or draw the words' parts at random
     return engine
 
 

@@ -43,13 +43,14 @@ def read_config(folder: Path) -> ModelConfig:
 def read_tensors(folder: Path) -> dict[str, Tensor]:
     """Every tensor in `folder` by name, as stored, mapped rather than read."""
     index = folder / "model.safetensors.index.json"
-    if index.exists():
+    whole = folder / "model.safetensors"  # comes first, as transformers has it
+    if index.exists() and not whole.exists():
         weight_map = read_json(index).get("weight_map")
         if not isinstance(weight_map, dict):
             raise WeightsError(f"{index} has no weight_map; download it again")
         names = sorted(set(weight_map.values()))
     else:
-        names = ["model.safetensors"]
+        names = [whole.name]
     tensors: dict[str, Tensor] = {}
     for name in names:
         tensors |= _load(folder / name)

@@ -69,7 +69,7 @@ def test_the_real_model_is_what_its_card_says(smollm2):
     assert (config.num_heads, config.num_kv_heads, config.head_dim) == (9, 3, 64)
     assert (config.rope_theta, config.norm_eps) == (100_000.0, 1e-5)
     assert config.is_tied
-    assert smollm2.tokenizer.eos_ids == (2,)
+    assert smollm2.tokenizer.eos_ids == (2, 0)
     assert smollm2.name == "SmolLM2-135M-Instruct.Q4_1"
 
 

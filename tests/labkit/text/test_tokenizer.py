@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 
 import pytest
@@ -212,3 +213,43 @@ def test_a_tokenizer_json_with_gaps_between_its_ids_decodes(tiny: Tokenizer) -> 
     spaced = spaced.replace('"id":257', '"id":300')
     tokenizer = Tokenizer.from_spec(replace(spec(), json=spaced))
     assert tokenizer.decode([300, 257, 258]) == "<tool>ab"
+
+
+def edited(tiny: Tokenizer, **change: object) -> Tokenizer:
+    """`tiny` from its JSON, with top-level settings changed."""
+    data = json.loads(tiny.to_json()) | change
+    return Tokenizer.from_spec(replace(spec(), json=json.dumps(data)))
+
+
+def test_what_training_left_in_a_tokenizer_json_does_not_touch_prompts(
+    tiny: Tokenizer,
+) -> None:
+    cut = {"max_length": 2, "stride": 0, "strategy": "LongestFirst"}
+    cut |= {"direction": "Right"}
+    pad = {"strategy": {"Fixed": 9}, "direction": "Right", "pad_to_multiple_of": None}
+    pad |= {"pad_id": 0, "pad_type_id": 0, "pad_token": "<end>"}
+    model = json.loads(tiny.to_json())["model"] | {"dropout": 0.9}
+    other = edited(tiny, truncation=cut, padding=pad, model=model)
+    for text in ("ab", "ab 12 ab 12 ab"):
+        assert other.encode(text) == tiny.encode(text)
+
+
+@pytest.mark.parametrize(
+    ("kind", "text", "wanted"),
+    [
+        ({}, "ab \n<end> ab", "ab \n|<end>| ab"),
+        ({"rstrip": True}, "ab <end> \n ab", "ab |<end>|ab"),
+        ({"lstrip": True}, "ab \n<end> ab", "ab|<end>| ab"),
+        ({"single_word": True}, "ab<end>ab <end>", "ab<end>ab |<end>|"),
+    ],
+)
+def test_a_special_token_takes_blanks_along_where_the_json_says_so(
+    tiny: Tokenizer, kind: dict[str, bool], text: str, wanted: str
+) -> None:
+    added = json.loads(tiny.to_json())["added_tokens"]
+    changed = [entry | kind if entry["special"] else entry for entry in added]
+    tokenizer = edited(tiny, added_tokens=changed)
+    before, end, after = wanted.split("|")
+    assert tokenizer.encode(text, allow_special=True) == (
+        [*tiny.encode(before), *[256] * bool(end), *tiny.encode(after)]
+    )

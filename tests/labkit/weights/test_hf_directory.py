@@ -86,6 +86,20 @@ def test_a_config_that_is_no_config_is_refused(text, named, tmp_path):
         load_model(tmp_path, device="cpu")
 
 
+def test_an_index_without_a_map_is_refused(tmp_path):
+    write_family("llama", tmp_path)
+    (tmp_path / "model.safetensors").unlink()
+    (tmp_path / "model.safetensors.index.json").write_text("{}")
+    with pytest.raises(WeightsError, match=r"index\.json has no weight_map"):
+        load_model(tmp_path, device="cpu")
+
+
+def test_a_whole_file_comes_before_shards_that_were_left_behind(tmp_path):
+    write_family("llama", tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text('{"weight_map": {"a": "b"}}')
+    assert load_model(tmp_path, device="cpu").config.width == 32
+
+
 def save(folder: Path, **change: torch.Tensor | None) -> None:
     """Write the family's tensors again with some added, replaced or left out."""
     path = folder / "model.safetensors"
@@ -138,7 +152,6 @@ def test_a_quantisation_beside_the_config_is_refused(tmp_path):
         ("tokenizer.json", "[]"),
         ("tokenizer.json", '{"model": {"vocab": {"a": 0, "b": 0}}}'),
         ("tokenizer_config.json", '{"chat_template": 5}'),
-        ("model.safetensors.index.json", "{}"),
     ],
 )
 def test_json_of_another_shape_is_refused_with_the_files_name(name, text, tmp_path):
