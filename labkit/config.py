@@ -15,15 +15,18 @@ from typing import Any, TypeVar
 from labkit.errors import ConfigError
 
 __all__ = [
+    "KERNELS",
     "POLICIES",
     "EngineConfig",
     "ModelConfig",
     "RopeScaling",
     "from_mapping",
     "reject_unknown",
+    "require_kernels",
 ]
 
 T = TypeVar("T")
+KERNELS = ("auto", "native", "torch")  # the C ones wherever they can; these; PyTorch
 POLICIES = ("decode-first", "prefill-first")
 
 
@@ -35,6 +38,12 @@ def reject_unknown(given: Iterable[str], known: Iterable[str], what: str) -> Non
             near = difflib.get_close_matches(name, names, n=1)
             hint = f"did you mean {near[0]}?" if near else f"known: {', '.join(names)}"
             raise ConfigError(f"{what} has no setting {name!r}; {hint}")
+
+
+def require_kernels(kernels: str) -> None:
+    """Raise `ConfigError` unless `kernels` is one of `KERNELS`."""
+    if kernels not in KERNELS:
+        raise ConfigError(f"kernels={kernels!r}: use {', '.join(KERNELS)}")
 
 
 def from_mapping(kind: type[T], values: Mapping[str, Any]) -> T:
@@ -98,6 +107,7 @@ class EngineConfig:
     prefix_caching: bool = True  # full blocks are kept and found again by their hash
     policy: str = "decode-first"  # or "prefill-first": who comes first in a step
     max_drafts: int = 0  # tokens a sequence drafts ahead; 0: no speculation
+    kernels: str = "auto"  # what computes: "native" is C, "torch" the readable path
 
     def __post_init__(self) -> None:
         size = self.block_size
@@ -111,6 +121,7 @@ class EngineConfig:
             raise ConfigError(f"max_waiting={self.max_waiting}: use 0 or more")
         if self.policy not in POLICIES:
             raise ConfigError(f"policy={self.policy!r}: use {' or '.join(POLICIES)}")
+        require_kernels(self.kernels)
         if self.max_drafts < 0:
             raise ConfigError(f"max_drafts={self.max_drafts}: use 0 or more")
         if self.max_context is not None and self.max_context < 2:

@@ -80,6 +80,7 @@ class Settings(BaseSettings):
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
     model_aliases: Names = ()  # more names it answers to, comma-separated
     device: str = "auto"  # auto, cpu, cuda or mps
+    kernels: str = "auto"  # auto, native (the kernels in C) or torch (PyTorch alone)
     num_blocks: int = 256  # KV blocks in the pool
     block_size: int = 16  # tokens a block
     max_running: int = 32  # requests computed together
@@ -127,6 +128,7 @@ class Settings(BaseSettings):
             max_running=self.max_running,
             max_waiting=self.max_waiting,
             max_step_tokens=self.max_step_tokens,
+            kernels=self.kernels,
         )
 
 

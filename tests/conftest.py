@@ -38,7 +38,7 @@ def smollm2_float32(smollm2: LoadedModel, weights: Path) -> LoadedModel:
     """The same weights, with everything computed in float32."""
     from labkit.model.weights import load_model
 
-    exact = load_model(weights, device="cpu", quantise=False)
+    exact = load_model(weights, device="cpu", kernels="torch")
     assert exact.decoder.packed is None
     return exact
 

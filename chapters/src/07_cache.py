@@ -700,7 +700,7 @@ def compared(decoder, name):
 # %% tags=["measurement"]
 deltas = {}
 for dtype in (torch.float32, torch.bfloat16):
-    plain = load_model(weights_path(), dtype=dtype, quantise=False).decoder
+    plain = load_model(weights_path(), dtype=dtype, kernels="torch").decoder
     deltas |= compared(plain, str(dtype)[6:])
 worst = max(deltas["float32", way][0] for way in ways)
 guess_delta.reveal(choices[0 if worst == 0 else 1 if worst < 0.001 else 2])

@@ -491,7 +491,7 @@ from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 from labkit.sequence import SamplingParams
 
-float_model = load_model(weights_path(), device="cpu", quantise=False)
+float_model = load_model(weights_path(), device="cpu", kernels="torch")
 
 
 # %%

@@ -56,7 +56,8 @@ class Engine:
         drafter: Callable[[Runner], Drafter] | None = None,
     ) -> None:
         self.config = config.resolve(model.config)
-        self.model = model
+        self.model = model = model.computed_by(config.kernels)
+        self.kernels = model.kernels  # "native" or "torch"
         self.model_name = model.name
         self.tokenizer = Tokenizer.from_spec(model.tokenizer)
         self.device = model.decoder.device
@@ -86,6 +87,11 @@ class Engine:
         self._boxes: dict[str, deque[TokenEvent]] = {}  # of requests being streamed
         self._is_stepping = False
         self._to_abort: list[str] = []  # requests that were aborted during this step
+
+    def __repr__(self) -> str:
+        pool = f"{self.config.num_blocks} blocks of {self.config.block_size} tokens"
+        told = "".join(f"; {warning}" for warning in self.model.warnings)
+        return f"<Engine {self.model_name}: {self.kernels} kernels, {pool}{told}>"
 
     @cached_property
     def template(self) -> ChatTemplate:

@@ -25,5 +25,6 @@ def load(
     Without a path it is SmolLM2-135M-Instruct, fetched if it is not in the cache.
     """
     where = weights_path() if path is None else Path(path)
-    model = load_model(where, device=device)
-    return Engine(model, config or EngineConfig(), clock or SystemClock())
+    chosen = config or EngineConfig()
+    model = load_model(where, device=device, kernels=chosen.kernels)
+    return Engine(model, chosen, clock or SystemClock())

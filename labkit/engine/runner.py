@@ -1,7 +1,8 @@
 """Carries out a plan on the model: the only file of the engine that computes.
 
-Owns the tensors of keys and values. It decides nothing: slots and tokens come with the
-plan, and running the same plan again writes the same values to the same slots.
+Owns the tensors of keys and values, and the scratch that its passes compute in. It
+decides nothing: slots and tokens come with the plan, and running the same plan again
+writes the same values to the same slots.
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ class Runner:
         self.num_layers = decoder.config.num_layers
         self.device = decoder.device
         self.kv = decoder.new_store(config.num_blocks * config.block_size)
+        self._scratch = decoder.new_scratch()  # nobody else computes in it
         is_cuda = decoder.device.type == "cuda"
         self._graphs = DecodeGraphs(decoder, self.kv) if is_cuda else None
 
@@ -49,7 +51,9 @@ class Runner:
             logits = self._graphs.logits(inputs)
             if logits is not None:
                 return logits
-        return self._decoder.forward(inputs, self.kv, num_layers=num_layers)
+        return self._decoder.forward(
+            inputs, self.kv, scratch=self._scratch, num_layers=num_layers
+        )
 
     def _slots(self, blocks: ListLike[ListLike[int]]) -> Tensor:
         """Slots of (source, own) pairs of blocks: int64 [2, slots]."""

@@ -21,6 +21,7 @@ from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import Rotary, rms_norm, rotary, swiglu
 from labkit.model.packed import PackedDecoder
+from labkit.native.scratch import ScratchBuffers
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import LayerWeights, ModelWeights, Projection
 
@@ -64,17 +65,37 @@ class Decoder:
         """Number format of the weights and of keys and values."""
         return self.weights.embedding.dtype
 
+    @property
+    def kernels(self) -> str:
+        """What computes: "native", the kernels in C, or "torch"."""
+        return "torch" if self.packed is None else "native"
+
+    def without_kernels(self) -> Decoder:
+        """The same weights, computed by PyTorch: the readable path."""
+        return Decoder(self.config, self.weights)
+
+    def new_scratch(self) -> ScratchBuffers | None:
+        """Memory for one pass at a time, if passes need any, to be given to each."""
+        return None if self.packed is None else self.packed.new_scratch()
+
     def new_store(self, num_slots: int, kind: type[KVStore] = KVStore) -> KVStore:
         """Room for the keys and values of `num_slots` tokens, as `forward` wants it."""
         return kind(self.config, num_slots, dtype=self.dtype, device=self.device)
 
     @torch.inference_mode()
     def forward(
-        self, inputs: ForwardInputs, kv: KVStore, *, num_layers: int | None = None
+        self,
+        inputs: ForwardInputs,
+        kv: KVStore,
+        *,
+        scratch: ScratchBuffers | None = None,
+        num_layers: int | None = None,
     ) -> Tensor:
         """float32 logits [scored tokens, vocab] of `inputs.logit_indices`.
 
-        With `num_layers` it leaves after that many layers: an early exit's guess.
+        With `num_layers` it leaves after that many layers: an early exit's guess. Who
+        computes often brings its own `scratch` (of `new_scratch`, for one pass at a
+        time); without it a pass makes some and drops it.
         Writes the new tokens' keys and values to `inputs.write_slots` of `kv` first,
         so `inputs.read_slots` may (and must) name those slots too.
         """
@@ -82,7 +103,8 @@ class Decoder:
         depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
         if self.packed is not None:
-            return self.packed.run(x, inputs, kv, depth)
+            room = scratch or self.packed.new_scratch()
+            return self.packed.run(x, inputs, kv, room, depth)
         x = self._run(x, inputs, kv, depth)
         normed = rms_norm(x, self.weights.final_norm, self.config.norm_eps)
         return linear(normed, self.weights.head).float()

@@ -48,6 +48,21 @@ class KVStore:
         """Number format of keys and values."""
         return self._keys.dtype
 
+    def fits(self, config: ModelConfig) -> bool:
+        """True where the kernels may write: float32 on the CPU, of the model's shape.
+
+        A layer's slots lie one after another; layers may lie apart.
+        """
+        keys, values = self._keys, self._values
+        shape = (config.num_layers, self.num_slots, config.num_kv_heads)
+        return (
+            keys.dtype == torch.float32
+            and keys.is_cpu
+            and keys.shape == values.shape == (*shape, config.head_dim)
+            and keys.stride() == values.stride()
+            and keys[0].is_contiguous()
+        )
+
     @property
     def num_bytes(self) -> int:
         """Bytes of the whole store, written or not."""

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from labkit.config import ModelConfig
+from labkit.errors import ConfigError
 from labkit.model.decoder import Decoder
 from labkit.records import TokenizerSpec
 
@@ -19,3 +20,25 @@ class LoadedModel:
     decoder: Decoder
     tokenizer: TokenizerSpec
     name: str
+    warnings: tuple[str, ...] = ()  # what makes it slower than its file could be
+
+    def __repr__(self) -> str:
+        told = "".join(f"; {warning}" for warning in self.warnings)
+        return f"<LoadedModel {self.name}: {self.kernels} kernels{told}>"
+
+    @property
+    def kernels(self) -> str:
+        """What computes: "native", the kernels in C, or "torch"."""
+        return self.decoder.kernels
+
+    def computed_by(self, kernels: str) -> LoadedModel:
+        """The same weights computed by "native" or "torch"; "auto" is what it has."""
+        if kernels in ("auto", self.kernels):
+            return self
+        if kernels == "torch":
+            return replace(self, decoder=self.decoder.without_kernels())
+        raise ConfigError(
+            f"kernels={kernels!r}: {self.name} was loaded for PyTorch"
+            f"{''.join(f' ({warning})' for warning in self.warnings)}; use "
+            "kernels='auto'"
+        )

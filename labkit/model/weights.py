@@ -14,12 +14,13 @@ import torch
 from platformdirs import user_cache_path
 from torch import Tensor
 
-from labkit.config import ModelConfig
-from labkit.errors import WeightsError
+from labkit.config import ModelConfig, require_kernels
+from labkit.errors import ConfigError, WeightsError
 from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
+from labkit.native.packing import has_shape, is_packed
 from labkit.weights.hf_directory import (
     check_tensors,
     read_config,
@@ -38,28 +39,63 @@ def load_model(
     device: str = "auto",
     dtype: torch.dtype | None = None,
     cache: Path | None = None,
-    quantise: bool = True,
+    kernels: str = "auto",
 ) -> LoadedModel:
     """The model at `path`, a GGUF file or a Hugging Face directory, on `device`.
 
     `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
     into the folder `cache` (the user's cache folder by default) and mapped from there.
-    With `quantise` the CPU computes on the file's own 4-bit blocks, where it has any
-    and there is a C compiler; otherwise all is `dtype`.
-    `WeightsError` where the files are missing, damaged or of another family.
+    `kernels` says what computes: "native", the kernels in C on the file's own 4-bit
+    blocks, which needs a CPU, such blocks and a C compiler; "torch", PyTorch alone on
+    `dtype`; "auto", the kernels wherever they can. A GGUF on the CPU that they cannot
+    read says so in the model's `warnings`.
+    `WeightsError` where the files are missing, damaged or of another family,
+    `ConfigError` where the kernels were asked for and cannot compute.
     """
+    require_kernels(kernels)
     target = pick_device(device)
     folder = cache or user_cache_path("labkit")
     parts = _parts(Path(path), folder)
     number = dtype or default_dtype(target)
     weights = _place(parts.config, parts.tensors, target, number)
-    packed = None
-    if quantise and target.type == "cpu" and number == torch.float32:
-        packed = PackedDecoder.open(parts.config, parts.tensors, folder)
-        if packed is not None:
-            let_go_of_blocks(parts)
+    packed, warnings = None, tuple[str, ...]()
+    if kernels != "torch":
+        found = _packed(parts, folder, target, number)
+        packed = found if isinstance(found, PackedDecoder) else None
+        if kernels == "native" and packed is None:
+            raise ConfigError(
+                f"kernels='native': they cannot compute {parts.name} ({found}); "
+                "use kernels='auto' or 'torch'"
+            )
+        if packed is None and parts.is_gguf and target.type == "cpu":
+            warnings = (f"{found}: {_cost(weights, number)}",)
     decoder = Decoder(parts.config, weights, packed)
-    return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name)
+    return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name, warnings)
+
+
+def _packed(
+    parts: ModelParts, cache: Path, device: torch.device, dtype: torch.dtype
+) -> PackedDecoder | str:
+    """The decoder over the kernels, or why there is none."""
+    if device.type != "cpu" or dtype != torch.float32:
+        return f"{dtype} on {device}".removeprefix("torch.")
+    if not has_shape(parts.config):
+        return f"{parts.config.family}, whose shape the kernels do not know"
+    if not is_packed(parts.config, parts.tensors):
+        return ", ".join(parts.other_types) or "weights that are not quantised"
+    packed = PackedDecoder.open(parts.config, parts.tensors, cache)
+    if packed is None:
+        return "no C compiler"
+    let_go_of_blocks(parts)
+    return packed
+
+
+def _cost(weights: ModelWeights, dtype: torch.dtype) -> str:
+    size, unit = weights.matrix_bytes / 1e3, "kB"
+    if size >= 1e4:
+        size, unit = size / 1e3, "MB"
+    name = str(dtype).removeprefix("torch.")
+    return f"computed in {name} by PyTorch, about {size:,.0f} {unit} a token"
 
 
 def _parts(path: Path, cache: Path) -> ModelParts:

@@ -1,12 +1,14 @@
 """The C kernels as Python calls on tensors: pointers and sizes, nothing else.
 
-A struct here mirrors the one of the same name in C, field by field. The tensors behind
-the pointers are held by whoever made the struct.
+A struct here mirrors the one of the same name in C, field by field; the sizes are
+compared when the library is opened. The tensors behind the pointers are held by whoever
+made the struct.
 """
 
 from __future__ import annotations
 
 import ctypes
+from enum import IntEnum
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ __all__ = [
     "Matrix",
     "Model",
     "Pass",
+    "Refusal",
     "Scratch",
 ]
 
@@ -67,8 +70,9 @@ class Pass(ctypes.Structure):
 
     _fields_ = (
         *((name, Int) for name in ("num_tokens", "num_scored", "context")),
-        *((name, Pointer) for name in ("rows", "positions", "write_slots")),
-        *((name, Pointer) for name in ("read_slots", "scored")),
+        *((name, Int) for name in ("num_rows", "num_slots")),
+        *((name, Pointer) for name in ("rows", "context_lens", "positions")),
+        *((name, Pointer) for name in ("write_slots", "read_slots", "scored")),
         *(("keys", Pointer), ("values", Pointer), ("layer_size", Long)),
         *(("x", Pointer), ("logits", Pointer)),
     )
@@ -82,18 +86,34 @@ class Scratch(ctypes.Structure):
         *((name, Pointer) for name in ("mixed", "gated", "up", "room", "normed")),
         *((name, Pointer) for name in ("scores", "pairs", "scales", "sums")),
         *((name, Long) for name in ("normed_size", "scores_size", "num_blocks")),
-        ("num_tokens", Int),
+        *(("num_tokens", Int), ("max_context", Int)),
     )
+
+
+STRUCTS = (Matrix, Layer, Model, Pass, Scratch)  # in the order of struct_sizes in C
+
+
+class Refusal(IntEnum):
+    """Why `forward` computed nothing; the numbers are C's."""
+
+    CONTEXT = 1
+    POSITION = 2
+    WRITE_SLOT = 3
+    READ_SLOT = 4
+    SCORED = 5
 
 
 class Kernels:
     """The compiled kernels."""
 
     def __init__(self, library: ctypes.CDLL) -> None:
+        theirs = tuple((Int * len(STRUCTS)).in_dll(library, "struct_sizes"))
+        ours = tuple(map(ctypes.sizeof, STRUCTS))
+        assert theirs == ours, f"structs of {theirs} bytes in C, of {ours} in Python"
         self.num_threads = torch.get_num_threads()
         self._packed_bytes = _function(library.packed_bytes, Long, Pointer)
         self._pack = _function(library.pack, None, Pointer, Pointer, Pointer, Int)
-        self._forward = _function(library.forward, None, *(Pointer,) * 3, Int)
+        self._forward = _function(library.forward, Long, *(Pointer,) * 3, Int)
         self._exert = _function(library.exert, Long, Int, Int)
 
     @classmethod
@@ -113,10 +133,17 @@ class Kernels:
         """Do nothing but multiply and add, on all threads: how many of both."""
         return int(self._exert(rounds, self.num_threads))
 
-    def forward(self, model: Model, step: Pass, room: Scratch, depth: int) -> None:
-        """Put `step` through the first `depth` layers and the head."""
+    def forward(
+        self, model: Model, step: Pass, scratch: Scratch, depth: int
+    ) -> tuple[Refusal, int] | None:
+        """Put `step` through the first `depth` layers and the head.
+
+        None; or what is wrong with the step, and the index of the first number that is
+        wrong: then nothing was computed or written.
+        """
         at = ctypes.addressof
-        self._forward(at(model), at(step), at(room), depth)
+        code = self._forward(at(model), at(step), at(scratch), depth)
+        return (Refusal(code >> 48), code & (1 << 48) - 1) if code else None
 
 
 def _function(found: Any, result: Any, *arguments: Any) -> Any:

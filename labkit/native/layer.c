@@ -27,7 +27,9 @@ typedef struct {
 } Model;
 typedef struct {
   int32_t num_tokens, num_scored, context; /* context: width of a row of read_slots */
+  int32_t num_rows, num_slots;             /* sequences; places for keys and values */
   const int64_t *rows;        /* [tokens] row of read_slots that a token may see */
+  const int64_t *context_lens; /* [rows] tokens that a row's last token sees */
   const int64_t *positions;   /* [tokens] it sees slots 0 to its position */
   const int64_t *write_slots; /* [tokens] */
   const int64_t *read_slots;  /* [rows, context] */
@@ -41,7 +43,8 @@ typedef struct {
   float *normed, *scores;   /* these, and the next, for each thread its own */
   Rounded rounded;
   int64_t normed_size, scores_size, num_blocks; /* of one thread */
-  int32_t num_tokens;       /* that all this has room for */
+  int32_t num_tokens;       /* computed at once, that all this has room for */
+  int32_t max_context;      /* slots that a row of scores has room for */
 } Scratch;
 
 typedef struct {
@@ -289,7 +292,50 @@ static Pass scored_of(const Model *m, const Pass *p, int start, int most) {
   return part;
 }
 
+/* ---- what Python must not get wrong ---- */
+
+/* Why a pass is refused. Whatever leads to an address is checked before anything is
+   written; Python makes a sentence of it. */
+enum { CONTEXT = 1, POSITION, WRITE_SLOT, READ_SLOT, SCORED };
+
+static int64_t refusal(int why, int64_t index) { return (int64_t)why << 48 | index; }
+
+static inline int is_outside(int64_t i, int64_t size) {
+  return (uint64_t)i >= (uint64_t)size;
+}
+
+static int is_last_of_row(const Pass *p, int t) {
+  return t + 1 == p->num_tokens || p->rows[t + 1] != p->rows[t];
+}
+
+/* The tokens of a row stand one after another and end where its context ends. */
+static int has_position(const Pass *p, int t) {
+  int64_t next = is_last_of_row(p, t) ? p->context_lens[p->rows[t]] : p->positions[t + 1];
+  return p->positions[t] >= 0 && p->positions[t] == next - 1;
+}
+
+/* 0, or why the pass is refused and the index of the first number that is at fault. */
+static int64_t refused(const Pass *p, const Scratch *w) {
+  int most = least(p->context, w->max_context);
+  int64_t read = (int64_t)p->num_rows * p->context;
+  for (int r = 0; r < p->num_rows; r++)
+    if (p->context_lens[r] > most) return refusal(CONTEXT, r);
+  for (int t = 0; t < p->num_tokens; t++) {
+    if (!has_position(p, t)) return refusal(POSITION, t);
+    if (is_outside(p->write_slots[t], p->num_slots)) return refusal(WRITE_SLOT, t);
+  }
+  for (int64_t i = 0; i < read; i++)
+    if (is_outside(p->read_slots[i], p->num_slots)) return refusal(READ_SLOT, i);
+  for (int i = 0; i < p->num_scored; i++)
+    if (is_outside(p->scored[i], p->num_tokens)) return refusal(SCORED, i);
+  return 0;
+}
+
 /* ---- what Python calls ---- */
+
+/* Sizes of the structs that Python fills, to be compared with its own. */
+const int32_t struct_sizes[] = {sizeof(Matrix), sizeof(Layer), sizeof(Model),
+                                sizeof(Pass), sizeof(Scratch)};
 
 /* Bytes of a matrix once packed. */
 int64_t packed_bytes(const Matrix *m) { return tile_bytes(m) * num_tiles(m); }
@@ -330,10 +376,12 @@ static void forward_some(Hand hand, void *what) {
   }
 }
 
-/* The first `depth` layers, then the head. */
-void forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
+/* The first `depth` layers, then the head; 0, or why nothing was computed. */
+int64_t forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
   Forward pass = {m, p, w, depth};
-  together(m->num_threads, forward_some, &pass);
+  int64_t why = refused(p, w);
+  if (!why) together(m->num_threads, forward_some, &pass);
+  return why;
 }
 
 typedef struct { int items, rounds; atomic_llong done; } Exercise;

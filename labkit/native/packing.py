@@ -13,21 +13,17 @@ from torch import Tensor
 
 from labkit.config import ModelConfig
 from labkit.native.kernels import (
-    MAX_LANES,
     MAX_ROWS,
     Kernels,
     Layer,
     Matrix,
     Model,
-    Scratch,
 )
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import packed_name
 
-__all__ = ["ROOM", "UNIT", "PackedModel", "can_pack"]
+__all__ = ["PackedModel", "has_shape", "is_packed"]
 
-ROOM = 192  # tokens computed at once; their numbers stay in the second-level cache
-UNIT = 8  # tokens times heads of a unit of attention, at most; as in layer.c
 ROW_BYTES = {20: False, 34: True}  # bytes of a block of 32: Q4_1, Q8_0
 MATRICES = {
     "query": "self_attn.q_proj",
@@ -41,22 +37,21 @@ MATRICES = {
 NORMS = {"attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
 
 
-def can_pack(config: ModelConfig, tensors: Mapping[str, Tensor]) -> bool:
-    """True where the kernels know the model's shape and have blocks of all of it."""
+def has_shape(config: ModelConfig) -> bool:
+    """True where the kernels know a model of this shape."""
+    is_plain = not (config.has_qkv_bias or config.has_qk_norm)
+    return is_plain and config.head_dim % MAX_ROWS == 0
+
+
+def is_packed(config: ModelConfig, tensors: Mapping[str, Tensor]) -> bool:
+    """True where there are blocks, of types that the kernels take, of every matrix."""
     layers = [f"model.layers.{index}." for index in range(config.num_layers)]
     names = [f"{layer}{name}.weight" for layer in layers for name in MATRICES.values()]
-    return (
-        not (config.has_qkv_bias or config.has_qk_norm)
-        and config.head_dim % MAX_ROWS == 0
-        and all(packed_name(name) in tensors for name in (*names, _head_name(config)))
-    )
+    return all(packed_name(name) in tensors for name in (*names, _head_name(config)))
 
 
 class PackedModel:
-    """A decoder's weights in tiles, and the room that a pass over them takes.
-
-    One pass at a time: the room is shared.
-    """
+    """A decoder's weights in tiles, which nobody changes: any thread may read them."""
 
     def __init__(
         self, config: ModelConfig, tensors: Mapping[str, Tensor], kernels: Kernels
@@ -77,7 +72,6 @@ class PackedModel:
             self._keep(inverse_frequencies(config, torch.device("cpu"))),
             self._matrix(_head_name(config), tensors),
         )
-        self.room = self._scratch(config, kernels.num_threads)
 
     def _keep(self, tensor: Tensor) -> int:
         """Where a tensor lies, which is held."""
@@ -104,32 +98,6 @@ class PackedModel:
         self.num_bytes += tiles.nbytes
         matrix.tiles = self._keep(tiles)
         return matrix
-
-    def _scratch(self, config: ModelConfig, num_threads: int) -> Scratch:
-        heads = config.num_heads * config.head_dim
-        keys = config.num_kv_heads * config.head_dim
-        half, ffn = config.head_dim // 2, config.ffn_width
-        num_normed = ROOM * config.width
-        num_blocks = ROOM * max(config.width, heads, ffn) // 32
-        group = config.num_heads // config.num_kv_heads
-        num_scores = UNIT * group * (config.max_context + MAX_LANES)
-
-        def room(size: int, dtype: torch.dtype = torch.float32) -> int:
-            return self._keep(torch.empty(size, dtype=dtype))
-
-        columns = (half, half, heads, keys, keys, heads, ffn, ffn, config.width)
-        return Scratch(
-            *(room(ROOM * size) for size in columns),
-            room(num_threads * num_normed),
-            room(num_threads * num_scores),
-            room(num_threads * num_blocks * 16, torch.int32),
-            room(num_threads * num_blocks),
-            room(num_threads * num_blocks),
-            num_normed,
-            num_scores,
-            num_blocks,
-            ROOM,
-        )
 
 
 def _head_name(config: ModelConfig) -> str:

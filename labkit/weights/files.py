@@ -35,7 +35,7 @@ __all__ = [
     "stem_of",
 ]
 
-PARSED_VERSION = 3  # of the parsed form of a GGUF, see parsed.py
+PARSED_VERSION = 4  # of the parsed form of a GGUF, see parsed.py
 
 PART_NAME = re.compile(r"(?P<stem>.+)-\d{5}-of-(?P<count>\d{5})\.gguf")
 

@@ -90,6 +90,16 @@ class GGUFFile:
         rows: npt.NDArray[np.uint8] = self._turned(name, stored.data)
         return np.ascontiguousarray(rows)
 
+    def other_types(self) -> tuple[str, ...]:
+        """Types of matrices that `blocks` does not give, by name, each once."""
+        used = {gguf_name(name) for name in tensor_shapes(self.config)}
+        found = {
+            stored.tensor_type.name
+            for name, stored in self._tensors.items()
+            if name in used and len(stored.shape) == 2
+        }
+        return tuple(sorted(found - set(PACKED_KINDS)))
+
     def _turned(self, name: str, rows: Any) -> Any:
         """`rows` as the house has them: query and key rows in another order."""
         is_turned = ".q_proj." in name or ".k_proj." in name

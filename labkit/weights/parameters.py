@@ -61,6 +61,15 @@ class ModelWeights:
     final_norm: Tensor  # [width]
     head: Tensor  # [vocab, width]; the embedding itself where the model ties them
 
+    @property
+    def matrix_bytes(self) -> int:
+        """Bytes of the matrices that a pass of one token reads, the head among them."""
+        matrices = [self.head]
+        for each in self.layers:
+            matrices += [each.query.weight, each.key.weight, each.value.weight]
+            matrices += [each.output, each.gate, each.up, each.down]
+        return sum(matrix.nbytes for matrix in matrices)
+
     @classmethod
     def from_tensors(
         cls, config: ModelConfig, tensors: Mapping[str, Tensor]

@@ -42,6 +42,8 @@ class ModelParts:
     tokenizer: TokenizerSpec
     name: str
     tensors: Mapping[str, Tensor]  # mapped to a file: float32, and blocks (uint8)
+    is_gguf: bool = False
+    other_types: tuple[str, ...] = ()  # a GGUF's, that the kernels cannot read
 
 
 def open_parsed(source: Path, cache: Path) -> ModelParts:
@@ -69,7 +71,8 @@ def _read(place: Path) -> ModelParts | None:
             names = file.keys()
             tensors = {name: file.get_tensor(name) for name in names}
         config, tokenizer = _config(about["config"]), _tokenizer(about["tokenizer"])
-        return ModelParts(config, tokenizer, about["name"], tensors)
+        others = tuple(about["other_types"])
+        return ModelParts(config, tokenizer, about["name"], tensors, True, others)
     except (OSError, SafetensorError, KeyError, TypeError, ValueError):
         return None
 
@@ -119,6 +122,7 @@ def _header(
         "config": asdict(source.config),
         "tokenizer": asdict(source.tokenizer),
         "name": source.name,
+        "other_types": source.other_types(),
     }
     entries: dict[str, Any] = {"__metadata__": {"labkit": json.dumps(about)}}
     start = 0

@@ -101,3 +101,8 @@ def test_resolving_gives_a_new_value() -> None:
 def test_a_config_cannot_be_edited() -> None:
     with pytest.raises(FrozenInstanceError):
         EngineConfig().block_size = 8  # type: ignore[misc]
+
+
+def test_kernels_that_there_are_not_are_refused_with_those_there_are() -> None:
+    with pytest.raises(ConfigError, match="kernels='fast': use auto, native, torch"):
+        EngineConfig(kernels="fast")

@@ -39,6 +39,7 @@ class Form:
     spec: TokenizerSpec | None = None  # None: bytes and a few merges
     tensors_a_part: int = 0  # above 0 the file becomes NAME-00001-of-0000N.gguf ...
     endianess: gguf.GGUFEndian = gguf.GGUFEndian.LITTLE
+    layer_kind: gguf.GGMLQuantizationType = gguf.GGMLQuantizationType.Q4_1  # if packed
 
 
 def write_gguf(
@@ -53,8 +54,8 @@ def write_gguf(
     """Write `tensors` (Hugging Face names), as rows for side-by-side pairs.
 
     Those are stored as they come, but for `Packed` ones: embedding and head become
-    Q8_0, other matrices Q4_1. `fields` are added or take another's place, and None
-    takes one away.
+    Q8_0, other matrices `form.layer_kind`. `fields` are added or take another's place,
+    and None takes one away.
     """
     writer = gguf.GGUFWriter(
         path,
@@ -66,7 +67,7 @@ def write_gguf(
     _add_tokenizer(writer, form.spec or byte_tokenizer_spec(config.vocab_size))
     for key, value in (fields or {}).items():
         _add(writer, key, value)
-    _add_tensors(writer, config, tensors)
+    _add_tensors(writer, config, tensors, form.layer_kind)
     for name, array in (extra or {}).items():
         writer.add_tensor(name, array)
     writer.write_header_to_file()
@@ -76,24 +77,22 @@ def write_gguf(
 
 
 def _add_tensors(
-    writer: gguf.GGUFWriter, config: ModelConfig, tensors: Mapping[str, Tensor]
+    writer: gguf.GGUFWriter,
+    config: ModelConfig,
+    tensors: Mapping[str, Tensor],
+    layer_kind: gguf.GGMLQuantizationType,
 ) -> None:
     names = gguf.get_tensor_name_map(ARCHS[config.family], config.num_layers)
     for name, tensor in tensors.items():
         stored = names.get_name(name, try_suffixes=(".weight", ".bias"))
         values = _turned(config, name, tensor.numpy())
         if isinstance(tensors, Packed) and values.ndim == 2:
-            kind = _kind(name)
+            is_head = "embed_tokens" in name or "lm_head" in name
+            kind = gguf.GGMLQuantizationType.Q8_0 if is_head else layer_kind
             packed = gguf.quants.quantize(values, kind)
             writer.add_tensor(stored, packed, raw_dtype=kind)
         else:
             writer.add_tensor(stored, values)
-
-
-def _kind(name: str) -> gguf.GGMLQuantizationType:
-    is_head = "embed_tokens" in name or "lm_head" in name
-    kinds = gguf.GGMLQuantizationType
-    return kinds.Q8_0 if is_head else kinds.Q4_1
 
 
 def _add_shape(writer: gguf.GGUFWriter, config: ModelConfig) -> None:

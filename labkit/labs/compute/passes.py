@@ -24,10 +24,11 @@ def last_logits(decoder: Decoder, ids: Sequence[int], parts: Sequence[int]) -> T
     """float32 logits [vocab] after `ids`, computed in passes of `parts` tokens."""
     if sum(parts) != len(ids) or min(parts, default=0) < 1:
         raise InputError(f"parts={list(parts)} do not add up to {len(ids)} tokens")
-    kv = decoder.new_store(len(ids))
+    kv, scratch = decoder.new_store(len(ids)), decoder.new_scratch()
     logits = torch.empty(0)
     for end, length in zip(accumulate(parts), parts, strict=True):
-        logits = decoder.forward(_pass(decoder, ids, end - length, end), kv)
+        inputs = _pass(decoder, ids, end - length, end)
+        logits = decoder.forward(inputs, kv, scratch=scratch)
     return logits[-1]
 
 

@@ -23,7 +23,7 @@ class HuggingFace:
     def __init__(self, weights: str, threads: int) -> None:
         torch.set_num_threads(threads)
         plain = load_model(
-            Path(weights), device="cpu", dtype=torch.float32, quantise=False
+            Path(weights), device="cpu", dtype=torch.float32, kernels="torch"
         )
         self._model = transformers_model(plain)
         self._model.generation_config.eos_token_id = None

@@ -22,7 +22,7 @@ class Judge:
     def __init__(self, weights: str, threads: int) -> None:
         torch.set_num_threads(threads)
         plain = load_model(
-            Path(weights), device="cpu", dtype=torch.float32, quantise=False
+            Path(weights), device="cpu", dtype=torch.float32, kernels="torch"
         )
         self._decoder = plain.decoder
         self._truth: dict[int, Tensor] = {}

@@ -68,16 +68,17 @@ def decode_seconds(decoder: Decoder, context: int, *, is_paged: bool) -> float:
     slots = paged_slots(context) if is_paged else list(range(context))
     kind = KVStore if is_paged else ContiguousStore
     num_slots = -(-context // BLOCK) * BLOCK
-    kv = decoder.new_store(num_slots, kind)
+    kv, scratch = decoder.new_store(num_slots, kind), decoder.new_scratch()
     ids = [(7 * i + 3) % decoder.config.vocab_size for i in range(context)]
     for start in range(0, context - 1, CHUNK):
         part = ids[start : min(start + CHUNK, context - 1)]
-        decoder.forward(one_row(part, start, slots, decoder.device), kv)
+        before = one_row(part, start, slots, decoder.device)
+        decoder.forward(before, kv, scratch=scratch)
     last = one_row(ids[-1:], context - 1, slots, decoder.device)
-    decoder.forward(last, kv)
+    decoder.forward(last, kv, scratch=scratch)
     started = time.perf_counter()
     for _ in range(STEPS):
-        decoder.forward(last, kv)
+        decoder.forward(last, kv, scratch=scratch)
     return (time.perf_counter() - started) / STEPS
 
 
@@ -88,9 +89,10 @@ def token_by_token(
     length, device = len(windows[0]), decoder.device
     slots = list(range(length))
     found = np.empty((len(windows), length, decoder.config.vocab_size), np.float32)
-    kv = decoder.new_store(length)
+    kv, scratch = decoder.new_store(length), decoder.new_scratch()
     for index, window in enumerate(windows):
         for place, token in enumerate(window):
-            logits = decoder.forward(one_row([token], place, slots, device), kv)
+            step = one_row([token], place, slots, device)
+            logits = decoder.forward(step, kv, scratch=scratch)
             found[index, place] = logits[0].cpu().numpy()
     return found

@@ -17,7 +17,7 @@ from labkit.model.packed import PackedDecoder
 from labkit.model.weights import load_model
 from labkit.native.kernels import Kernels
 from labkit.native.library import FLAGS, open_library
-from labkit.native.packing import ROOM, UNIT
+from labkit.native.scratch import CHUNK, UNIT
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
 from tests.support.gguf_writer import Packed, write_gguf
@@ -46,7 +46,7 @@ def models(source):
     """The same quantised model twice: as it is loaded, and without its blocks."""
     path, folder = source, source.parent
     packed = load_model(path, cache=folder).decoder
-    plain = load_model(path, cache=folder, quantise=False).decoder
+    plain = load_model(path, cache=folder, kernels="torch").decoder
     assert packed.packed is not None
     assert plain.packed is None
     return packed, plain
@@ -65,7 +65,7 @@ def run(decoder: Decoder, *steps: list[Part], num_slots: int = 512):
     return logits, kv
 
 
-@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 13, 31, ROOM, ROOM + 1, 450])
+@pytest.mark.parametrize("length", [1, 2, 3, 5, 8, 13, 31, CHUNK, CHUNK + 1, 450])
 def test_a_prompt_gives_the_same_logits_keys_and_values(models, length):
     part = [Part(ids_of(length, length), 0, shuffled_slots(512))]
     (got, kv), (wanted, plain_kv) = (run(decoder, part) for decoder in models)
@@ -112,8 +112,8 @@ def test_more_heads_than_are_computed_at_once_lose_none(tmp_path):
     ]
     before = [Part(p.ids[: p.start], 0, p.slots) for p in parts if p.start]
     got, wanted = (
-        run(load_model(path, cache=tmp_path, quantise=q).decoder, before, parts)[0]
-        for q in (True, False)
+        run(load_model(path, cache=tmp_path, kernels=k).decoder, before, parts)[0]
+        for k in ("native", "torch")
     )
     torch.testing.assert_close(got, wanted, **CLOSE)
 
@@ -156,7 +156,7 @@ def by_hand(x, weight):
 
 @pytest.mark.parametrize("kind", [KINDS.Q4_1, KINDS.Q8_0], ids=["Q4_1", "Q8_0"])
 @pytest.mark.parametrize("vocab_size", [288, 259])  # 259: the last tile overhangs
-@pytest.mark.parametrize("num_tokens", [1, 2, 3, 4, 7, 8, 11, 12, 13, 40, ROOM + 5])
+@pytest.mark.parametrize("num_tokens", [1, 2, 3, 4, 7, 8, 11, 12, 13, 40, CHUNK + 5])
 def test_a_product_is_the_weights_times_tokens_of_16_bits(
     kernels, kind, vocab_size, num_tokens
 ):
@@ -174,7 +174,7 @@ def test_a_product_is_the_weights_times_tokens_of_16_bits(
     step = inputs_of(Part([5] * num_tokens, 0, list(range(num_tokens))))
     scored = replace(step, num_logits=(num_tokens,))
     store = KVStore(config, num_tokens, dtype=x.dtype, device=x.device)
-    got = decoder.run(x.clone(), scored, store, depth=0)
+    got = decoder.run(x.clone(), scored, store, decoder.new_scratch(), depth=0)
     blocks = packed[packed_name("model.embed_tokens.weight")].numpy()
     weight = torch.from_numpy(gguf.quants.dequantize(blocks, kind))
     normed = rms_norm(x, tensors["model.norm.weight"], config.norm_eps)

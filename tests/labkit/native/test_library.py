@@ -7,7 +7,10 @@ import logging
 import pytest
 
 from labkit.native import library
+from labkit.native.kernels import Kernels
 from labkit.native.library import open_library
+
+QUICK = ("-O1", "-shared", "-fPIC")
 
 
 def made(cache) -> list[str]:
@@ -24,7 +27,7 @@ def test_the_second_opening_compiles_nothing(tmp_path):
 
 def test_other_flags_make_another_library(tmp_path):
     open_library(tmp_path)
-    open_library(tmp_path, ("-O1", "-shared", "-fPIC"))
+    open_library(tmp_path, QUICK)
     assert len(made(tmp_path)) == 2
 
 
@@ -62,3 +65,10 @@ def test_the_library_has_what_python_calls(tmp_path, name):
     opened = open_library(tmp_path)
     assert opened is not None
     assert hasattr(opened, name)
+
+
+def test_structs_of_another_size_are_not_computed_with(tmp_path):
+    packed = open_library(tmp_path, (*QUICK, "-fpack-struct=1"))
+    assert packed is not None
+    with pytest.raises(AssertionError, match=r"bytes in C, of .* in Python"):
+        Kernels(packed)
