@@ -89,9 +89,7 @@ class Engine:
         self._to_abort: list[str] = []  # requests that were aborted during this step
 
     def __repr__(self) -> str:
-        pool = f"{self.config.num_blocks} blocks of {self.config.block_size} tokens"
-        told = "".join(f"; {warning}" for warning in self.model.warnings)
-        return f"<Engine {self.model_name}: {self.kernels} kernels, {pool}{told}>"
+        return f"<Engine {self.model.summary}; {self.config.num_blocks} blocks>"
 
     @cached_property
     def template(self) -> ChatTemplate:

@@ -23,8 +23,13 @@ class LoadedModel:
     warnings: tuple[str, ...] = ()  # what makes it slower than its file could be
 
     def __repr__(self) -> str:
+        return f"<LoadedModel {self.summary}>"
+
+    @property
+    def summary(self) -> str:
+        """Its name, what computes, and what there is to warn of."""
         told = "".join(f"; {warning}" for warning in self.warnings)
-        return f"<LoadedModel {self.name}: {self.kernels} kernels{told}>"
+        return f"{self.name}: {self.kernels} kernels{told}"
 
     @property
     def kernels(self) -> str:

@@ -101,7 +101,7 @@ def test_the_kernels_compute_where_they_can_and_pytorch_where_it_is_asked(
 ) -> None:
     engines = [engine_on(model, kernels=k) for k in ("auto", "native", "torch")]
     assert [e.kernels for e in engines] == ["native", "native", "torch"]
-    assert repr(engines[0]) == ("<Engine tiny: native kernels, 64 blocks of 16 tokens>")
+    assert repr(engines[0]) == ("<Engine tiny: native kernels; 64 blocks>")
     assert "torch kernels" in repr(engines[2])
     assert engines[2].model.decoder.packed is None
     prompt = list(range(3, 40))
