@@ -65,14 +65,13 @@ class PackedDecoder:
         """float32 logits [scored tokens, vocab] of x, float32 [tokens, width].
 
         It goes through the first `depth` layers, in place. IndexError for a slot that
-        the store has not; ValueError for tensors of another kind than the kernels read,
-        and for positions that do not fit the sequences.
+        the store has not; ValueError for what else the kernels cannot read.
         """
         self._require(x, kv, scratch, depth)
         lens = inputs.query_lens
         rows = torch.tensor([row for row, num in enumerate(lens) for _ in range(num)])
-        seen = torch.tensor(inputs.context_lens)
-        read_slots, scored = inputs.read_slots.contiguous(), inputs.logit_indices
+        seen, scored = torch.tensor(inputs.context_lens), inputs.logit_indices
+        read_slots = inputs.read_slots.contiguous()
         logits = torch.empty(len(scored), self._config.vocab_size)
         step = Pass(
             len(x),
@@ -90,9 +89,8 @@ class PackedDecoder:
             x.data_ptr(),
             logits.data_ptr(),
         )
-        refused = self._kernels.forward(
-            self._packed.model, step, scratch.pointers, depth
-        )
+        model = self._packed.model
+        refused = self._kernels.forward(model, step, scratch.pointers, depth)
         if refused is not None:
             raise _error(*refused, inputs, kv, self._config)
         return logits
