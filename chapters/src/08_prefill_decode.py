@@ -818,6 +818,75 @@ rows = [(f"{a:.0%}", f"{expected(a, 1):.2f}") for a in (0.85, 0.90)]
 lab.table(["acceptance, one guess", "tokens a pass"], rows)
 
 # %% [markdown]
+# ## 8.8 What does a readable model cost?
+#
+# Your engine computes with kernels in C (where there is a compiler), which read the
+# file's 4-bit blocks. It has the same model once more, in PyTorch with float32 weights:
+# a file that you can read from top to bottom, and the reference that the kernels are
+# tested against. You met it in 8.5 as `float_model`. This is its pass through the
+# layers:
+
+# %%
+from labkit.model.decoder import Decoder
+
+lab.source(Decoder._run)
+
+# %% [markdown]
+# Race the two. For one token alone, how many times as long does PyTorch take?
+
+# %%
+guess_race = lab.predict("PyTorch's time over the kernels'", between=(0.1, 100))
+guess_race
+
+# %% tags=["measurement"]
+racers = {"PyTorch": float_model, "C": lab.model}
+tasks = {
+    "one token": PassShape(context=128),
+    "a token for each of 8 users": PassShape(rows=8, context=128),
+    "a prompt of 128": PassShape(new=128, context=128),
+}
+race = {}
+for name, model in racers.items():
+    seconds = Stopwatch(model, clock).seconds(list(tasks.values()), rounds=3, pick=min)
+    race[name] = dict(zip(tasks, seconds, strict=True))
+guess_race.reveal(round(race["PyTorch"]["one token"] / race["C"]["one token"], 1))
+
+# %% tags=["measurement"]
+rows = [
+    (
+        task,
+        *(f"{1000 * race[name][task]:.1f}" for name in racers),
+        f"{race['PyTorch'][task] / race['C'][task]:.1f}",
+    )
+    for task in tasks
+]
+lab.table(["a pass computes", "PyTorch, ms", "C, ms", "times as long"], rows)
+
+# %% [markdown]
+# **Why.** For a token alone the bytes decide (8.1): float32 has several times as many
+# as 4-bit blocks. PyTorch also pays for hundreds of separate calls in each pass. For a
+# prompt the arithmetic decides: the kernels multiply whole numbers of 16 bits, many in
+# one instruction. The answer is the same text:
+
+# %% tags=["nbval-check-output"]
+read_by = {name: pass_work(model).weight_bytes for name, model in racers.items()}
+claim(
+    "PyTorch reads more than five times the bytes for a token",
+    not has_kernels or read_by["PyTorch"] > 5 * read_by["C"],
+)
+claim(
+    "and for a token alone it takes longer",
+    not has_kernels or race["PyTorch"]["one token"] > race["C"]["one token"],
+)
+claim("token for token the same greedy answer", tokens(found[0]) == tokens(own[0]))
+
+# %% [markdown]
+# **In production.** Serving engines keep both, too. vLLM and SGLang call hand-written
+# kernels, such as FlashAttention and FlashInfer for attention or Marlin for 4-bit
+# weights; llama.cpp writes its own. What explains a model and what serves it are two
+# programs, and a test that compares their numbers is what holds them together.
+
+# %% [markdown]
 # ## What you may have heard
 #
 # | you may have heard | what settles it |
