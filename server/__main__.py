@@ -17,7 +17,13 @@ from labkit.clock import SystemClock
 from labkit.errors import LabError
 from labkit.net.announced import own_folder
 from server.app import create_app
-from server.backend import Backend, EngineProcess, freeze_heap, load_engine
+from server.backends import (
+    Backend,
+    EngineProcessClient,
+    Supervision,
+    freeze_heap,
+    load_engine,
+)
 from server.http.edge import EVERY_ADDRESS
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings, share_cores
@@ -32,7 +38,10 @@ UNNAMED = (
 
 def engine_process(settings: Settings) -> Backend:
     """The engine on the model that the settings name."""
-    return EngineProcess(partial(load_engine, settings))
+    supervision = Supervision(
+        settings.step_timeout_s, settings.max_restarts, settings.restart_window_s
+    )
+    return EngineProcessClient(partial(load_engine, settings), supervision)
 
 
 def main(

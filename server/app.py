@@ -18,14 +18,11 @@ from starlette.exceptions import HTTPException
 from labkit.clock import Clock
 from labkit.dialects.events import ApiError, Problem
 from labkit.errors import LabError
-from server.backend import Backend
+from server.backends import Backend
 from server.errors import ClientGone, problem_of
 from server.http.edge import Edge
-from server.pipeline import Desk
-from server.routes import all_routes, problem_reply
-from server.runs import Runs
+from server.routes import Routes, problem_reply
 from server.settings import Settings
-from server.telemetry import OutcomeCounts, TraceStore
 
 __all__ = ["create_app"]
 
@@ -55,10 +52,8 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # an address would be built from what a client says
     )
-    traces = TraceStore(settings.max_traces)
-    app.state.desk = Desk(settings, backend, clock, Runs(), traces, OutcomeCounts())
-    app.state.started_unix = int(clock.unix())
-    app.include_router(all_routes())
+    app.state.routes = routes = Routes(settings, backend, clock)
+    app.include_router(routes.router())
     app.add_exception_handler(LabError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
     app.add_middleware(Edge, settings=settings, clock=clock)

@@ -21,7 +21,7 @@ import uvicorn
 
 from labkit.errors import ConfigError
 from labkit.net.announced import announce, is_alive, withdraw
-from server.backend import Backend, BackendState
+from server.backends import Backend, BackendState
 from server.http.guard import guarded_protocol
 from server.settings import Settings
 

@@ -1,18 +1,19 @@
-"""A request's life on one screen: check, assemble, admit, stream, settle.
+"""A request's life on one screen: check, admit, ask the backend, pass on, settle.
 
 `answer` is the only place where the server's policies meet. Whatever it raises before
 its first event becomes an HTTP status; after that a failure is an event. However it
-ends, also when the client leaves, the run is aborted, unlisted and counted once.
+ends, also when the client leaves, the backend is told and every observer hears of the
+end once, with the tokens that were spent.
 """
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
-from dataclasses import dataclass, replace
+import logging
+from collections.abc import AsyncGenerator, Iterator, Sequence
+from contextlib import aclosing, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
-from labkit.clock import Clock
 from labkit.dialects.events import (
     ApiError,
     ChatRequest,
@@ -21,148 +22,132 @@ from labkit.dialects.events import (
     Problem,
     Started,
     StreamEvent,
+    TextPiece,
 )
-from labkit.errors import LabError
-from labkit.records import Layer
-from labkit.sequence import SamplingParams
-from server.backend import Backend, Run, Served
+from labkit.errors import LabError, ProtocolError
+from server.admission import Admission, require_size
+from server.backends import Backend, BackendRequest, Served
+from server.errors import problem_of
 from server.outcomes import Outcome
-from server.runs import LiveRun, Runs
-from server.settings import Settings
-from server.stream import Pieces, Pulse, Tally, safely, streamed
-from server.telemetry import OutcomeCounts, RunTrace, TraceStore
+from server.outputs import Observer, Output, Stage, Tally, staged
 
-__all__ = ["Desk", "Ticket", "answer", "known_names", "require_model"]
+__all__ = ["RequestContext", "answer", "known_names", "require_model"]
 
 
 @dataclass(frozen=True, slots=True)
-class Desk:
-    """What every request needs; made once, by the app."""
+class RequestContext:
+    """What belongs to one request beside what it asks for."""
 
-    settings: Settings
-    backend: Backend
-    clock: Clock
-    runs: Runs
-    traces: TraceStore
-    outcomes: OutcomeCounts
-
-
-@dataclass(frozen=True, slots=True)
-class Ticket:
-    """One request's own things: its id, its trace and the lease it asked for."""
-
-    run: str
-    trace: RunTrace
+    request_id: str
+    created_unix: int
+    default_max_tokens: int
+    aliases: Sequence[str] = ()  # further names of the model
+    observers: Sequence[Observer] = ()
+    stages: Sequence[Stage] = ()
     lease_s: float | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A request as the engine takes it."""
-
-    ids: list[int]
-    params: SamplingParams
+    salt: str | None = None  # only requests with the same one share cached blocks
 
 
 async def answer(
-    chat: ChatRequest, ticket: Ticket, desk: Desk
+    chat: ChatRequest, context: RequestContext, backend: Backend, admission: Admission
 ) -> AsyncGenerator[StreamEvent, None]:
-    """One request's life, from checked body to settled run."""
-    outcome = Outcome.CLIENT_CLOSED  # stands where nothing below says otherwise
+    """One request's life, from checked body to settled usage."""
+    name = context.request_id
+    with settled(context) as life:
+        served = require_model(chat.model, backend, context.aliases)
+        require_size(chat, served.max_context, served.max_token_chars)
+        abort, asked = partial(backend.abort, name), assemble(chat, context, life)
+        async with (
+            admission.admit(name, abort, context.lease_s) as seat,
+            aclosing(backend.answer(asked)) as outputs,
+        ):
+            first = await anext(outputs)
+            if seat.ended_by is not None:  # before the backend knew of the request
+                abort()
+            num_prompt = first.usage.prompt_tokens
+            yield Started(name, served.name, context.created_unix, num_prompt)
+            life.sent(first)
+            try:
+                async for output in outputs:
+                    for shown in staged(context.stages, output):
+                        if shown.text or shown.scores:
+                            yield TextPiece(shown.text, shown.scores)
+                        life.sent(shown)
+                        if shown.finish is not None:
+                            life.outcome = seat.ended_by or Outcome.FINISHED
+                            yield Ended(shown.finish, life.tally.usage, shown.stop)
+                            return
+                raise ProtocolError("the backend stopped without saying why")
+            except Exception as error:
+                yield life.failed(error)
+
+
+class Life:
+    """What is known of a request while it is answered, and who follows it."""
+
+    def __init__(self, context: RequestContext) -> None:
+        self.outcome = Outcome.CLIENT_CLOSED  # stands where nothing else is said
+        self.tally = Tally()
+        self.observers = (self.tally, *context.observers)
+        self._request_id = context.request_id
+        self._on_sent = [
+            observer.on_sent
+            for observer in self.observers
+            if type(observer).on_sent is not Observer.on_sent  # others need no call
+        ]
+
+    def sent(self, output: Output) -> None:
+        """Tell whoever wants to know that the client's connection has `output`."""
+        for tell in self._on_sent:
+            tell(output)
+
+    def failed(self, error: Exception) -> Failed:
+        """The event that ends the stream; the log has what the client is not told."""
+        self.outcome = Outcome.FAILED
+        return Failed(problem_of(error, self._request_id))
+
+
+@contextmanager
+def settled(context: RequestContext) -> Iterator[Life]:
+    """However the block ends, every observer hears of the end and of the usage."""
+    life = Life(context)
     try:
-        served = require_model(chat.model, desk)
-        prompt = await assemble(chat, served, ticket, desk)
-        run = await desk.backend.submit(ticket.run, prompt.ids, prompt.params)
-        with desk.runs.listed(
-            ticket.run, partial(_abort, ticket, desk), ticket.lease_s
-        ) as live:
-            yield begin(chat, prompt, served, ticket, desk)
-            ticket.trace.started()
-            async for event in stream(run, chat, prompt, ticket, desk):
-                outcome = _outcome(event, live) or outcome
-                yield event
+        yield life
     except LabError:
-        outcome = Outcome.REFUSED
+        life.outcome = Outcome.REFUSED
         raise
     except Exception:
-        outcome = Outcome.FAILED
+        life.outcome = Outcome.FAILED
         raise
     finally:
-        _abort(ticket, desk)
-        settle(outcome, ticket, desk)
+        for observer in life.observers:
+            try:
+                observer.on_end(life.tally.usage, life.outcome)
+            except Exception:  # it keeps nobody else from it
+                logging.getLogger(__name__).exception("%r failed at the end", observer)
 
 
-def require_model(name: str, desk: Desk) -> Served:
+def require_model(name: str, backend: Backend, aliases: Sequence[str]) -> Served:
     """The model that `name` stands for; 404 where it stands for none."""
-    served = desk.backend.served()
-    if name in known_names(served, desk.settings):
+    served = backend.served()
+    if name in known_names(served, aliases):
         return served
     text = f"no model {name[:60]!r} here; ask GET /v1/models for the names"
     raise ApiError(Problem(404, text, code="model_not_found", param="model"))
 
 
-def known_names(served: Served, settings: Settings) -> tuple[str, ...]:
+def known_names(served: Served, aliases: Sequence[str]) -> tuple[str, ...]:
     """The model's own name, then its aliases."""
-    return tuple(dict.fromkeys((served.name, *settings.model_aliases)))
+    return tuple(dict.fromkeys((served.name, *aliases)))
 
 
-async def assemble(
-    chat: ChatRequest, served: Served, ticket: Ticket, desk: Desk
-) -> Prompt:
-    """Messages → prompt text → token ids, and the sampling that fits beside them."""
-    messages = [{"role": str(m.role), "content": m.text} for m in chat.messages]
-    text = desk.backend.render(messages)
-    ticket.trace.lap("render", Layer.CONTEXT)
-    ids = await asyncio.to_thread(desk.backend.encode, text)  # long prompts take long
-    ticket.trace.lap("tokenize", Layer.TOKENS)
-    ticket.trace.note(prompt_tokens=len(ids), model=served.name, device=served.device)
-    return Prompt(ids, fitted(chat, served, len(ids), desk.settings.default_max_tokens))
-
-
-def fitted(
-    chat: ChatRequest, served: Served, num_prompt: int, default_tokens: int
-) -> SamplingParams:
-    """The sampling asked for, with `max_tokens` cut to the room that is left."""
-    wish = chat.max_tokens or default_tokens
-    room = max(1, served.max_context - num_prompt)  # without room the engine refuses
-    return replace(chat.sampling, max_tokens=min(wish, room))
-
-
-def begin(
-    chat: ChatRequest, prompt: Prompt, served: Served, ticket: Ticket, desk: Desk
-) -> Started:
-    """The engine has taken the request: its trace can be asked for."""
-    desk.traces.put(ticket.trace.trace)
-    ticket.trace.note(stream=chat.is_stream, max_tokens=prompt.params.max_tokens)
-    return Started(ticket.run, served.name, int(desk.clock.unix()), len(prompt.ids))
-
-
-def stream(
-    run: Run, chat: ChatRequest, prompt: Prompt, ticket: Ticket, desk: Desk
-) -> AsyncIterator[StreamEvent]:
-    """The run's events up to its one end."""
-    pulse = Pulse(run, desk.settings.heartbeat_s, desk.clock)
-    pieces = Pieces(desk.backend.token, with_scores=chat.wants_logprobs)
-    return safely(
-        streamed(pulse, Tally(len(prompt.ids)), pieces, ticket.trace), ticket.run
+def assemble(chat: ChatRequest, context: RequestContext, life: Life) -> BackendRequest:
+    """What the backend is asked for."""
+    return BackendRequest(
+        context.request_id,
+        chat.messages,
+        chat.sampling,
+        chat.max_tokens or context.default_max_tokens,
+        context.salt,
+        life.observers,
     )
-
-
-def settle(outcome: Outcome, ticket: Ticket, desk: Desk) -> None:
-    """Close the books of a run, once."""
-    ticket.trace.settle(outcome)
-    desk.outcomes.add(outcome)
-
-
-def _abort(ticket: Ticket, desk: Desk) -> None:
-    desk.backend.abort(ticket.run)  # of no effect on a run that has ended
-
-
-def _outcome(event: StreamEvent, live: LiveRun) -> Outcome | None:
-    """How the run ended, if `event` is its end."""
-    match event:
-        case Ended():
-            return live.ended_by or Outcome.FINISHED
-        case Failed():
-            return Outcome.FAILED
-    return None

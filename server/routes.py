@@ -1,148 +1,178 @@
-"""Every endpoint, and the two ways of sending an answer: as a stream and whole.
+"""Every endpoint.
 
-Bodies are read and parsed here by our own strict reader, not by FastAPI. A client that
-leaves ends the work done for it, streamed or not; one that stops reading is hung up on.
+Bodies are read and parsed here by our own strict reader, not by FastAPI. What an
+endpoint answers with is built by the dialect and sent by a transport.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Mapping, MutableMapping
-from contextlib import aclosing
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import Response
 
+from labkit.clock import Clock
 from labkit.dialects import openai
-from labkit.dialects.events import (
-    ApiError,
-    ChatRequest,
-    Ended,
-    Failed,
-    Problem,
-    Started,
-    StreamEvent,
-    TextPiece,
-)
+from labkit.dialects.events import ApiError, ChatRequest, Problem
 from labkit.dialects.openai_body import to_chat
 from labkit.dialects.values import to_json, to_json_by_item
 from labkit.records import Layer
-from server.backend import BackendState
-from server.errors import ClientGone
+from server.admission import Admission, Seat
+from server.backends import Backend, BackendState
 from server.http.away import unless_gone
 from server.http.body import (
-    Receive,
     check_content_type,
     check_encoding,
     read_body,
     read_object,
 )
-from server.http.edge import Send
-from server.http.stall import WriteLimit, write_limit
 from server.outcomes import Outcome
-from server.pipeline import Desk, Ticket, answer, known_names, require_model
-from server.telemetry import RunTrace, server_timing
+from server.outputs import Observer
+from server.pipeline import RequestContext, answer, known_names, require_model
+from server.settings import Settings
+from server.telemetry import OutcomeCounts, TraceRecorder, TraceStore, server_timing
+from server.transports import EventStream, Heartbeat, whole
 
-__all__ = ["all_routes", "json_reply", "problem_reply"]
-
-Events = AsyncGenerator[StreamEvent, None]
-
-
-def all_routes() -> APIRouter:
-    """The server's whole surface."""
-    router = APIRouter(redirect_slashes=False)
-    router.add_api_route("/v1/chat/completions", chat_completions, methods=["POST"])
-    router.add_api_route("/v1/models", list_models, methods=["GET"])
-    router.add_api_route("/v1/models/{model:path}", show_model, methods=["GET"])
-    router.add_api_route("/v1/traces/{run}", show_trace, methods=["GET"])
-    router.add_api_route("/v1/runs/{run}/cancel", cancel_run, methods=["POST"])
-    router.add_api_route("/v1/runs/{run}/lease", renew_lease, methods=["POST"])
-    router.add_api_route("/health", health, methods=["GET"])
-    return router
+__all__ = ["Routes", "json_reply", "problem_reply"]
 
 
-async def chat_completions(request: Request) -> Response:
-    """POST /v1/chat/completions."""
-    desk: Desk = request.app.state.desk
-    ticket = _ticket(request, desk)
-    chat = await _read(request, desk)
-    ticket.trace.lap("parse", Layer.GATEWAY)
-    events = answer(chat, ticket, desk)
-    if not chat.is_stream:
-        return await unless_gone(request.receive, _whole(events, chat, ticket))
-    first = await unless_gone(request.receive, anext(events))
-    encoder = openai.OpenAIFrames(
-        with_usage=chat.wants_usage, with_logprobs=chat.wants_logprobs
-    )
-    timing, wait_s = server_timing(ticket.trace.trace), desk.settings.write_timeout_s
-    return EventStream(first, events, encoder, server_timing=timing, write_s=wait_s)
+class Routes:
+    """The endpoints of one server, and what they share."""
 
+    def __init__(self, settings: Settings, backend: Backend, clock: Clock) -> None:
+        self.outcomes = OutcomeCounts()
+        self._settings = settings
+        self._backend = backend
+        self._clock = clock
+        self._admission = Admission(settings.max_running + settings.max_waiting)
+        self.traces = TraceStore(settings.max_traces)
+        self._started_unix = int(clock.unix())
 
-async def list_models(request: Request) -> Response:
-    """GET /v1/models: the model's name and its aliases."""
-    desk: Desk = request.app.state.desk
-    names = known_names(desk.backend.served(), desk.settings)
-    return json_reply(openai.model_list(names, request.app.state.started_unix))
+    def router(self) -> APIRouter:
+        """The server's whole surface."""
+        router = APIRouter(redirect_slashes=False)
+        for method, path, endpoint in (
+            ("POST", "/v1/chat/completions", self.chat_completions),
+            ("GET", "/v1/models", self.list_models),
+            ("GET", "/v1/models/{model:path}", self.show_model),
+            ("GET", "/v1/traces/{request_id}", self.show_trace),
+            ("POST", "/v1/runs/{request_id}/cancel", self.cancel),
+            ("POST", "/v1/runs/{request_id}/lease", self.renew_lease),
+            ("GET", "/health", self.health),
+        ):
+            router.add_api_route(path, endpoint, methods=[method])
+        return router
 
+    async def chat_completions(self, request: Request) -> Response:
+        """POST /v1/chat/completions."""
+        settings, recorder = self._settings, self._recorder(request)
+        lease_s = _lease(request, settings.lease_s)
+        chat = await _read(request, settings)
+        recorder.lap("parse", Layer.GATEWAY)
+        recorder.note(stream=chat.is_stream)
+        observers: list[Observer] = [recorder, self.outcomes]
+        context = RequestContext(
+            request.state.run,
+            int(self._clock.unix()),
+            settings.default_max_tokens,
+            settings.model_aliases,
+            observers,
+            lease_s=lease_s,
+        )
+        if not chat.is_stream:
+            events = answer(chat, context, self._backend, self._admission)
+            body = await unless_gone(request.receive, whole(events, chat))
+            timing = {"Server-Timing": server_timing(recorder.trace)}
+            return json_reply(body, headers=timing)
+        heartbeat = Heartbeat(settings.heartbeat_s)
+        observers.append(heartbeat)
+        events = answer(chat, context, self._backend, self._admission)
+        first = await unless_gone(request.receive, anext(events))
+        frames = openai.OpenAIFrames(
+            with_usage=chat.wants_usage, with_logprobs=chat.wants_logprobs
+        )
+        return EventStream(
+            first,
+            events,
+            frames,
+            heartbeat=heartbeat,
+            server_timing=server_timing(recorder.trace),
+            write_s=settings.write_timeout_s,
+        )
 
-async def show_model(request: Request, model: str) -> Response:
-    """GET /v1/models/{model}; names may hold slashes."""
-    require_model(model, request.app.state.desk)
-    return json_reply(openai.model_card(model, request.app.state.started_unix))
+    async def list_models(self) -> Response:
+        """GET /v1/models: the model's name and its aliases."""
+        names = known_names(self._backend.served(), self._settings.model_aliases)
+        return json_reply(openai.model_list(names, self._started_unix))
 
+    async def show_model(self, model: str) -> Response:
+        """GET /v1/models/{model}; names may hold slashes."""
+        require_model(model, self._backend, self._settings.model_aliases)
+        return json_reply(openai.model_card(model, self._started_unix))
 
-async def show_trace(request: Request, run: str) -> Response:
-    """GET /v1/traces/{run}: one of the newest traces, finished or not."""
-    desk: Desk = request.app.state.desk
-    trace = desk.traces.get(run)
-    if trace is None:
-        kept = desk.settings.max_traces
-        text = f"no trace of {run[:60]!r}; the newest {kept} are kept"
-        raise ApiError(Problem(404, text, code="trace_not_found"))
-    text = await asyncio.to_thread(lambda: to_json_by_item(trace.to_dict()))
-    return Response(text, media_type="application/json")
+    async def show_trace(self, request_id: str) -> Response:
+        """GET /v1/traces/{id}: one of the newest traces, finished or not."""
+        trace = self.traces.get(request_id)
+        if trace is None:
+            kept = self._settings.max_traces
+            text = f"no trace of {request_id[:60]!r}; the newest {kept} are kept"
+            raise ApiError(Problem(404, text, code="trace_not_found"))
+        text = await asyncio.to_thread(lambda: to_json_by_item(trace.to_dict()))
+        return Response(text, media_type="application/json")
 
+    async def cancel(self, request_id: str) -> Response:
+        """POST /v1/runs/{id}/cancel; no error where the request has ended."""
+        if (seat := self._admission.find(request_id)) is not None:
+            seat.end(Outcome.CANCELLED)
+            return json_reply({"id": request_id, "status": "cancelled"})
+        if self.traces.get(request_id) is not None:
+            return json_reply({"id": request_id, "status": "ended"})
+        raise _not_found(request_id)
 
-async def cancel_run(request: Request, run: str) -> Response:
-    """POST /v1/runs/{run}/cancel; cancelling a run that has ended is no error."""
-    desk: Desk = request.app.state.desk
-    if desk.runs.has(run):
-        desk.runs.get(run).end(Outcome.CANCELLED)
-        return json_reply({"id": run, "status": "cancelled"})
-    if desk.traces.get(run) is not None:
-        return json_reply({"id": run, "status": "ended"})
-    raise desk.runs.unknown(run)
+    async def renew_lease(self, request_id: str) -> Response:
+        """POST /v1/runs/{id}/lease: the client still listens."""
+        seat: Seat | None = self._admission.find(request_id)
+        if seat is None:
+            raise _not_found(request_id)
+        if seat.lease_s is None:
+            text = (
+                f"run {request_id[:60]!r} has no lease; ask for one with "
+                "X-Lease-Seconds"
+            )
+            raise ApiError(Problem(409, text, code="no_lease"))
+        seat.renew()
+        return json_reply({"id": request_id, "lease_s": seat.lease_s})
 
+    async def health(self) -> Response:
+        """GET /health: 200 when requests can be served, 503 otherwise."""
+        status = self._backend.status()
+        counts = status.counts
+        is_ready = status.state is BackendState.READY
+        served = self._backend.served() if is_ready else None
+        body = {
+            "status": str(status.state),
+            "detail": status.detail,
+            "model": served.name if served else None,
+            "kernels": served.kernels if served else None,
+            "restarts": status.num_restarts,
+            "labkit_free_blocks": counts.free_blocks if counts else None,
+            "labkit_total_blocks": counts.total_blocks if counts else None,
+            "running": counts.num_running if counts else None,
+            "waiting": counts.num_waiting if counts else None,
+            "ended": dict(self.outcomes.by_outcome()),
+        }
+        return json_reply(body, 200 if is_ready else 503)
 
-async def renew_lease(request: Request, run: str) -> Response:
-    """POST /v1/runs/{run}/lease: the client still listens."""
-    desk: Desk = request.app.state.desk
-    live = desk.runs.get(run)
-    if live.lease_s is None:
-        text = f"run {run[:60]!r} has no lease; ask for one with X-Lease-Seconds"
-        raise ApiError(Problem(409, text, code="no_lease"))
-    live.renew()
-    return json_reply({"id": run, "lease_s": live.lease_s})
-
-
-async def health(request: Request) -> Response:
-    """GET /health: 200 when requests can be served, 503 otherwise."""
-    desk: Desk = request.app.state.desk
-    status = desk.backend.status()
-    counts = status.counts
-    is_ready = status.state is BackendState.READY
-    body = {
-        "status": str(status.state),
-        "detail": status.detail,
-        "model": desk.backend.served().name if is_ready else None,
-        "labkit_free_blocks": counts.free_blocks if counts else None,
-        "labkit_total_blocks": counts.total_blocks if counts else None,
-        "running": counts.num_running if counts else None,
-        "waiting": counts.num_waiting if counts else None,
-        "ended": dict(desk.outcomes.by_outcome()),
-    }
-    return json_reply(body, 200 if is_ready else 503)
+    def _recorder(self, request: Request) -> TraceRecorder:
+        return TraceRecorder(
+            request.state.run,
+            self._clock,
+            self.traces,
+            origin_s=request.state.received_s,
+            max_steps=self._settings.max_trace_steps,
+        )
 
 
 def json_reply(
@@ -158,23 +188,12 @@ def problem_reply(problem: Problem) -> Response:
     return json_reply(openai.error_body(problem), problem.status, problem.headers())
 
 
-async def _read(request: Request, desk: Desk) -> ChatRequest:
+async def _read(request: Request, settings: Settings) -> ChatRequest:
     check_encoding(request.headers.get("content-encoding", ""))
     check_content_type(request.headers.get("content-type", ""))
     declared = request.headers.get("content-length")
-    raw = await read_body(request.receive, declared, desk.settings)
-    return await read_object(raw, desk.settings.max_json_depth, to_chat)
-
-
-def _ticket(request: Request, desk: Desk) -> Ticket:
-    run: str = request.state.run
-    trace = RunTrace(
-        run,
-        desk.clock,
-        origin_s=request.state.received_s,
-        max_steps=desk.settings.max_trace_steps,
-    )
-    return Ticket(run, trace, _lease(request, desk.settings.lease_s))
+    raw = await read_body(request.receive, declared, settings)
+    return await read_object(raw, settings.max_json_depth, to_chat)
 
 
 def _lease(request: Request, longest_s: float) -> float | None:
@@ -193,74 +212,7 @@ def _lease(request: Request, longest_s: float) -> float | None:
     raise ApiError(Problem(400, reason, code="invalid_value", param="X-Lease-Seconds"))
 
 
-async def _whole(events: Events, chat: ChatRequest, ticket: Ticket) -> Response:
-    """Collect a run into one body."""
-    seen = []
-    async with aclosing(events):
-        async for event in events:
-            if isinstance(event, Failed):
-                raise ApiError(event.problem)
-            seen.append(event)
-    started = next(e for e in seen if isinstance(e, Started))
-    ended = next(e for e in seen if isinstance(e, Ended))
-    pieces = [e for e in seen if isinstance(e, TextPiece)]
-    wanted = chat.wants_logprobs
-    body = openai.completion(started, pieces, ended, with_logprobs=wanted)
-    timing = {"Server-Timing": server_timing(ticket.trace.trace)}
-    return json_reply(body, headers=timing)
-
-
-class EventStream(Response):
-    """A run as server-sent events; one write a frame, each with a deadline."""
-
-    def __init__(
-        self,
-        first: StreamEvent,
-        events: Events,
-        encoder: openai.OpenAIFrames,
-        *,
-        server_timing: str,
-        write_s: float,
-    ) -> None:
-        headers = {
-            "Cache-Control": "no-cache",
-            "X-Accel-Buffering": "no",  # nginx would collect the stream otherwise
-            "Server-Timing": server_timing,
-        }
-        super().__init__(None, 200, headers, "text/event-stream")
-        del self.headers["content-length"]
-        self._first = first
-        self._events = events
-        self._encoder = encoder
-        self._write_s = write_s
-
-    async def __call__(
-        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
-    ) -> None:
-        """Send frames until the run ends or the client leaves."""
-        async with aclosing(self._events):
-            try:
-                await unless_gone(receive, self._send_all(send))
-            except ClientGone:
-                return
-            except TimeoutError:  # the client has stopped reading
-                scope.get("state", {}).get("hang_up", lambda: None)()
-                await asyncio.sleep(0)  # uvicorn hears of it in the next round
-
-    async def _send_all(self, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code}
-        await send({**start, "headers": self.raw_headers})
-        async with write_limit(self._write_s) as limit:
-            await self._send_frames(self._first, send, limit)
-            async for event in self._events:
-                await self._send_frames(event, send, limit)
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
-
-    async def _send_frames(
-        self, event: StreamEvent, send: Send, limit: WriteLimit
-    ) -> None:
-        for frame in self._encoder.feed(event):
-            limit.began()
-            part = {"type": "http.response.body", "body": frame, "more_body": True}
-            await send(part)
-        limit.done()
+def _not_found(request_id: str) -> ApiError:
+    """The refusal of an id that no request in flight has."""
+    text = f"no run {request_id[:60]!r} is in flight; it may have ended"
+    return ApiError(Problem(404, text, code="run_not_found"))

@@ -94,6 +94,9 @@ class Settings(BaseSettings):
     header_timeout_s: Seconds = 10.0  # a request's head must be complete by then
     body_timeout_s: Seconds = 10.0  # and its body after that
     write_timeout_s: Seconds = 30.0  # a frame not taken by then ends the run
+    step_timeout_s: Seconds = 60.0  # an engine with work and silent so long is dead
+    max_restarts: int = Field(3, ge=0)  # dead engines replaced within the window
+    restart_window_s: Seconds = 600.0  # beyond it a restart is forgotten
     shutdown_s: Seconds = 5.0  # when told to stop, open streams are cut by then
     max_body_bytes: int = Field(1_048_576, ge=1)  # larger bodies are answered 413
     max_json_depth: int = Field(64, ge=1)  # brackets inside brackets

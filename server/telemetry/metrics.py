@@ -8,19 +8,21 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 
+from labkit.records import Usage
 from labkit.trace import Trace
 from server.outcomes import Outcome
+from server.outputs import Observer
 
 __all__ = ["OutcomeCounts", "server_timing"]
 
 
-class OutcomeCounts:
+class OutcomeCounts(Observer):
     """How many requests have ended in each of the possible ways."""
 
     def __init__(self) -> None:
         self._ended: Counter[Outcome] = Counter()
 
-    def add(self, outcome: Outcome) -> None:
+    def on_end(self, usage: Usage, outcome: Outcome) -> None:
         """Count one more request that has ended with `outcome`."""
         self._ended[outcome] += 1
 

@@ -48,22 +48,22 @@ LABKIT: dict[str, tuple[str, ...]] = {
 }
 
 # Server: first its own modules, then what of labkit.
-FLOOR = ("errors", "settings", "outcomes")
+FLOOR = ("errors", "settings", "outcomes", "outputs")
 POLICIES = ("auth", "limits", "safety", "context", "billing", "telemetry")
 SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     "errors": ((), WIRE),
     "settings": (("errors",), BASE),
     "outcomes": ((), BASE),
+    "outputs": (("outcomes",), WIRE),
     **dict.fromkeys(POLICIES, (FLOOR, (*WIRE, "agent"))),
     "http": (FLOOR, WIRE),
-    "runs": (FLOOR, WIRE),
-    "backend": (FLOOR, (*WIRE, "engine")),
-    "stream": ((*FLOOR, "telemetry", "backend"), WIRE),
-    "pipeline": ((*FLOOR, *POLICIES, "runs", "backend", "stream"), WIRE),
+    "admission": (FLOOR, WIRE),
+    "backends": (FLOOR, (*WIRE, "engine")),
+    "pipeline": ((*FLOOR, *POLICIES, "admission", "backends"), WIRE),
 }
 
 # These may import everything.
-OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes")
+OUTER = ("__init__", "__main__", "app", "listen", "proxy", "routes", "transports")
 
 TENSORS = ("sampling", "weights", "native", "model", "engine", "replay", "labs")
 THIRD_PARTY: dict[str, tuple[str, ...]] = {
@@ -78,7 +78,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "jinja2": ("labkit/text/template.py",),
     "markdown_it": ("labkit/text/markdown.py", "labkit/text/safe_markdown.py"),
     "nh3": ("labkit/text/sanitise.py",),
-    "httpx2": ("labkit/net/*", "server/backend/*"),
+    "httpx2": ("labkit/net/*", "server/backends/*"),
     "plotly": ("labkit/figures/*", "labkit/widgets/figure.py"),
     "anywidget": ("labkit/widgets/*",),
     "ipywidgets": ("labkit/widgets/*",),
@@ -90,7 +90,7 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic_core": ("labkit/dialects/*",),
     "jiter": ("server/http/body.py",),
     "pydantic_settings": ("server/settings.py",),
-    "fastapi": ("server/routes.py", "server/app.py"),
+    "fastapi": ("server/routes.py", "server/transports.py", "server/app.py"),
     "starlette": ("server/routes.py", "server/app.py"),
     "uvicorn": ("server/listen.py", "server/http/guard.py"),
     "h11": ("server/http/guard.py",),

@@ -30,11 +30,11 @@ def tiny_server() -> Iterator[RunningServer]:
     import torch
 
     from labkit.engine import Engine
-    from server.backend import EmbeddedEngine
+    from server.backends import InProcessClient
     from tests.support.tiny import tiny_model
 
     torch.set_num_threads(1)
-    backend = EmbeddedEngine(
+    backend = InProcessClient(
         lambda: Engine(tiny_model(), QUICK.engine(), SystemClock())
     )
     with RunningServer(QUICK, backend) as server:

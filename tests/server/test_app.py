@@ -8,7 +8,7 @@ from typing import Any
 
 from labkit.records import Layer
 from labkit.trace import Mark, Span, Trace
-from server.backend import BackendState
+from server.backends import BackendState
 from tests.server.conftest import Start
 from tests.support.running import RunningServer
 from tests.support.scripted_backend import TOTAL_BLOCKS
@@ -74,7 +74,7 @@ def test_an_answer_is_cut_to_the_room_that_is_left(tiny_server: RunningServer) -
 def test_a_request_without_a_limit_gets_the_default(scripted: Start) -> None:
     server, backend = scripted("a", default_max_tokens=7)
     run = server.chat(max_tokens=None).json["id"]
-    assert backend.params[run].max_tokens == 7
+    assert backend.requests[run].max_tokens == 7
 
 
 class GatedTrace(Trace):
@@ -89,7 +89,7 @@ class GatedTrace(Trace):
 
 def test_others_are_answered_while_a_trace_is_written_out(scripted: Start) -> None:
     server, _ = scripted("a")
-    server.desk.traces.put(GatedTrace("long"))
+    server.routes.traces.put(GatedTrace("long"))
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.get, "/v1/traces/long")
         assert server.get("/health").status == 200
@@ -104,7 +104,7 @@ def test_a_trace_comes_back_as_it_was_recorded(scripted: Start) -> None:
     trace.add(
         Mark("token", Layer.STREAMING, 0.5, key), Span("s", Layer.SAMPLING, 0, 1, key)
     )
-    server.desk.traces.put(trace)
+    server.routes.traces.put(trace)
     reply = server.get("/v1/traces/long")
     assert Trace.from_dict(reply.json) == trace
     assert reply.body.isascii()

@@ -12,7 +12,7 @@ import pytest
 from labkit.clock import SystemClock
 from labkit.errors import ConfigError
 from labkit.net.announced import is_alive
-from server.backend import BackendState
+from server.backends import BackendState
 from server.listen import bind, url_of
 from server.settings import Settings
 from tests.support.running import CHAT, RunningServer, wait_until

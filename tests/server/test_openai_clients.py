@@ -79,7 +79,7 @@ def test_a_full_queue_is_retried_by_the_client_itself(scripted: Start) -> None:
     with client_of(server, max_retries=2) as client:
         answer = client.chat.completions.create(**CHAT)
     assert answer.choices[0].message.content == "Hi"
-    assert server.desk.outcomes.by_outcome()["refused"] == 2
+    assert server.routes.outcomes.by_outcome()["refused"] == 2
 
 
 def test_a_full_queue_says_when_to_come_back(scripted: Start) -> None:
@@ -104,7 +104,7 @@ def test_a_failure_in_mid_stream_raises_in_the_client(scripted: Start) -> None:
         backend.break_off(run, broken)
         with pytest.raises(openai.APIError, match="the engine broke"):
             list(stream)
-    counts = server.desk.outcomes.by_outcome  # the client hears of it a moment before
+    counts = server.routes.outcomes.by_outcome  # the client hears of it a moment before
     wait_until(lambda: counts()["failed"] == 1, "the run is settled as failed")
 
 

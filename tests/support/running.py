@@ -15,7 +15,7 @@ from typing import Any
 
 from labkit.clock import Clock, SystemClock
 from server.app import create_app
-from server.backend import Backend, BackendState
+from server.backends import Backend, BackendState
 from server.listen import LabServer, bind, url_of
 from server.settings import Settings
 
@@ -71,7 +71,7 @@ class RunningServer:
         self.backend = backend
         self.settings = settings
         app = create_app(settings, backend, clock or SystemClock())
-        self.desk = app.state.desk
+        self.routes = app.state.routes
         self._server = LabServer(app, backend, settings, when_loaded=when_loaded)
         self._sock = bind("127.0.0.1", 0)
         self.url = url_of(self._sock)

@@ -6,14 +6,14 @@ import sys
 from functools import partial
 
 import server.__main__ as command
-from server.backend import EngineProcess
+from server.backends import EngineProcessClient
 from server.settings import Settings
 from tests.support.served import tiny_engine
 
 
-def backend(settings: Settings) -> EngineProcess:
+def backend(settings: Settings) -> EngineProcessClient:
     """What the command uses in place of the downloaded weights."""
-    return EngineProcess(partial(tiny_engine, settings))
+    return EngineProcessClient(partial(tiny_engine, settings))
 
 
 if __name__ == "__main__":

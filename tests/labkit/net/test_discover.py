@@ -10,7 +10,7 @@ import pytest
 from labkit.clock import FakeClock, SystemClock
 from labkit.errors import ServerUnavailable
 from labkit.net.discover import find_server, is_proxied, require_ready, wake_managed
-from server.backend import BackendState
+from server.backends import BackendState
 from server.settings import Settings
 from tests.support.odd_server import OddServer, head
 from tests.support.running import RunningServer

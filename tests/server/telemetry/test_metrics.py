@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from labkit.records import Layer
+from labkit.records import Layer, Usage
 from labkit.trace import Span, Trace
 from server.outcomes import Outcome
 from server.telemetry import OutcomeCounts, server_timing
@@ -10,7 +10,7 @@ from server.telemetry import OutcomeCounts, server_timing
 
 def test_outcomes_are_counted_by_a_closed_set() -> None:
     outcomes = OutcomeCounts()
-    outcomes.add(Outcome.FAILED)
+    outcomes.on_end(Usage(1, 0), Outcome.FAILED)
     assert outcomes.by_outcome()["failed"] == 1
     assert set(outcomes.by_outcome()) == {str(outcome) for outcome in Outcome}
 

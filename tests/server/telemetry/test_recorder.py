@@ -7,46 +7,55 @@ from itertools import pairwise
 import pytest
 
 from labkit.clock import FakeClock
-from labkit.dialects.events import TextPiece
-from labkit.records import Layer, TokenEvent
+from labkit.records import Layer, Usage
 from labkit.trace import Trace
-from server.outcomes import Advance, Outcome
-from server.telemetry import RunTrace
+from server.outcomes import Outcome
+from server.outputs import Accepted, Output, StepTiming
+from server.telemetry import TraceRecorder, TraceStore
 from tests.server.conftest import Start
 from tests.support.running import RunningServer
 
 PARTS = ["parse", "render", "tokenize", "queue", "prefill", "sample", "detokenize"]
 
 
-def step(clock: FakeClock, index: int | None, text: str = "") -> Advance:
+def step(clock: FakeClock, index: int | None, text: str = "") -> Output:
     """A step of 1 s: 0.5 compute, 0.25 sampling, 0.25 detokenising."""
     start = clock.now()
     clock.advance(1.0)
-    events: tuple[TokenEvent, ...] = ()
-    if index is not None:
-        events = (TokenEvent("r", index, index, 5, text, start + 0.75),)
-    return Advance(0, 0, 1, start, start + 0.5, start + 0.75, start + 1, events)
+    timing = StepTiming(index or 0, start, start + 0.5, start + 0.75, start + 1)
+    tokens = 0 if index is None else index + 1
+    return Output(
+        Usage(3, tokens), text, index=index, time_s=start + 0.75, timing=timing
+    )
 
 
-def until_first_token(clock: FakeClock, trace: RunTrace) -> None:
-    for name in PARTS[:3]:
-        clock.advance(0.5)
-        trace.lap(name, Layer.GATEWAY)
-    clock.advance(2.0)  # in the queue
-    trace.advance(step(clock, None))
-    trace.advance(step(clock, 0))
+def until_first_token(
+    clock: FakeClock, recorder: TraceRecorder, text: str = ""
+) -> Output:
+    """The request is parsed, its prompt is made, and the first token is there."""
     clock.advance(0.5)
+    recorder.lap("parse", Layer.GATEWAY)
+    now = clock.now()
+    accepted = Accepted(now + 0.5, now + 1.0, 9, "tiny", "cpu")
+    clock.advance(1.0)
+    recorder.on_event(Output(Usage(3, 0), accepted=accepted))
+    clock.advance(2.0)  # in the queue
+    recorder.on_event(step(clock, None))
+    first = step(clock, 0, text)
+    recorder.on_event(first)
+    clock.advance(0.5)
+    return first
 
 
-def new_trace(clock: FakeClock, max_steps: int = 9) -> RunTrace:
-    return RunTrace("r", clock, origin_s=clock.now(), max_steps=max_steps)
+def new_trace(clock: FakeClock, max_steps: int = 9) -> TraceRecorder:
+    store = TraceStore(1)
+    return TraceRecorder("r", clock, store, origin_s=clock.now(), max_steps=max_steps)
 
 
 def test_time_to_first_token_is_the_sum_of_its_parts() -> None:
     clock = FakeClock(now=100.0)
     recorder = new_trace(clock)
-    until_first_token(clock, recorder)
-    recorder.handed(0, None)
+    recorder.on_sent(until_first_token(clock, recorder))
     trace = recorder.trace
     lengths = {s.name: s.duration_s for s in trace.spans}
     assert list(lengths) == [*PARTS, "flush"]
@@ -70,23 +79,22 @@ def test_parts_touch_each_other_on_a_running_server(
 def test_held_back_text_is_a_span_of_its_own() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
-    until_first_token(clock, recorder)
-    recorder.handed(0, None)
-    recorder.advance(step(clock, 1, "Hi"))
-    recorder.handed(1, TextPiece("Hi"))
+    recorder.on_sent(until_first_token(clock, recorder))
+    second = step(clock, 1, "Hi")
+    recorder.on_event(second)
+    recorder.on_sent(second)
     trace = recorder.trace
     assert trace.named("hold").duration_s == 1.0
     [first] = trace.marks_named("first_text")
     assert (first.time_s, first.key.token) == (7.0, 1)
-    assert trace.named("decode").key.step == 0
+    assert trace.named("decode").key.step == 1
 
 
 def test_text_of_the_first_token_is_not_held() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
-    until_first_token(clock, recorder)
-    recorder.handed(0, TextPiece("H"))
-    recorder.handed(1, TextPiece("i"))
+    recorder.on_sent(until_first_token(clock, recorder, "H"))
+    recorder.on_sent(step(clock, 1, "i"))
     marks = recorder.trace.marks_named("first_text")
     assert [(m.time_s, m.key.token) for m in marks] == [(6.0, 0)]
     assert all(s.name != "hold" for s in recorder.trace.spans)
@@ -95,10 +103,10 @@ def test_text_of_the_first_token_is_not_held() -> None:
 def test_an_engine_that_is_further_on_does_not_move_the_first_text() -> None:
     clock = FakeClock()
     recorder = new_trace(clock)
-    until_first_token(clock, recorder)
-    recorder.advance(step(clock, 1, "i"))  # told before the socket has the first
-    recorder.handed(0, TextPiece("H"))
-    recorder.handed(1, TextPiece("i"))
+    first, second = until_first_token(clock, recorder, "H"), step(clock, 1, "i")
+    recorder.on_event(second)  # told before the socket has the first
+    recorder.on_sent(first)
+    recorder.on_sent(second)
     assert [m.key.token for m in recorder.trace.marks_named("first_text")] == [0]
     assert all(s.name != "hold" for s in recorder.trace.spans)
 
@@ -108,8 +116,8 @@ def test_steps_beyond_the_limit_are_counted_only() -> None:
     recorder = new_trace(clock, max_steps=2)
     until_first_token(clock, recorder)
     for index in range(1, 5):
-        recorder.advance(step(clock, index))
-    recorder.settle(Outcome.FINISHED)
+        recorder.on_event(step(clock, index))
+    recorder.on_end(Usage(3, 5), Outcome.FINISHED)
     assert recorder.trace.meta["steps_not_recorded"] == 3
     assert len(recorder.trace.marks_named("token")) == 2
 

@@ -7,7 +7,7 @@ import sys
 
 SCRIPT = """
 import gc, weakref
-from server.backend.heap import freeze_heap
+from server.backends import freeze_heap
 
 class Node: pass
 

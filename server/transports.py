@@ -1,0 +1,156 @@
+"""The two ways of sending an answer: as a stream of server-sent events, and whole.
+
+A client that leaves ends the work done for it, streamed or not; one that stops reading
+is hung up on. Where nothing has gone out for a while, a stream carries a comment.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, MutableMapping
+from contextlib import aclosing
+from typing import Any
+
+from fastapi.responses import Response
+
+from labkit.dialects import openai
+from labkit.dialects.events import (
+    ApiError,
+    ChatRequest,
+    Ended,
+    Failed,
+    Ping,
+    Started,
+    StreamEvent,
+    TextPiece,
+)
+from labkit.records import Usage
+from server.errors import ClientGone
+from server.http.away import unless_gone
+from server.http.body import Receive
+from server.http.edge import Send
+from server.http.stall import WriteLimit, write_limit
+from server.outcomes import Outcome
+from server.outputs import Observer, Output
+
+__all__ = ["EventStream", "Heartbeat", "whole"]
+
+Events = AsyncGenerator[StreamEvent, None]
+
+
+class Heartbeat(Observer):
+    """Calls `beat` whenever nothing has gone out for `every_s`.
+
+    One timer for the whole stream: a deadline for each token would cost every token.
+    """
+
+    def __init__(self, every_s: float) -> None:
+        self.beat: Callable[[], None] = lambda: None  # set once frames can be sent
+        self._every_s = every_s
+        self._loop = asyncio.get_running_loop()
+        self._sent_s = self._loop.time()
+        self._timer = self._loop.call_later(every_s, self._look)
+
+    def on_sent(self, output: Output) -> None:
+        """Only text has gone out as a frame."""
+        if output.text:
+            self._sent_s = self._loop.time()
+
+    def on_end(self, usage: Usage, outcome: Outcome) -> None:
+        """No more beats."""
+        self._timer.cancel()
+
+    def _look(self) -> None:
+        wait_s = self._sent_s + self._every_s - self._loop.time()
+        if wait_s <= 0:
+            self.beat()
+            wait_s = self._every_s
+        self._timer = self._loop.call_later(wait_s, self._look)
+
+
+class EventStream(Response):
+    """An answer as server-sent events; one write a frame, each with a deadline."""
+
+    def __init__(
+        self,
+        first: StreamEvent,
+        events: Events,
+        frames: openai.OpenAIFrames,
+        *,
+        heartbeat: Heartbeat,
+        server_timing: str,
+        write_s: float,
+    ) -> None:
+        headers = {
+            "Cache-Control": "no-cache",
+            "X-Accel-Buffering": "no",  # nginx would collect the stream otherwise
+            "Server-Timing": server_timing,
+        }
+        super().__init__(None, 200, headers, "text/event-stream")
+        del self.headers["content-length"]
+        self._first = first
+        self._events = events
+        self._frames = frames
+        self._heartbeat = heartbeat
+        self._write_s = write_s
+        self._ping: asyncio.Future[None] | None = None  # the last one that was sent
+
+    async def __call__(
+        self, scope: MutableMapping[str, Any], receive: Receive, send: Send
+    ) -> None:
+        """Send frames until the answer ends or the client leaves."""
+        async with aclosing(self._events):
+            try:
+                await unless_gone(receive, self._send_all(send))
+            except ClientGone:
+                return
+            except TimeoutError:  # the client has stopped reading
+                scope.get("state", {}).get("hang_up", lambda: None)()
+                await asyncio.sleep(0)  # uvicorn hears of it in the next round
+
+    async def _send_all(self, send: Send) -> None:
+        start = {"type": "http.response.start", "status": self.status_code}
+        await send({**start, "headers": self.raw_headers})
+        self._heartbeat.beat = lambda: self._send_ping(send)
+        try:
+            async with write_limit(self._write_s) as limit:
+                await self._send_frames(self._first, send, limit)
+                async for event in self._events:
+                    await self._send_frames(event, send, limit)
+        finally:
+            if self._ping is not None:
+                self._ping.cancel()
+        await send({"type": "http.response.body", "body": b"", "more_body": False})
+
+    async def _send_frames(
+        self, event: StreamEvent, send: Send, limit: WriteLimit
+    ) -> None:
+        for frame in self._frames.feed(event):
+            limit.began()
+            await send(_part(frame))
+        limit.done()
+
+    def _send_ping(self, send: Send) -> None:
+        """Send a comment beside the frames, unless the last one still waits to go."""
+        if self._ping is None or self._ping.done():
+            [frame] = self._frames.feed(Ping())
+            self._ping = asyncio.ensure_future(send(_part(frame)))
+
+
+async def whole(events: Events, chat: ChatRequest) -> dict[str, Any]:
+    """Collect an answer into one body."""
+    seen = []
+    async with aclosing(events):
+        async for event in events:
+            if isinstance(event, Failed):
+                raise ApiError(event.problem)
+            seen.append(event)
+    started = next(e for e in seen if isinstance(e, Started))
+    ended = next(e for e in seen if isinstance(e, Ended))
+    pieces = [e for e in seen if isinstance(e, TextPiece)]
+    wanted = chat.wants_logprobs
+    return openai.completion(started, pieces, ended, with_logprobs=wanted)
+
+
+def _part(frame: bytes) -> dict[str, Any]:
+    return {"type": "http.response.body", "body": frame, "more_body": True}
