@@ -287,18 +287,3 @@ def test_an_engine_that_dies_again_and_again_is_given_up() -> None:
             assert caught.value.problem.should_retry is False
 
     asyncio.run(scene())
-
-
-def test_restarts_that_are_long_past_do_not_count() -> None:
-    async def scene() -> None:
-        load = partial(faulty_engine, SETTINGS, "raise")
-        forgetful = Supervision(max_restarts=1, restart_window_s=1e-9)
-        async with started(load, forgetful) as backend:
-            for number in range(12):
-                await state_is(backend, READY)
-                with pytest.raises(ApiError):
-                    await outputs_of(backend, ask(f"r{number}"))
-            await state_is(backend, READY)
-            assert backend.status().num_restarts >= 2
-
-    asyncio.run(scene())
