@@ -710,7 +710,7 @@ guess_delta.reveal(choices[0 if worst == 0 else 1 if worst < 0.001 else 2])
 # They add each token's numbers in one order, whatever else is in the pass.
 
 # %% tags=["measurement"]
-has_kernels = lab.model.decoder.packed is not None
+has_kernels = lab.model.kernels == "native"
 engine_name = "this engine's kernels" if has_kernels else "this engine, by PyTorch"
 deltas |= compared(lab.model.decoder, engine_name)
 rows = [

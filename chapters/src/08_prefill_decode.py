@@ -548,7 +548,7 @@ lab.table(["computed with", "others", "largest change", "same tokens"], rows)
 # %% tags=["nbval-check-output"]
 claim("asked alone twice, every bit is the same", answer(float_model, 0) == found[0])
 claim("in company, some log-probability changes", max(company.values()) > 0)
-has_kernels = lab.model.decoder.packed is not None  # a CPU and a C compiler
+has_kernels = lab.model.kernels == "native"  # a CPU and a C compiler
 claim(
     "with our own kernels not one bit changes",
     not has_kernels or own[0] == own[3] == own[15],
@@ -823,8 +823,14 @@ lab.table(["acceptance, one guess", "tokens a pass"], rows)
 # Your engine computes with kernels in C (where there is a compiler), which read the
 # file's 4-bit blocks. It has the same model once more, in PyTorch with float32 weights:
 # a file that you can read from top to bottom, and the reference that the kernels are
-# tested against. You met it in 8.5 as `float_model`. This is its pass through the
-# layers:
+# tested against. You met it in 8.5 as `float_model`. An engine takes `kernels="native"`
+# or `kernels="torch"`, and says which of them computes:
+
+# %%
+print(lab.engine, lab.engine_with(kernels="torch"), sep="\n")
+
+# %% [markdown]
+# This is PyTorch's pass through the layers:
 
 # %%
 from labkit.model.decoder import Decoder
