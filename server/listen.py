@@ -22,12 +22,13 @@ import uvicorn
 from labkit.errors import ConfigError
 from labkit.net.announced import announce, is_alive, withdraw
 from server.backends import Backend, BackendState
-from server.http.guard import guarded_protocol
+from server.http.connection import guarded_protocol
 from server.settings import Settings
 
 __all__ = ["LabServer", "bind", "url_of"]
 
 LOGGER = logging.getLogger("server")
+CONNECTIONS = 2  # for each request in flight: some are idle, kept for the next one
 LOOK_EVERY_S = 0.1  # s between looks at the model and at the parent
 
 
@@ -80,7 +81,9 @@ class LabServer(uvicorn.Server):
     ) -> None:
         config = uvicorn.Config(
             app,
-            http=guarded_protocol(settings.header_timeout_s),
+            http=guarded_protocol(
+                settings.header_timeout_s, CONNECTIONS * settings.limit_concurrency
+            ),
             ws="none",
             loop="asyncio",
             lifespan="on",

@@ -21,13 +21,13 @@ from labkit.dialects.values import to_json, to_json_by_item
 from labkit.records import Layer
 from server.admission import Admission, Seat
 from server.backends import Backend, BackendState
-from server.http.away import unless_gone
 from server.http.body import (
     check_content_type,
     check_encoding,
     read_body,
     read_object,
 )
+from server.http.connection import unless_gone
 from server.outcomes import Outcome
 from server.outputs import Observer
 from server.pipeline import RequestContext, answer, known_names, require_model

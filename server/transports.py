@@ -26,15 +26,15 @@ from labkit.dialects.events import (
 )
 from labkit.records import Usage
 from server.errors import ClientGone
-from server.http.away import unless_gone
 from server.http.body import Receive
+from server.http.connection import unless_gone, write_limit
 from server.http.edge import Send
-from server.http.stall import WriteLimit, write_limit
 from server.outcomes import Outcome
 from server.outputs import Observer, Output
 
 __all__ = ["EventStream", "Heartbeat", "whole"]
 
+PART = "http.response.body"
 Events = AsyncGenerator[StreamEvent, None]
 
 
@@ -113,28 +113,31 @@ class EventStream(Response):
         await send({**start, "headers": self.raw_headers})
         self._heartbeat.beat = lambda: self._send_ping(send)
         try:
-            async with write_limit(self._write_s) as limit:
-                await self._send_frames(self._first, send, limit)
-                async for event in self._events:
-                    await self._send_frames(event, send, limit)
+            await self._send_frames(send)
         finally:
             if self._ping is not None:
                 self._ping.cancel()
-        await send({"type": "http.response.body", "body": b"", "more_body": False})
+        await send({"type": PART, "body": b"", "more_body": False})
 
-    async def _send_frames(
-        self, event: StreamEvent, send: Send, limit: WriteLimit
-    ) -> None:
-        for frame in self._frames.feed(event):
-            limit.began()
-            await send(_part(frame))
-        limit.done()
+    async def _send_frames(self, send: Send) -> None:
+        """Each token passes here: what it needs is looked up once, before the first."""
+        feed, now = self._frames.feed, asyncio.get_running_loop().time
+        event: StreamEvent | None = self._first
+        async with write_limit(self._write_s) as limit:
+            while event is not None:
+                for body in feed(event):
+                    limit.began_s = now()
+                    part = {"type": PART, "body": body, "more_body": True}
+                    await send(part)
+                limit.began_s = None
+                event = await anext(self._events, None)
 
     def _send_ping(self, send: Send) -> None:
         """Send a comment beside the frames, unless the last one still waits to go."""
         if self._ping is None or self._ping.done():
             [frame] = self._frames.feed(Ping())
-            self._ping = asyncio.ensure_future(send(_part(frame)))
+            part = {"type": PART, "body": frame, "more_body": True}
+            self._ping = asyncio.ensure_future(send(part))
 
 
 async def whole(events: Events, chat: ChatRequest) -> dict[str, Any]:
@@ -150,7 +153,3 @@ async def whole(events: Events, chat: ChatRequest) -> dict[str, Any]:
     pieces = [e for e in seen if isinstance(e, TextPiece)]
     wanted = chat.wants_logprobs
     return openai.completion(started, pieces, ended, with_logprobs=wanted)
-
-
-def _part(frame: bytes) -> dict[str, Any]:
-    return {"type": "http.response.body", "body": frame, "more_body": True}

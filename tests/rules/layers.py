@@ -92,8 +92,8 @@ THIRD_PARTY: dict[str, tuple[str, ...]] = {
     "pydantic_settings": ("server/settings.py",),
     "fastapi": ("server/routes.py", "server/transports.py", "server/app.py"),
     "starlette": ("server/routes.py", "server/app.py"),
-    "uvicorn": ("server/listen.py", "server/http/guard.py"),
-    "h11": ("server/http/guard.py",),
+    "uvicorn": ("server/listen.py", "server/http/connection.py"),
+    "h11": ("server/http/connection.py",),
 }
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+from contextlib import ExitStack
 
 import pytest
 
@@ -63,3 +64,15 @@ def test_half_of_a_next_head_is_late_too(scripted: Start) -> None:
     with server.connect() as link:
         link.sendall(b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\nGET /hea")
         assert b"HTTP/1.1 408 " in read_all(link)
+
+
+def test_the_connection_that_is_idle_longest_makes_room(scripted: Start) -> None:
+    server, _ = scripted("a", limit_concurrency=1)  # two connections
+    with ExitStack() as stack:
+        links = [stack.enter_context(server.connect()) for _ in range(2)]
+        for link in links:
+            assert b" 200 " in ask(link)
+        third = stack.enter_context(server.connect())
+        assert b" 200 " in ask(third)
+        assert links[0].recv(1) == b""
+        assert b" 200 " in ask(links[1])
