@@ -27,9 +27,10 @@ from labkit.dialects.values import to_json
 from server.errors import ClientGone
 from server.http.body import Receive
 
-__all__ = ["WriteLimit", "guarded_protocol", "unless_gone", "write_limit"]
+__all__ = ["WriteLimit", "beat_every", "guarded_protocol", "unless_gone", "write_limit"]
 
 T = TypeVar("T")
+SHORTEST_BEAT_S = 0.25  # nobody's patience makes a stream of comments alone
 
 
 def guarded_protocol(
@@ -153,6 +154,21 @@ async def _awaited(work: Awaitable[T]) -> T:
 async def _departure(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
+
+
+def beat_every(read_timeout: str | None, longest_s: float) -> float:
+    """Seconds of silence before a sign of life, for a client that may not wait long.
+
+    OpenAI's and Anthropic's clients state in `x-stainless-read-timeout` after how many
+    seconds without a byte they give up; half of that leaves room for a slow network.
+    """
+    try:
+        patience_s = float(read_timeout or "inf")
+    except ValueError:
+        return longest_s
+    if not patience_s > 0:  # NaN is not, either
+        return longest_s
+    return min(longest_s, max(patience_s / 2, SHORTEST_BEAT_S))
 
 
 class WriteLimit:

@@ -9,6 +9,7 @@ import pytest
 
 from labkit.clock import SystemClock
 from server.app import create_app
+from server.http.connection import beat_every
 from server.listen import LabServer
 from server.settings import Settings
 from tests.server.conftest import Start
@@ -76,3 +77,29 @@ def test_the_connection_that_is_idle_longest_makes_room(scripted: Start) -> None
         assert b" 200 " in ask(third)
         assert links[0].recv(1) == b""
         assert b" 200 " in ask(links[1])
+
+
+@pytest.mark.parametrize(
+    ("stated", "beat_s"),
+    [
+        (None, 15.0),
+        ("600", 15.0),
+        ("600.0", 15.0),
+        ("10", 5.0),
+        ("0.001", 0.25),
+        ("", 15.0),
+        ("0", 15.0),
+        ("-3", 15.0),
+        ("nan", 15.0),
+        ("inf", 15.0),
+        ("soon", 15.0),
+    ],
+)
+def test_signs_of_life_come_before_the_client_gives_up(
+    stated: str | None, beat_s: float
+) -> None:
+    assert beat_every(stated, 15.0) == beat_s
+
+
+def test_nobody_makes_the_server_beat_less_often_than_it_is_set_to() -> None:
+    assert beat_every("0.001", 0.02) == 0.02
