@@ -27,7 +27,7 @@ from server.http.body import (
     read_body,
     read_object,
 )
-from server.http.connection import unless_gone
+from server.http.connection import beat_every, unless_gone
 from server.outcomes import Outcome
 from server.outputs import Observer
 from server.pipeline import RequestContext, answer, known_names, require_model
@@ -86,7 +86,8 @@ class Routes:
             body = await unless_gone(request.receive, whole(events, chat))
             timing = {"Server-Timing": server_timing(recorder.trace)}
             return json_reply(body, headers=timing)
-        heartbeat = Heartbeat(settings.heartbeat_s)
+        patience = request.headers.get("x-stainless-read-timeout")
+        heartbeat = Heartbeat(beat_every(patience, settings.heartbeat_s))
         observers.append(heartbeat)
         events = answer(chat, context, self._backend, self._admission)
         first = await unless_gone(request.receive, anext(events))

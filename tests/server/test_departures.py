@@ -121,6 +121,21 @@ def test_a_silent_prefill_is_bridged_by_comments(scripted: Start) -> None:
     assert rest.index(b": ping") < rest.index(b'"content":"late"')
 
 
+def test_a_client_that_waits_less_long_hears_from_us_in_time(scripted: Start) -> None:
+    server, backend = scripted()  # its own heartbeat is 15 s
+    patience = "x-stainless-read-timeout: 0.6"
+    with open_stream(server, patience, "Connection: close") as link:
+        run = run_of(link)
+        link.settimeout(0.6)  # what the client has said that it would do
+        seen = b""
+        while seen.count(b": ping\n\n") < 2:
+            seen += link.recv(65536)
+        backend.step(run, "late")
+        link.settimeout(20)
+        server.post(f"/v1/runs/{run}/cancel")
+        assert b'"content":"late"' in seen + read_all(link)
+
+
 def test_comments_do_not_disturb_a_parser(scripted: Start) -> None:
     server, backend = scripted(heartbeat_s=0.02)
     with open_stream(server, "Connection: close") as link:
