@@ -85,7 +85,7 @@ class Routes:
             events = answer(chat, context, self._backend, self._admission)
             body = await unless_gone(request.receive, whole(events, chat))
             timing = {"Server-Timing": server_timing(recorder.trace)}
-            return json_reply(body, headers=timing)
+            return Response(body, headers=timing, media_type="application/json")
         patience = request.headers.get("x-stainless-read-timeout")
         heartbeat = Heartbeat(beat_every(patience, settings.heartbeat_s))
         observers.append(heartbeat)

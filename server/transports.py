@@ -7,7 +7,7 @@ is hung up on. Where nothing has gone out for a while, a stream carries a commen
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, MutableMapping
+from collections.abc import AsyncGenerator, Callable, MutableMapping, Sequence
 from contextlib import aclosing
 from typing import Any
 
@@ -24,6 +24,7 @@ from labkit.dialects.events import (
     StreamEvent,
     TextPiece,
 )
+from labkit.dialects.values import to_json, to_json_by_item
 from labkit.records import Usage
 from server.errors import ClientGone
 from server.http.body import Receive
@@ -140,8 +141,11 @@ class EventStream(Response):
             self._ping = asyncio.ensure_future(send(part))
 
 
-async def whole(events: Events, chat: ChatRequest) -> dict[str, Any]:
-    """Collect an answer into one body."""
+async def whole(events: Events, chat: ChatRequest) -> str:
+    """Collect an answer into one body of JSON.
+
+    With log-probabilities it may be megabytes, which are written beside the event loop.
+    """
     seen = []
     async with aclosing(events):
         async for event in events:
@@ -151,5 +155,11 @@ async def whole(events: Events, chat: ChatRequest) -> dict[str, Any]:
     started = next(e for e in seen if isinstance(e, Started))
     ended = next(e for e in seen if isinstance(e, Ended))
     pieces = [e for e in seen if isinstance(e, TextPiece)]
-    wanted = chat.wants_logprobs
-    return openai.completion(started, pieces, ended, with_logprobs=wanted)
+    if not chat.wants_logprobs:
+        return to_json(openai.completion(started, pieces, ended))
+    return await asyncio.to_thread(_scored, started, pieces, ended)
+
+
+def _scored(started: Started, pieces: Sequence[TextPiece], ended: Ended) -> str:
+    body = openai.completion(started, pieces, ended, with_logprobs=True)
+    return to_json_by_item(body, depth=5)  # one call a token: body.choices[0].logprobs
