@@ -6,7 +6,7 @@ Everything that follows an answer is an `Observer`, everything that changes one 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -14,7 +14,16 @@ from labkit.dialects.events import FinishReason, TokenScore
 from labkit.records import Usage
 from server.outcomes import Outcome
 
-__all__ = ["Accepted", "Observer", "Output", "Stage", "StepTiming", "Tally", "staged"]
+__all__ = [
+    "Accepted",
+    "Observer",
+    "Output",
+    "Stage",
+    "StepTiming",
+    "Tally",
+    "listeners",
+    "staged",
+]
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +79,14 @@ class Observer:
         """The request is over; called once, also when the client has left."""
 
 
+def listeners(
+    observers: Sequence[Observer], name: str
+) -> list[Callable[[Output], None]]:
+    """The methods `name` of those that have one of their own: others need no call."""
+    unheard = getattr(Observer, name)
+    return [getattr(o, name) for o in observers if getattr(type(o), name) != unheard]
+
+
 class Tally(Observer):
     """The tokens of a request so far; it outlives whoever reads the answer."""
 
@@ -101,8 +118,6 @@ def staged(stages: Sequence[Stage], output: Output) -> Sequence[Output]:
 
     The engine's last output comes as its text, what the stages release, and its end.
     """
-    if not stages:
-        return (output,)
     is_last = output.finish is not None
     passing = [replace(output, finish=None, stop=None) if is_last else output]
     for stage in stages:

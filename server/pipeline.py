@@ -29,7 +29,7 @@ from server.admission import Admission, require_size
 from server.backends import Backend, BackendRequest, Served
 from server.errors import problem_of
 from server.outcomes import Outcome
-from server.outputs import Observer, Output, Stage, Tally, staged
+from server.outputs import Observer, Output, Stage, Tally, listeners, staged
 
 __all__ = ["RequestContext", "answer", "known_names", "require_model"]
 
@@ -52,7 +52,7 @@ async def answer(
     chat: ChatRequest, context: RequestContext, backend: Backend, admission: Admission
 ) -> AsyncGenerator[StreamEvent, None]:
     """One request's life, from checked body to settled usage."""
-    name = context.request_id
+    name, stages = context.request_id, context.stages
     with settled(context) as life:
         served = require_model(chat.model, backend, context.aliases)
         require_size(chat, served.max_context, served.max_token_chars)
@@ -69,10 +69,11 @@ async def answer(
             life.sent(first)
             try:
                 async for output in outputs:
-                    for shown in staged(context.stages, output):
+                    for shown in staged(stages, output) if stages else (output,):
                         if shown.text or shown.scores:
                             yield TextPiece(shown.text, shown.scores)
-                        life.sent(shown)
+                        for tell in life.on_sent:
+                            tell(shown)
                         if shown.finish is not None:
                             life.outcome = seat.ended_by or Outcome.FINISHED
                             yield Ended(shown.finish, life.tally.usage, shown.stop)
@@ -90,15 +91,11 @@ class Life:
         self.tally = Tally()
         self.observers = (self.tally, *context.observers)
         self._request_id = context.request_id
-        self._on_sent = [
-            observer.on_sent
-            for observer in self.observers
-            if type(observer).on_sent is not Observer.on_sent  # others need no call
-        ]
+        self.on_sent = listeners(self.observers, "on_sent")
 
     def sent(self, output: Output) -> None:
-        """Tell whoever wants to know that the client's connection has `output`."""
-        for tell in self._on_sent:
+        """The client's connection has `output`: tell whoever wants to know."""
+        for tell in self.on_sent:
             tell(output)
 
     def failed(self, error: Exception) -> Failed:

@@ -39,7 +39,7 @@ from server.backends.protocol import (
     Served,
     not_ready,
 )
-from server.outputs import Accepted, Output
+from server.outputs import Accepted, Output, listeners
 
 if TYPE_CHECKING:
     from labkit.engine.engine import Engine
@@ -262,7 +262,7 @@ class _OpenRequest:
 
     def __init__(self, request: BackendRequest, first: Output) -> None:
         self.first = first
-        self.on_event = [observer.on_event for observer in request.observers]
+        self.on_event = listeners(request.observers, "on_event")
         self.mailbox: asyncio.Queue[Output | BaseException] = asyncio.Queue()
 
 

@@ -283,7 +283,8 @@ def _loaded(engine: Engine) -> Loaded:
     if spec.chat_template is not None:
         assert engine.template, "a template that cannot be used is found here"
     longest = _longest_token(engine.tokenizer)
-    served = Served(engine.model_name, str(engine.device), max_context, longest)
+    device, kernels = str(engine.device), str(engine.kernels)
+    served = Served(engine.model_name, device, max_context, longest, kernels)
     return Loaded(served, spec, engine.counts())
 
 
