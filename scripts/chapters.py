@@ -80,7 +80,6 @@ CHAPTERS = (
         "How does an answer reach the screen while it is written?",
         (
             "labkit/text/detokenizer.py",
-            "labkit/text/stop.py",
             "labkit/text/markdown.py",
         ),
     ),

@@ -453,7 +453,7 @@ guess_held = lab.predict(
 guess_held
 
 # %%
-from labkit.text.stop import StopMatcher
+from labkit.text.detokenizer import StopMatcher
 
 stop = "\nUser:"
 matcher, waiting = StopMatcher([stop]), []

@@ -10,8 +10,7 @@ from __future__ import annotations
 from labkit.records import TokenEvent
 from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, Sequence
-from labkit.text.detokenizer import StreamDetokenizer
-from labkit.text.stop import StopMatcher
+from labkit.text.detokenizer import StopMatcher, StreamDetokenizer
 from labkit.text.tokenizer import Tokenizer
 
 __all__ = ["OutputProcessor"]

@@ -8,10 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from labkit.text.detokenizer import StreamDetokenizer
+from labkit.text.detokenizer import StopMatcher, StreamDetokenizer
 from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.text.sse import SSEParser
-from labkit.text.stop import StopMatcher
 from tests.support.splits import cut_at, every_split
 
 TEXT = "Zoë:\n\n- 🍓 [x]\n- <b>\n\n[x]: http://a.b\r\nUser: ok\r\n\r\ndata: 1\n\n"
