@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from labkit.dialects.events import ApiError, Kind, Problem
-from labkit.errors import InputError, LabError, NeverFits, QueueFull
+from labkit.errors import InputError, LabError, NeverFits, QueueFull, TemplateFailed
 
 __all__ = ["ClientGone", "problem_of"]
 
@@ -35,6 +35,10 @@ def problem_of(error: BaseException, request_id: str) -> Problem:
             return Problem(400, str(error), code=code, param=error.param)
         case InputError():
             return Problem(400, str(error), code="invalid_value", param=error.param)
+        case TemplateFailed():
+            LOGGER.error("request %s: %s", request_id, error)
+            code = "chat_template_failed"
+            return Problem(500, str(error), Kind.SERVER, code=code, should_retry=False)
         case QueueFull():
             return Problem(
                 429,

@@ -157,6 +157,7 @@ class Routes:
             "detail": status.detail,
             "model": served.name if served else None,
             "kernels": served.kernels if served else None,
+            "chat_template": (served.template_fault or "ok") if served else None,
             "restarts": status.num_restarts,
             "labkit_free_blocks": counts.free_blocks if counts else None,
             "labkit_total_blocks": counts.total_blocks if counts else None,

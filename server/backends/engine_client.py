@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 from labkit.clock import SystemClock
 from labkit.dialects.events import ApiError, FinishReason, Kind, Message, Problem
-from labkit.errors import WeightsError
 from labkit.records import EngineCounts, Usage
 from labkit.text.template import ChatTemplate
 from labkit.text.tokenizer import Tokenizer
@@ -271,19 +270,18 @@ class _Prompts:
 
     def __init__(self, loaded: Loaded, clock: SystemClock) -> None:
         self._clock = clock
-        spec, name = loaded.tokenizer, loaded.served.name
+        spec, served = loaded.tokenizer, loaded.served
         self._tokenizer = Tokenizer.from_spec(spec)
-        self._template: ChatTemplate | None = None
-        self._lack = ""
-        try:
-            self._template = ChatTemplate.from_spec(spec, self._tokenizer, name)
-        except WeightsError as error:  # it can be served, but not chatted with
-            self._lack = str(error)
+        self._fault = served.template_fault
+        if self._fault is None:
+            self._template = ChatTemplate.from_spec(spec, self._tokenizer, served.name)
+        else:  # it can be served, but not chatted with
+            logging.getLogger(__name__).warning("no chats: %s", self._fault)
 
     def make(self, messages: Sequence[Message]) -> tuple[list[int], float]:
         """Token ids of the prompt, and when its text was there; for any thread."""
-        if self._template is None:
-            raise ApiError(Problem(400, self._lack, code="no_chat_template"))
+        if self._fault is not None:
+            raise ApiError(Problem(400, self._fault, code="no_chat_template"))
         plain = [{"role": str(m.role), "content": m.text} for m in messages]
         text = self._template.render(plain)
         rendered_s = self._clock.now()

@@ -25,6 +25,7 @@ from labkit.records import (
 from labkit.sequence import SamplingParams
 from labkit.text.tokenizer import Tokenizer
 from server.backends.protocol import Served
+from server.backends.served import served_by
 from server.errors import problem_of
 from server.outputs import Output, StepTiming
 
@@ -140,7 +141,8 @@ class EngineCore:
         """Load, then serve until stopped."""
         try:
             engine = self._load()
-            self._tell(_loaded(engine))
+            spec = engine.model.tokenizer
+            self._tell(Loaded(served_by(engine), spec, engine.counts()))
         except Exception as error:  # told to whoever asks
             detail = str(error) if isinstance(error, LabError) else repr(error)
             self._tell(Over(detail, can_restart=False))
@@ -274,24 +276,3 @@ def _spelled(
         return TokenScore(tokenizer.label(token_id), None, value, top)
     raw = tokenizer.token_bytes(token_id)
     return TokenScore(raw.decode("utf-8", "replace"), raw, value, top)
-
-
-def _loaded(engine: Engine) -> Loaded:
-    """What the server must know of an engine that is ready."""
-    max_context, spec = engine.config.max_context, engine.model.tokenizer
-    assert max_context is not None, "an engine resolves its config"
-    if spec.chat_template is not None:
-        assert engine.template, "a template that cannot be used is found here"
-    longest = _longest_token(engine.tokenizer)
-    device, kernels = str(engine.device), str(engine.kernels)
-    served = Served(engine.model_name, device, max_context, longest, kernels)
-    return Loaded(served, spec, engine.counts())
-
-
-def _longest_token(tokenizer: Tokenizer) -> int:
-    """The most characters of a prompt that one token can stand for."""
-    texts = (
-        tokenizer.label(i) if tokenizer.is_special(i) else tokenizer.token_bytes(i)
-        for i in range(tokenizer.vocab_size)
-    )
-    return max(map(len, texts))

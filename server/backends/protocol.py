@@ -58,6 +58,7 @@ class Served:
     max_context: int  # tokens, prompt and answer together
     max_token_chars: int | None = None  # length of the longest token; None: not known
     kernels: str | None = None  # what computes the forward pass; None: not known
+    template_fault: str | None = None  # why there can be no chat; None: there can
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.dialects.events import ApiError, Problem
-from labkit.errors import InputError, NeverFits, QueueFull
+from labkit.errors import InputError, NeverFits, QueueFull, TemplateFailed
 from server.errors import problem_of
 
 
@@ -14,6 +14,7 @@ from server.errors import problem_of
     [
         (NeverFits("long", param="messages"), 400, "context_length_exceeded"),
         (InputError("bad", param="stop"), 400, "invalid_value"),
+        (TemplateFailed("its fault"), 500, "chat_template_failed"),
         (QueueFull("full", retry_after_s=2.5), 429, "server_overloaded"),
         (ApiError(Problem(404, "none", code="x")), 404, "x"),
         (KeyError("secret"), 500, "internal_error"),
