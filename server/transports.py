@@ -100,38 +100,40 @@ class EventStream(Response):
         self, scope: MutableMapping[str, Any], receive: Receive, send: Send
     ) -> None:
         """Send frames until the answer ends or the client leaves."""
+        state = scope.get("state", {})
+        # what wraps the app looks at the start of an answer only
+        sending = self._send_all(send, state.get("send", send))
         async with aclosing(self._events):
             try:
-                await unless_gone(receive, self._send_all(send))
+                await unless_gone(receive, sending)
             except ClientGone:
                 return
             except TimeoutError:  # the client has stopped reading
-                scope.get("state", {}).get("hang_up", lambda: None)()
+                state.get("hang_up", lambda: None)()
                 await asyncio.sleep(0)  # uvicorn hears of it in the next round
 
-    async def _send_all(self, send: Send) -> None:
-        start = {"type": "http.response.start", "status": self.status_code}
-        await send({**start, "headers": self.raw_headers})
-        self._heartbeat.beat = lambda: self._send_ping(send)
-        try:
-            await self._send_frames(send)
-        finally:
-            if self._ping is not None:
-                self._ping.cancel()
-        await send({"type": PART, "body": b"", "more_body": False})
-
-    async def _send_frames(self, send: Send) -> None:
+    async def _send_all(self, send_start: Send, send: Send) -> None:
         """Each token passes here: what it needs is looked up once, before the first."""
         feed, now = self._frames.feed, asyncio.get_running_loop().time
         event: StreamEvent | None = self._first
-        async with write_limit(self._write_s) as limit:
-            while event is not None:
-                for body in feed(event):
-                    limit.began_s = now()
-                    part = {"type": PART, "body": body, "more_body": True}
-                    await send(part)
-                limit.began_s = None
-                event = await anext(self._events, None)
+        start = {"type": "http.response.start", "status": self.status_code}
+        try:
+            async with write_limit(self._write_s) as limit:
+                limit.began_s = now()
+                await send_start({**start, "headers": self.raw_headers})
+                self._heartbeat.beat = lambda: self._send_ping(send)
+                while event is not None:
+                    for body in feed(event):
+                        limit.began_s = now()
+                        part = {"type": PART, "body": body, "more_body": True}
+                        await send(part)
+                    limit.began_s = None
+                    event = await anext(self._events, None)
+                limit.began_s = now()
+                await send({"type": PART, "body": b"", "more_body": False})
+        finally:
+            if self._ping is not None:
+                self._ping.cancel()
 
     def _send_ping(self, send: Send) -> None:
         """Send a comment beside the frames, unless the last one still waits to go."""

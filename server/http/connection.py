@@ -12,7 +12,7 @@ receives beside the work. It returns with nothing of its own still running.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Coroutine
 from contextlib import asynccontextmanager
 from typing import Any, TypeVar
 
@@ -134,7 +134,9 @@ class _Guarded(H11Protocol):
 
 async def unless_gone(receive: Receive, work: Awaitable[T]) -> T:
     """Do `work`, or stop it and raise `ClientGone` as soon as the client leaves."""
-    task = asyncio.ensure_future(_awaited(work))
+    coroutine: Coroutine[Any, Any, T]
+    coroutine = work if isinstance(work, Coroutine) else _awaited(work)
+    task = asyncio.create_task(coroutine)
     watcher = asyncio.ensure_future(_departure(receive))
     try:
         await asyncio.wait({task, watcher}, return_when=asyncio.FIRST_COMPLETED)

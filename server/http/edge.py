@@ -71,6 +71,7 @@ class Edge:
         state = scope.setdefault("state", {})
         state["received_s"] = self._clock.now()
         state["run"] = request_id = f"chatcmpl-{secrets.token_hex(12)}"
+        state["send"] = send  # for the frames of a stream that has been started
         headers = {
             k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]
         }
