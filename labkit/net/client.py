@@ -19,6 +19,7 @@ import httpx2
 
 from labkit.clock import Clock
 from labkit.config import reject_unknown
+from labkit.dialects.values import from_json, mapping_of, text_of
 from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
 from labkit.net.refusals import refusal
 from labkit.net.stream import ChatStream, Wire
@@ -100,7 +101,10 @@ class LabClient:
 
     def models(self) -> list[str]:
         """Names of the models that the server has."""
-        names = [str(card["id"]) for card in self._get("/v1/models")["data"]]
+        cards = self._get("/v1/models").get("data")
+        listed = cards if isinstance(cards, list) else []
+        ids = [text_of(mapping_of(card).get("id")) for card in listed]
+        names = [name for name in ids if name]
         if not names:
             raise ServerUnavailable(f"the server at {self.base_url} has no model")
         return names
@@ -138,13 +142,13 @@ class LabClient:
             raise self._unavailable(error) from error
 
     def _json(self, answer: httpx2.Response) -> dict[str, Any]:
-        try:
-            return dict(answer.json())
-        except (ValueError, TypeError):
+        found = from_json(answer.content.decode("utf-8", "replace"))
+        if found is None:
             raise ProtocolError(
                 f"{answer.url} answered {answer.status_code} without a JSON object: is "
                 "this the address of a labkit server?"
-            ) from None
+            )
+        return found
 
     def _unavailable(self, error: httpx2.TransportError) -> ServerUnavailable:
         what = str(error) or type(error).__name__

@@ -18,6 +18,7 @@ from labkit.labs.recordings import (
 )
 from labkit.trace import Trace
 from tests.support import requests
+from tests.support.stream_vectors import CASES, Case, plain
 
 META = {"device": "2 CPU cores", "date": "2026-11-22", "command": "x", "model": "m"}
 
@@ -116,3 +117,11 @@ def test_damaged_measurements_are_refused(tmp_path: Path, content: str) -> None:
     (tmp_path / "x.json").write_text(text, encoding="utf-8")
     with pytest.raises(TraceError, match="damaged measurements"):
         open_recording("x", "08", [tmp_path])
+
+
+@pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
+def test_a_replay_is_read_as_the_client_reads_it(case: Case) -> None:
+    arrivals = tuple(Arrival(0.5, frame.encode()) for frame in case.frames)
+    replay = Recording(case.name, META, {Dialect(case.dialect): arrivals})
+    assert plain(replay.chunks(case.dialect)) == case.chunks
+    assert replay.text(case.dialect) == case.text

@@ -24,6 +24,7 @@ from tests.support.odd_server import OddServer, head
 from tests.support.requests import openai_frames
 from tests.support.running import RunningServer, wait_until
 from tests.support.scripted_backend import ScriptedBackend
+from tests.support.stream_vectors import CASES, plain
 
 HI = [{"role": "user", "content": "hi 🍓"}]
 SCRIPT = ("Str", "aw", "berry ", "🍓")
@@ -262,3 +263,37 @@ def test_what_json_cannot_carry_is_refused_before_sending(
     messages = [{"role": "user", "content": text}]
     with pytest.raises(InputError, match="cannot be written as JSON"):
         client_of("http://127.0.0.1:1").stream(messages, **knobs)
+
+
+def test_the_client_reads_every_vector_of_its_dialect() -> None:
+    cases = [case for case in CASES if case.dialect == "openai"]
+    answers = [head(X_Request_Id="run-1") + case.data for case in cases]
+    with OddServer(*answers) as odd, client_of(odd.url) as client:
+        for case in cases:
+            with client.stream(HI) as stream:
+                assert plain(stream) == case.chunks, case.name
+            assert (stream.text, stream.usage) == (case.text, case.usage), case.name
+
+
+@pytest.mark.parametrize(
+    "data", [b"{}", b'{"data":5}', b'{"data":[]}', b'{"data":[null,{"id":7}]}']
+)
+def test_a_server_that_lists_no_model_is_told_as_one(data: bytes) -> None:
+    answer = head(kind="application/json") + data
+    with (
+        OddServer(answer) as odd,
+        client_of(odd.url) as client,
+        pytest.raises(ServerUnavailable, match="has no model"),
+    ):
+        client.models()
+
+
+@pytest.mark.parametrize("data", [b"", b"[1]", b'"x"', b"\xff", b"[" * 50_000])
+def test_an_answer_that_is_no_object_is_named(data: bytes) -> None:
+    answer = head(kind="application/json") + data
+    with (
+        OddServer(answer) as odd,
+        client_of(odd.url) as client,
+        pytest.raises(ProtocolError, match="without a JSON object"),
+    ):
+        client.health()
