@@ -44,8 +44,10 @@ def _head(run: Run) -> list[str]:
     ]
     torch = machine["contenders"].get("machine", {}).get("torch")
     versions += [f"PyTorch {torch}"] if torch else []
+    named = (machine["cpu"], machine.get("instruction_set"))  # older runs have no set
+    processor = ", ".join(filter(None, named))
     return [
-        f"Measured on {run['date']} by `{run['command']}`: {machine['cpu']}, "
+        f"Measured on {run['date']} by `{run['command']}`: {processor}, "
         f"{machine['cores']} cores, {machine['threads_each']} threads each; "
         f"{', '.join(versions)}. Medians, everyone in turn in each round.",
     ]

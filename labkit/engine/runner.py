@@ -33,6 +33,8 @@ class Runner:
         self._scratch = decoder.new_scratch()  # nobody else computes in it
         is_cuda = decoder.device.type == "cuda"
         self._graphs = DecodeGraphs(decoder, self.kv) if is_cuda else None
+        if self._graphs is not None:
+            self._graphs.record()
 
     def copy(self, plan: Plan) -> None:
         """Make the plan's copies of blocks, all at once, before anything is written."""

@@ -12,6 +12,8 @@ from labkit.errors import ConfigError
 
 __all__ = ["default_dtype", "pick_device"]
 
+BFLOAT16_SINCE = 8  # major compute capability of the first cards that multiply it
+
 
 def pick_device(wish: str = "auto") -> torch.device:
     """The device called `wish`; "auto" takes CUDA, then MPS, then the CPU.
@@ -32,9 +34,19 @@ def pick_device(wish: str = "auto") -> torch.device:
     return device
 
 
-def default_dtype(device: torch.device) -> torch.dtype:
-    """bfloat16 on CUDA, float32 elsewhere, where it is exact or simply faster."""
-    return torch.bfloat16 if device.type == "cuda" else torch.float32
+def default_dtype(
+    device: torch.device, capability: tuple[int, int] | None = None
+) -> torch.dtype:
+    """bfloat16 on a CUDA card that computes in it, float32 elsewhere.
+
+    `capability` is the card's compute capability, asked of the card by default. From
+    8.0 (Ampere) on a card multiplies bfloat16; an older one takes such tensors and is
+    slower with them than with float32.
+    """
+    if device.type != "cuda":
+        return torch.float32
+    major, _ = capability or torch.cuda.get_device_capability(device)
+    return torch.bfloat16 if major >= BFLOAT16_SINCE else torch.float32
 
 
 def _present() -> tuple[str, ...]:

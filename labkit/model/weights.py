@@ -43,8 +43,9 @@ def load_model(
 ) -> LoadedModel:
     """The model at `path`, a GGUF file or a Hugging Face directory, on `device`.
 
-    `dtype` defaults to bfloat16 on CUDA and float32 elsewhere. A GGUF is parsed once
-    into the folder `cache` (the user's cache folder by default) and mapped from there.
+    `dtype` defaults to bfloat16 on a CUDA card that has it, to float32 elsewhere. A
+    GGUF is parsed once into the folder `cache` (the user's cache folder by default) and
+    mapped from there.
     `kernels` says what computes: "native", the kernels in C on the file's own 4-bit
     blocks, which needs a CPU, such blocks and a C compiler; "torch", PyTorch alone on
     `dtype`; "auto", the kernels wherever they can. A GGUF on the CPU that they cannot

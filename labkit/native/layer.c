@@ -1,13 +1,13 @@
 /* A decoder over 4- and 8-bit weights, on the CPU.
 
-   The threads do one part of a layer after another together (`team.h`); what is small,
-   such as a norm, each does for itself instead. Keys and values are float32 and found by
+   The threads do one part of a layer after another together (`work_queue.h`); what is small, such
+   as a norm, each does for itself instead. Keys and values are float32 and found by
    slot: PagedAttention (arXiv 2309.06180). */
 
 #include <math.h>
 
 #include "attention.h"
-#include "crew.h"
+#include "thread_pool.h"
 #include "lanes.h"
 #include "product.h"
 
@@ -48,33 +48,34 @@ typedef struct {
 } Scratch;
 
 typedef struct {
-  Hand hand;
-  int num_units; /* of `attention`, in the part of a pass that is at hand */
+  Worker worker;
+  int num_units; /* of `attention`, in the part of a pass that is at worker */
   float *normed, *scores;
   Rounded rounded;
-} Team; /* one thread of it, and its own room */
+} Thread; /* one worker of a pass, and its own room */
 
-static Team join(Hand hand, const Scratch *w) {
-  int thread = hand.thread;
-  Rounded own = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
+static Thread thread_of(Worker worker, const Scratch *w) {
+  int thread = worker.thread;
+  Rounded rounded = {w->rounded.pairs + thread * w->num_blocks * PAIRS,
                  w->rounded.scales + thread * w->num_blocks,
                  w->rounded.sums + thread * w->num_blocks};
-  return (Team){hand, 0, w->normed + thread * w->normed_size,
-                w->scores + thread * w->scores_size, own};
+  return (Thread){worker, 0, w->normed + thread * w->normed_size,
+                w->scores + thread * w->scores_size, rounded};
 }
 
 /* ---- the parts of a layer ---- */
 
 /* Tiles `from` to `to` of y [n, out] = x [n, in] times m transposed, x being this thread's
    rounded numbers. */
-static void multiply(const Matrix *m, int n, int from, int to, float *y, const Team *team) {
-  for (int i = from; i < least(to, num_tiles(m)); i++) product(m, n, i, team->rounded, y);
+static void multiply(const Matrix *m, int n, int from, int to, float *y,
+                     const Thread *own) {
+  for (int i = from; i < least(to, num_tiles(m)); i++) product(m, n, i, own->rounded, y);
 }
 
 /* Tiles of an item: `most`, or fewer, so that each thread finds three items. To take one
    costs 0.1 us: what was written before must have left the processor's store buffer. */
-static int item_size(const Matrix *m, int most, const Team *team) {
-  int share = num_tiles(m) / (3 * team->hand.threads);
+static int item_size(const Matrix *m, int most, const Thread *own) {
+  int share = num_tiles(m) / (3 * own->worker.threads);
   return share ? least(share, most) : 1;
 }
 
@@ -89,22 +90,22 @@ static void rms_norm(int width, float eps, const float *x, const float *weight, 
 
 /* All tokens, normed and rounded, in this thread's own room. */
 static void normalise(const Model *m, int n, const float *x, const float *weight,
-                      const Team *team) {
+                      const Thread *own) {
   for (int t = 0; t < n; t++)
-    rms_norm(m->width, m->norm_eps, x + t * m->width, weight, team->normed + t * m->width);
-  prepare(n, m->width, team->normed, team->rounded);
+    rms_norm(m->width, m->norm_eps, x + t * m->width, weight, own->normed + t * m->width);
+  prepare(n, m->width, own->normed, own->rounded);
 }
 
 /* Cosine and sine of each token's angles, position * frequency. */
-static void measure_angles(const Model *m, const Pass *p, const Scratch *w, Team *team) {
+static void measure_angles(const Model *m, const Pass *p, const Scratch *w, Thread *own) {
   int half = m->head_dim / 2;
-  if (!begin(&team->hand, p->num_tokens)) return;
-  EACH_ITEM(t, &team->hand)
+  if (!begin(&own->worker, p->num_tokens)) return;
+  EACH_ITEM(t, &own->worker)
     for (int i = 0; i < half; i++) {
       float angle = (float)p->positions[t] * m->frequencies[i];
       w->cos[t * half + i] = cosf(angle), w->sin[t * half + i] = sinf(angle);
     }
-  end(&team->hand);
+  end(&own->worker);
 }
 
 /* Turn each pair (x[i], x[i + d/2]) by its angle. */
@@ -131,22 +132,23 @@ static void place(const Model *m, const Pass *p, const Scratch *w, float *x, int
 }
 
 /* Queries, keys and values, a head at a time. */
-static void project(const Model *m, const Pass *p, const Scratch *w, int index, Team *team) {
+static void project(const Model *m, const Pass *p, const Scratch *w, int index,
+                    Thread *own) {
   const Layer *l = m->layers + index;
   const Matrix *matrices[] = {&l->query, &l->key, &l->value};
   float *results[] = {w->queries, w->keys, w->values};
   float *slots[] = {0, p->keys + index * p->layer_size, p->values + index * p->layer_size};
   int kv = m->num_kv_heads, tiles = m->head_dim / ROWS;
-  if (!begin(&team->hand, m->num_heads + 2 * kv)) return;
-  normalise(m, p->num_tokens, p->x, l->attention_norm, team);
-  EACH_ITEM(i, &team->hand) {
+  if (!begin(&own->worker, m->num_heads + 2 * kv)) return;
+  normalise(m, p->num_tokens, p->x, l->attention_norm, own);
+  EACH_ITEM(i, &own->worker) {
     int after = i - m->num_heads, which = after < 0 ? 0 : 1 + after / kv;
     int head = after < 0 ? i : after % kv;
     const Matrix *matrix = matrices[which];
-    multiply(matrix, p->num_tokens, head * tiles, (head + 1) * tiles, results[which], team);
+    multiply(matrix, p->num_tokens, head * tiles, (head + 1) * tiles, results[which], own);
     place(m, p, w, results[which], matrix->out, head, slots[which]);
   }
-  end(&team->hand);
+  end(&own->worker);
 }
 
 /* Neighbouring tokens of one row, and neighbouring heads of keys and values. */
@@ -155,7 +157,7 @@ typedef struct { int first, tokens, head, heads; } Unit;
 /* Several heads are read a few slots at a time, so as to stay side by side, and take long
    enough over one that few need to be asked for; a lone head reads on. */
 static Heads heads_of(const Model *m, const Pass *p, const Scratch *w, int64_t layer, Unit u,
-                      const Team *team) {
+                      const Thread *own) {
   int d = m->head_dim, group = m->num_heads / m->num_kv_heads, width = m->num_heads * d;
   int end = (int)p->positions[u.first + u.tokens - 1] + 1;
   int64_t slot = layer * p->layer_size + u.head * d;
@@ -169,7 +171,7 @@ static Heads heads_of(const Model *m, const Pass *p, const Scratch *w, int64_t l
                  .slots = p->read_slots + p->rows[u.first] * p->context,
                  .keys = p->keys + slot, .values = p->values + slot,
                  .queries = w->queries + query, .mixed = w->mixed + query,
-                 .scores = team->scores};
+                 .scores = own->scores};
 }
 
 /* The tokens that follow `u`'s, with head 0; none are left where there are none. */
@@ -196,51 +198,52 @@ static Unit unit_at(const Pass *p, int index) {
 /* A head of a lone row is an item; of several rows an item is all heads of a unit, as many
    at a time as there is room for. They wait until their successors' keys are asked for. */
 static void attention(const Model *m, const Pass *p, const Scratch *w, int64_t layer,
-                      Team *team) {
+                      Thread *own) {
   int is_alone = p->rows[0] == p->rows[p->num_tokens - 1];
   int heads = is_alone ? 1 : m->num_kv_heads, pieces = m->num_kv_heads / heads;
   Heads waiting = {0};
-  if (!begin(&team->hand, team->num_units * pieces)) return;
-  EACH_ITEM(i, &team->hand) {
+  if (!begin(&own->worker, own->num_units * pieces)) return;
+  EACH_ITEM(i, &own->worker) {
     Unit u = unit_at(p, i / pieces);
     int after = (i % pieces + 1) * heads;
     for (u.head = after - heads; u.head < after; u.head += u.heads) {
       u.heads = least(after - u.head, UNIT / u.tokens);
-      Heads next = heads_of(m, p, w, layer, u, team);
+      Heads next = heads_of(m, p, w, layer, u, own);
       fetch_first(&next, next.keys);
       if (waiting.num_heads) softmax_attention(&waiting);
       waiting = next;
     }
   }
   if (waiting.num_heads) softmax_attention(&waiting);
-  end(&team->hand);
+  end(&own->worker);
 }
 
 /* x += m . y for all tokens. */
 static void add_product(const Matrix *m, const Pass *p, const float *y, float *room,
-                        Team *team) {
-  int size = item_size(m, FEW, team);
-  if (!begin(&team->hand, num_items(m, size))) return;
-  prepare(p->num_tokens, m->in, y, team->rounded);
-  EACH_ITEM(i, &team->hand) {
+                        Thread *own) {
+  int size = item_size(m, FEW, own);
+  if (!begin(&own->worker, num_items(m, size))) return;
+  prepare(p->num_tokens, m->in, y, own->rounded);
+  EACH_ITEM(i, &own->worker) {
     int from = i * size, to = from + size, last = least(to * ROWS, m->out);
-    multiply(m, p->num_tokens, from, to, room, team);
+    multiply(m, p->num_tokens, from, to, room, own);
     for (int t = 0; t < p->num_tokens; t++)
       for (int o = t * m->out + from * ROWS; o < t * m->out + last; o++) p->x[o] += room[o];
   }
-  end(&team->hand);
+  end(&own->worker);
 }
 
 /* silu(gate . x) * (up . x) for all tokens. */
-static void gated(const Model *m, const Pass *p, const Scratch *w, int index, Team *team) {
+static void gated(const Model *m, const Pass *p, const Scratch *w, int index,
+                  Thread *own) {
   const Layer *l = m->layers + index;
-  int n = p->num_tokens, width = l->gate.out, size = item_size(&l->gate, FEW, team);
-  if (!begin(&team->hand, num_items(&l->gate, size))) return;
-  normalise(m, n, p->x, l->ffn_norm, team);
-  EACH_ITEM(item, &team->hand) {
+  int n = p->num_tokens, width = l->gate.out, size = item_size(&l->gate, FEW, own);
+  if (!begin(&own->worker, num_items(&l->gate, size))) return;
+  normalise(m, n, p->x, l->ffn_norm, own);
+  EACH_ITEM(item, &own->worker) {
     int from = item * size, to = from + size;
-    multiply(&l->gate, n, from, to, w->gated, team);
-    multiply(&l->up, n, from, to, w->up, team);
+    multiply(&l->gate, n, from, to, w->gated, own);
+    multiply(&l->up, n, from, to, w->up, own);
     for (int t = 0; t < n; t++)
       for (int i = from * ROWS; i < least(to * ROWS, width); i += LANES) {
         float *gate = w->gated + t * width + i;
@@ -248,30 +251,30 @@ static void gated(const Model *m, const Pass *p, const Scratch *w, int index, Te
                         load(w->up + t * width + i));
       }
   }
-  end(&team->hand);
+  end(&own->worker);
 }
 
 static void run_layer(const Model *m, const Pass *p, const Scratch *w, int index,
-                      Team *team) {
+                      Thread *own) {
   const Layer *l = m->layers + index;
-  project(m, p, w, index, team);
-  attention(m, p, w, index, team);
-  add_product(&l->output, p, w->mixed, w->room, team);
-  gated(m, p, w, index, team);
-  add_product(&l->down, p, w->gated, w->room, team);
+  project(m, p, w, index, own);
+  attention(m, p, w, index, own);
+  add_product(&l->output, p, w->mixed, w->room, own);
+  gated(m, p, w, index, own);
+  add_product(&l->down, p, w->gated, w->room, own);
 }
 
 /* Logits of the tokens that are scored. */
-static void score(const Model *m, const Pass *p, Team *team) {
-  int size = item_size(&m->head, MANY, team);
-  if (!begin(&team->hand, num_items(&m->head, size))) return;
+static void score(const Model *m, const Pass *p, Thread *own) {
+  int size = item_size(&m->head, MANY, own);
+  if (!begin(&own->worker, num_items(&m->head, size))) return;
   for (int i = 0; i < p->num_scored; i++)
     rms_norm(m->width, m->norm_eps, p->x + p->scored[i] * m->width, m->final_norm,
-             team->normed + i * m->width);
-  prepare(p->num_scored, m->width, team->normed, team->rounded);
-  EACH_ITEM(i, &team->hand)
-    multiply(&m->head, p->num_scored, i * size, (i + 1) * size, p->logits, team);
-  end(&team->hand);
+             own->normed + i * m->width);
+  prepare(p->num_scored, m->width, own->normed, own->rounded);
+  EACH_ITEM(i, &own->worker)
+    multiply(&m->head, p->num_scored, i * size, (i + 1) * size, p->logits, own);
+  end(&own->worker);
 }
 
 /* ---- a pass in parts that the room is large enough for ---- */
@@ -342,37 +345,37 @@ int64_t packed_bytes(const Matrix *m) { return tile_bytes(m) * num_tiles(m); }
 
 typedef struct { const Matrix *m; const uint8_t *blocks; uint8_t *tiles; } Packing;
 
-static void pack_some(Hand hand, void *what) {
+static void pack_some(Worker worker, void *what) {
   const Packing *p = what;
-  if (!begin(&hand, num_tiles(p->m))) return;
-  EACH_ITEM(i, &hand)
+  if (!begin(&worker, num_tiles(p->m))) return;
+  EACH_ITEM(i, &worker)
     pack_tile(p->m, p->blocks, i * ROWS, p->tiles + i * tile_bytes(p->m));
-  end(&hand);
+  end(&worker);
 }
 
 /* Lay out a matrix's GGUF blocks anew, into `tiles`. */
 void pack(const Matrix *m, const uint8_t *blocks, uint8_t *tiles, int32_t num_threads) {
   Packing packing = {m, blocks, tiles};
-  together(num_threads, pack_some, &packing);
+  run_together(num_threads, pack_some, &packing);
 }
 
 typedef struct { const Model *m; const Pass *p; const Scratch *w; int depth; } Forward;
 
-static void forward_some(Hand hand, void *what) {
+static void forward_some(Worker worker, void *what) {
   const Forward *f = what;
   const Model *m = f->m;
   const Pass *p = f->p;
   const Scratch *w = f->w;
-  Team team = join(hand, w);
+  Thread own = thread_of(worker, w);
   for (int t = 0; t < p->num_tokens; t += w->num_tokens) {
     Pass part = tokens_of(m, p, t, w->num_tokens);
-    team.num_units = num_units(&part);
-    measure_angles(m, &part, w, &team);
-    for (int i = 0; i < f->depth; i++) run_layer(m, &part, w, i, &team);
+    own.num_units = num_units(&part);
+    measure_angles(m, &part, w, &own);
+    for (int i = 0; i < f->depth; i++) run_layer(m, &part, w, i, &own);
   }
   for (int i = 0; i < p->num_scored; i += w->num_tokens) {
     Pass part = scored_of(m, p, i, w->num_tokens);
-    score(m, &part, &team);
+    score(m, &part, &own);
   }
 }
 
@@ -380,27 +383,27 @@ static void forward_some(Hand hand, void *what) {
 int64_t forward(const Model *m, const Pass *p, const Scratch *w, int32_t depth) {
   Forward pass = {m, p, w, depth};
   int64_t why = refused(p, w);
-  if (!why) together(m->num_threads, forward_some, &pass);
+  if (!why) run_together(m->num_threads, forward_some, &pass);
   return why;
 }
 
 typedef struct { int items, rounds; atomic_llong done; } Exercise;
 
-static void exert_some(Hand hand, void *what) {
+static void exert_some(Worker worker, void *what) {
   Exercise *e = what;
-  if (!begin(&hand, e->items)) return;
-  EACH_ITEM(i, &hand) {
+  if (!begin(&worker, e->items)) return;
+  EACH_ITEM(i, &worker) {
     volatile int32_t kept;
     int32_t result;
     atomic_fetch_add(&e->done, exercise(e->rounds, &result));
     kept = result + i, (void)kept;
   }
-  end(&hand);
+  end(&worker);
 }
 
 /* What the threads can multiply and add together: number of operations that were done. */
 int64_t exert(int32_t rounds, int32_t num_threads) {
   Exercise all = {64 * num_threads, rounds / 64, 0};
-  together(num_threads, exert_some, &all);
+  run_together(num_threads, exert_some, &all);
   return atomic_load(&all.done);
 }

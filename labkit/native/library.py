@@ -20,7 +20,7 @@ __all__ = ["FLAGS", "open_library"]
 
 HERE = Path(__file__).parent
 SOURCE = HERE / "layer.c"
-HEADERS = ("lanes.h", "product.h", "attention.h", "crew.h", "team.h")
+HEADERS = ("lanes.h", "product.h", "attention.h", "thread_pool.h", "work_queue.h")
 COMPILERS = ("cc", "gcc", "clang")
 FLAGS = ("-O3", "-march=native", "-ffp-contract=fast", "-shared", "-fPIC", "-pthread")
 TIMEOUT_S = 120.0

@@ -9,7 +9,15 @@ from typing import Any
 
 from tests.bench.team import THREADS
 
-__all__ = ["cpu_model", "machine_facts"]
+__all__ = ["cpu_model", "instruction_set", "machine_facts"]
+
+# What the kernels make use of, the best first: the flags it takes, and its name.
+SETS = (
+    ({"avx512f", "avx512_vnni"}, "AVX-512 VNNI"),
+    ({"avx2", "fma", "f16c"}, "AVX2"),
+    ({"sse2"}, "SSE2"),
+    ({"asimd"}, "NEON"),
+)
 
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
@@ -22,10 +30,23 @@ def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
     return names[0] if names else platform.machine()
 
 
+def instruction_set(info: Path = Path("/proc/cpuinfo")) -> str:
+    """The widest instructions that the kernels use here, by the processor's flags."""
+    try:
+        lines = info.read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.machine()
+    told = next((x for x in lines if x.startswith(("flags", "Features"))), ":")
+    flags = set(told.split(":", 1)[1].split())
+    names = (name for needed, name in SETS if needed <= flags)
+    return next(names, platform.machine())
+
+
 def machine_facts() -> dict[str, Any]:
     """Processor, cores, system and how threads wait."""
     return {
         "cpu": cpu_model(),
+        "instruction_set": instruction_set(),
         "cores": os.cpu_count(),
         "threads_each": THREADS,
         "omp_wait_policy": os.environ.get("OMP_WAIT_POLICY", "default"),

@@ -21,7 +21,8 @@ def number(value: float) -> str:
 
 def table(record: Record, expected: Sequence[str]) -> str:
     """The whole run; `expected` are the bounds that this run was to reach."""
-    parts = ["", *_figures(record.figures), ""]
+    named = (record.machine.get(key) for key in ("cpu", "instruction_set"))
+    parts = [", ".join(filter(None, named)), *_figures(record.figures), ""]
     if record.quality:
         parts += [*_quality(record), ""]
     if expected:

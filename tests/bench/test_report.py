@@ -15,6 +15,7 @@ from tests.bench.record import VERSION, Record
 
 MACHINE = {
     "cpu": "Abacus 9",
+    "instruction_set": "AVX2",
     "cores": 2,
     "threads_each": 2,
     "contenders": {
@@ -82,6 +83,10 @@ def test_a_number_shows_three_figures(value: float, shown: str) -> None:
     assert report.number(value) == shown
 
 
+def test_the_table_begins_with_the_processor() -> None:
+    assert report.table(made(), []).startswith("Abacus 9, AVX2\n")
+
+
 def test_ratios_are_flat_with_every_key_and_null_where_nothing_was_measured() -> None:
     ratios = data()["ratios"]
     assert list(ratios) == [bound.key for bound in BOUNDS]
@@ -118,7 +123,10 @@ def test_bad_quality_is_missed_and_so_is_quality_that_was_not_measured() -> None
 
 def test_the_readme_has_machine_date_and_every_bound(tmp_path: Path) -> None:
     text = performance(kept(tmp_path))
-    assert "Measured on 2026-01-02 by `make bench ROUNDS=3`: Abacus 9, 2 cores" in text
+    assert (
+        "Measured on 2026-01-02 by `make bench ROUNDS=3`: Abacus 9, AVX2, 2 cores"
+        in text
+    )
     assert "llama.cpp 0.0.1, PyTorch 9.9" in text
     assert "| decode | ours | 110 | 100 to 120 | 50% |" in text
     assert text.count("✓") == 1

@@ -36,6 +36,15 @@ def test_a_device_that_is_not_here_is_refused():
         pick_device("xpu")
 
 
-def test_cuda_computes_in_bfloat16_and_the_others_in_float32():
-    kinds = [default_dtype(torch.device(name)) for name in ("cuda", "mps", "cpu")]
-    assert kinds == [torch.bfloat16, torch.float32, torch.float32]
+@pytest.mark.parametrize("name", ["mps", "cpu"])
+def test_other_devices_than_cuda_compute_in_float32(name):
+    assert default_dtype(torch.device(name)) == torch.float32
+
+
+@pytest.mark.parametrize(
+    ("card", "dtype"),
+    [((7, 5), torch.float32), ((8, 0), torch.bfloat16), ((9, 0), torch.bfloat16)],
+)
+def test_a_card_computes_in_bfloat16_only_where_it_has_it(card, dtype):
+    """A T4, free on Colab, is 7.5; an A100 is 8.0."""
+    assert default_dtype(torch.device("cuda"), card) == dtype

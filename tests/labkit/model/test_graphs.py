@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from labkit.model.decoder import Decoder
-from labkit.model.graphs import CONTEXT_STEP, MAX_ROWS, DecodeGraphs
+from labkit.model.graphs import CONTEXT_STEP, MAX_ROWS, START_SHAPES, DecodeGraphs
 from labkit.model.inputs import ForwardInputs
 from labkit.weights.parameters import ModelWeights
 from tests.support.steps import Part, inputs_of
@@ -80,6 +80,36 @@ def test_prompts_and_large_batches_are_not_recorded():
     many = [Part([5], 0, [place]) for place in range(MAX_ROWS + 1)]
     assert graphs.logits(inputs_of(*many)) is None
     assert graphs.shapes == ()
+
+
+def test_the_stated_shapes_are_recorded_before_the_first_request():
+    decoder, recorder = tiny_model().decoder, Recorder()
+    parts = parts_of([6, 8, 4])
+    graphs = DecodeGraphs(decoder, decoder.new_store(1024), recorder)
+    graphs.record()
+    assert graphs.shapes == START_SHAPES
+    assert recorder.num_recorded == len(START_SHAPES)
+    kv = prepared(decoder, parts)
+    mine = DecodeGraphs(decoder, kv, recorder)
+    mine.record(((4, CONTEXT_STEP),))
+    before = recorder.num_recorded
+    got = mine.logits(inputs_of(*parts))
+    assert recorder.num_recorded == before
+    wanted = decoder.forward(inputs_of(*parts), prepared(decoder, parts))
+    torch.testing.assert_close(got, wanted, **CLOSE)
+
+
+def test_the_graph_unused_longest_is_dropped_at_the_bound():
+    decoder, recorder = tiny_model().decoder, Recorder()
+    graphs = DecodeGraphs(decoder, decoder.new_store(4096), recorder, max_graphs=2)
+    steps = {rows: inputs_of(*parts_of([2] * rows)) for rows in (1, 2, 4)}
+    for rows in (1, 2, 1, 4):
+        graphs.logits(steps[rows])
+    assert graphs.shapes == ((1, CONTEXT_STEP), (4, CONTEXT_STEP))
+    assert recorder.num_recorded == 3
+    graphs.logits(steps[2])  # dropped: recorded anew
+    assert recorder.num_recorded == 4
+    assert graphs.shapes == ((4, CONTEXT_STEP), (2, CONTEXT_STEP))
 
 
 def on_cuda(inputs: ForwardInputs) -> ForwardInputs:
