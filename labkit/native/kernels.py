@@ -94,13 +94,12 @@ STRUCTS = (Matrix, Layer, Model, Pass, Scratch)  # in the order of struct_sizes 
 
 
 class Refusal(IntEnum):
-    """Why `forward` computed nothing; the numbers are C's."""
+    """Which tensor made `forward` compute nothing; the numbers are C's."""
 
-    CONTEXT = 1
-    POSITION = 2
-    WRITE_SLOT = 3
-    READ_SLOT = 4
-    SCORED = 5
+    CONTEXT_LENS = 1
+    POSITIONS = 2
+    WRITE_SLOTS = 3
+    READ_SLOTS = 4
 
 
 class Kernels:

@@ -299,7 +299,7 @@ static Pass scored_of(const Model *m, const Pass *p, int start, int most) {
 
 /* Why a pass is refused. Whatever leads to an address is checked before anything is
    written; Python makes a sentence of it. */
-enum { CONTEXT = 1, POSITION, WRITE_SLOT, READ_SLOT, SCORED };
+enum { CONTEXT_LENS = 1, POSITIONS, WRITE_SLOTS, READ_SLOTS };
 
 static int64_t refusal(int why, int64_t index) { return (int64_t)why << 48 | index; }
 
@@ -322,15 +322,13 @@ static int64_t refused(const Pass *p, const Scratch *w) {
   int most = least(p->context, w->max_context);
   int64_t read = (int64_t)p->num_rows * p->context;
   for (int r = 0; r < p->num_rows; r++)
-    if (p->context_lens[r] > most) return refusal(CONTEXT, r);
+    if (p->context_lens[r] > most) return refusal(CONTEXT_LENS, r);
   for (int t = 0; t < p->num_tokens; t++) {
-    if (!has_position(p, t)) return refusal(POSITION, t);
-    if (is_outside(p->write_slots[t], p->num_slots)) return refusal(WRITE_SLOT, t);
+    if (!has_position(p, t)) return refusal(POSITIONS, t);
+    if (is_outside(p->write_slots[t], p->num_slots)) return refusal(WRITE_SLOTS, t);
   }
   for (int64_t i = 0; i < read; i++)
-    if (is_outside(p->read_slots[i], p->num_slots)) return refusal(READ_SLOT, i);
-  for (int i = 0; i < p->num_scored; i++)
-    if (is_outside(p->scored[i], p->num_tokens)) return refusal(SCORED, i);
+    if (is_outside(p->read_slots[i], p->num_slots)) return refusal(READ_SLOTS, i);
   return 0;
 }
 

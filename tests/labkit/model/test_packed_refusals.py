@@ -120,7 +120,7 @@ def test_scratch_of_another_model_is_a_value_error(decoder: Decoder) -> None:
 def test_tokens_of_another_dtype_are_a_value_error(decoder: Decoder) -> None:
     assert decoder.packed is not None
     x = torch.zeros(3, decoder.config.width, dtype=torch.bfloat16)
-    with pytest.raises(ValueError, match="the kernels read float32"):
+    with pytest.raises(ValueError, match="the kernels compute float32"):
         decoder.packed.run(
             x, STEP, decoder.new_store(16), decoder.packed.new_scratch(), 1
         )
