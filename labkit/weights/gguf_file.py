@@ -160,8 +160,8 @@ def _check_tensors(config: ModelConfig, shapes: Mapping[str, tuple[int, ...]]) -
     for name in shapes:
         if name not in needed and name != DIVISORS:
             raise WeightsError(
-                f"tensor {name} is none that labkit computes a {config.family} model "
-                "with; without it the answers would be wrong. Use another model"
+                f"tensor {name} belongs to no {config.family} model that labkit "
+                "computes, and without it the answers would be wrong; use another model"
             )
 
 

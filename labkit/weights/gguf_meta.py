@@ -196,8 +196,8 @@ def _refuse_unless_off(key: str, name: str, value: Any, config: ModelConfig) -> 
         is_plain = value in (0, "none", *OFF_VALUES.get(name, ()))
     if not is_plain:
         raise WeightsError(
-            f"{key} is {value!r}, and labkit computes no such thing; its answers would "
-            "be wrong. Use a model without that setting"
+            f"{key} is {value!r}, which labkit does not support, and without it the "
+            "answers would be wrong; use a model without that setting"
         )
 
 

@@ -67,8 +67,8 @@ def check_tensors(config: ModelConfig, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if name not in needed and not _is_spare(name):
             raise WeightsError(
-                f"tensor {name} is none that labkit computes a {config.family} model "
-                "with; without it the answers would be wrong. Use another model"
+                f"tensor {name} belongs to no {config.family} model that labkit "
+                "computes, and without it the answers would be wrong; use another model"
             )
         if name in needed and tensor.dtype not in NUMBERS:
             kind = str(tensor.dtype).removeprefix("torch.")
