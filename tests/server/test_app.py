@@ -22,6 +22,11 @@ def test_health_counts_blocks_and_runs(scripted: Start) -> None:
     assert body["labkit_free_blocks"] == body["labkit_total_blocks"] == TOTAL_BLOCKS
     assert (body["running"], body["waiting"]) == (0, 0)
     assert body["ended"]["finished"] == 1
+    assert (body["kernels"], body["restarts"], body["detail"]) == (
+        "none",
+        0,
+        "scripted",
+    )
 
 
 def test_while_loading_health_is_503_and_requests_may_come_back(

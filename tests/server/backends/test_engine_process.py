@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 import pickle
 import signal
 import sys
+import urllib.error
+import urllib.request
 from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 from functools import partial
 from multiprocessing import Pipe
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +25,7 @@ from labkit.clock import SystemClock
 from labkit.dialects.events import ApiError, FinishReason
 from labkit.engine import Engine
 from labkit.errors import NeverFits
+from labkit.net.client import LabClient
 from labkit.net.own_server import OwnServer
 from labkit.sequence import SamplingParams
 from server.backends import BackendState, EngineProcessClient, Supervision
@@ -183,6 +188,42 @@ def test_the_engine_ends_with_the_server_however_that_ends(number: int) -> None:
             wait_until(lambda child=child: not _is_running(child), "processes end")
     finally:
         server.stop()
+
+
+def test_a_server_whose_engine_is_killed_says_so_and_serves_again() -> None:
+    command = [sys.executable, "-m", "tests.support.tiny_server", "--port", "0"]
+    server = OwnServer(SystemClock(), command)
+    url = server.start()
+    try:
+        before = _children(server)
+        assert _health(url)["restarts"] == 0
+        for child in before:
+            child.kill()
+        wait_until(lambda: _health(url)["restarts"] == 1, "the death is noticed", 60)
+        wait_until(lambda: _health(url)["status"] == "ok", "a new engine serves", 60)
+        assert not {child.pid for child in _children(server)} & {
+            child.pid for child in before
+        }
+        client = LabClient(url, SystemClock())
+        with client.stream([{"role": "user", "content": "hi"}], max_tokens=2) as answer:
+            assert any(chunk.kind == "finish" for chunk in answer)
+    finally:
+        server.stop()
+
+
+def _children(server: OwnServer) -> list[psutil.Process]:
+    assert server.pid is not None
+    return psutil.Process(server.pid).children()
+
+
+def _health(url: str) -> Any:
+    """What /health says, with whatever status."""
+    try:
+        with urllib.request.urlopen(url + "/health", timeout=20) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return json.load(error)
 
 
 def _is_running(process: psutil.Process) -> bool:
