@@ -1,4 +1,4 @@
-"""Whoever looks for a word of CONTRIBUTING's table finds it in the code."""
+"""Whoever looks for a word or a path of CONTRIBUTING.md finds it in the project."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 
 from tests.rules import tree, words
 
-WORDS = words.our_words(tree.read(Path("CONTRIBUTING.md")))
+TEXT = tree.read(Path("CONTRIBUTING.md"))
+WORDS = words.our_words(TEXT)
+PLACES = [path.as_posix() for path in (*tree.files(), *map(Path, words.FOLDERS))]
 KERNELS = [path for path in tree.files() if path.suffix in (".c", ".h")]
 SOURCES = [*tree.python("labkit", "server"), *KERNELS]
 
@@ -26,6 +28,17 @@ def names() -> set[str]:
 @pytest.mark.parametrize("word", WORDS)
 def test_the_code_has_the_word(word: str, names: set[str]) -> None:
     assert word in names
+
+
+@pytest.mark.parametrize("path", words.named_paths(TEXT))
+def test_the_project_has_the_path(path: str) -> None:
+    assert any(f"/{path}/" in f"/{place}/" for place in PLACES)
+
+
+def test_paths_are_files_and_folders_without_placeholders() -> None:
+    text = "`a.py` `labkit/x` `labkit/NAME.py` `make test` `Engine.step` `src/b.json`"
+    assert words.named_paths(text) == ["a.py", "labkit/x", "src/b.json"]
+    assert words.named_paths("<!-- map: x -->\n`gone.py`\n<!-- end of map -->") == []
 
 
 def test_only_the_first_column_counts() -> None:
