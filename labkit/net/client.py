@@ -166,7 +166,8 @@ def request_body(
     A knob that the server does not have is refused, with the nearest that it has;
     values are checked by the server, which knows their ranges.
     """
-    reject_unknown(knobs, KNOBS, "A request")
+    if not knobs.keys() <= set(KNOBS):
+        reject_unknown(knobs, KNOBS, "A request")
     if isinstance(messages, str) or not messages:
         raise InputError(
             f"messages={messages!r}: give a list such as "

@@ -37,7 +37,7 @@ def test_base_text_cache_and_dialects_are_gated_at_every_branch() -> None:
         "labkit/trace.py",
         "labkit/text/*",
         "labkit/cache/*",
-        "server/dialects/*",
+        "labkit/dialects/*",
     ):
         assert part in gate[-1]
 
