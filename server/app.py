@@ -16,7 +16,7 @@ from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
 from labkit.clock import Clock
-from labkit.dialects.events import ApiError, Problem
+from labkit.dialects.events import Problem
 from labkit.errors import LabError
 from server.backends import Backend
 from server.errors import ClientGone, problem_of
@@ -71,8 +71,6 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
 async def _on_error(request: Request, error: Exception) -> Response:
     if isinstance(error, ClientGone):
         return Response(status_code=499)  # goes nowhere: the connection is closed
-    if isinstance(error, ApiError):
-        return problem_reply(error.problem)  # whoever made it has said what it had to
     return problem_reply(problem_of(error, request.state.run))
 
 

@@ -9,6 +9,7 @@ import pytest
 from pydantic import SecretStr
 
 from labkit.clock import SystemClock
+from labkit.dialects.events import ApiError, Problem
 from labkit.errors import WeightsError
 from server.http.body import Receive
 from server.http.edge import (
@@ -233,6 +234,17 @@ def test_an_error_of_ours_that_is_no_refusal_is_in_the_log_too(
     assert (reply.status, reply.json["error"]["code"]) == (500, "internal_error")
     assert "the template is broken" in caplog.text
     assert reply.headers["x-request-id"] in caplog.text
+
+
+def test_a_failure_that_came_with_its_status_is_in_the_log_too(
+    scripted: Start, caplog: pytest.LogCaptureFixture
+) -> None:
+    server, backend = scripted("a")
+    backend.refusals = [ApiError(Problem(500, "the engine failed on a step"))]
+    reply = server.chat()
+    assert reply.status == 500
+    said = f"request {reply.headers['x-request-id']}: the engine failed on a step"
+    assert said in caplog.messages
 
 
 def test_an_allowed_page_can_read_what_went_wrong(scripted: Start) -> None:
