@@ -16,6 +16,7 @@ from typing import Any, Final
 import httpx2
 
 from labkit.clock import Clock
+from labkit.dialects.openai import read_error
 from labkit.errors import ServerUnavailable
 from labkit.net.announced import announce_path, read_announced
 from labkit.net.own_server import OwnServer
@@ -64,6 +65,9 @@ def require_ready(url: str) -> None:
             f"no labkit server answers at {url}: start one with `python -m server`, "
             "or leave the address out"
         ) from None
+    refused = read_error(answer.status_code, answer.content)
+    if refused is not None:
+        raise ServerUnavailable(f"the server at {url} refuses: {refused.message}")
     if answer.status_code != 200:
         state, why = said.get("status"), said.get("detail") or "it does not say why"
         raise ServerUnavailable(f"the server at {url} is {state}, not ready: {why}")

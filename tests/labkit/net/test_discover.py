@@ -34,6 +34,16 @@ def test_a_server_without_a_model_says_why() -> None:
         require_ready(running.url)
 
 
+def test_a_server_that_does_not_go_by_that_name_says_so() -> None:
+    said = b'{"error":{"message":"not my name: see LAB_ALLOWED_HOSTS","code":"x"}}'
+    answer = head("421 Misdirected", "application/json") + said
+    with (
+        OddServer(answer) as odd,
+        pytest.raises(ServerUnavailable, match="refuses: not my name: see LAB_ALLOWED"),
+    ):
+        require_ready(odd.url)
+
+
 @pytest.mark.parametrize("url", ["http://127.0.0.1:9", "nonsense", "http://[bad"])
 def test_no_server_is_one_sentence(url: str) -> None:
     with pytest.raises(ServerUnavailable, match="python -m server"):
