@@ -131,3 +131,17 @@ def test_missing_vendor_file_is_a_sentence_in_the_widget(notebook) -> None:
     race.locator("button.lab-main").press("Enter")
     expect(race.locator("output")).to_contain_text("run `make js`")
     book.check()
+
+
+def test_no_renderer_of_the_race_loses_text(notebook) -> None:
+    text = "a vector<int> b <path> c\n\n<div>\nd\n</div>\n\n![e](http://a.example/f)\n\ng\n"
+    book = notebook(HEAD, f"MarkdownRace({text!r}, chunk_chars=20)")
+    race = book.widget("race")
+    race.locator("button.lab-main").press("Enter")
+    expect(race.locator("output")).to_contain_text("nodes written", timeout=60_000)
+    panes = race.locator(".lab-pane").all()
+    full, memo, _ = (pane.evaluate("node => node.textContent") for pane in panes)
+    for shown in (full, memo):
+        words = ["vector<int>", "<path>", "<div>", "d", "</div>", "e", "g"]
+        assert [word for word in words if word not in shown] == []
+    book.check()

@@ -4,12 +4,20 @@
 const SAFE_LINK = /^(?:https?:|mailto:)/i;
 const PURIFY = { FORBID_TAGS: ['img', 'style', 'form', 'input', 'button', 'video', 'audio', 'svg'], FORBID_ATTR: ['style', 'id', 'name'], ALLOWED_URI_REGEXP: SAFE_LINK };
 
+// Raw HTML and images are shown as the text they hold; the filter would drop that text.
+const escaped = (text) => text.replace(/[&<>"]/g, (char) => `&#${char.charCodeAt(0)};`);
+const AS_TEXT = {
+  html: ({ text, block }) => (block ? `<p>${escaped(text)}</p>` : escaped(text)),
+  image: ({ text }) => escaped(text),
+};
+const markedOf = (vendor) => new vendor.Marked({ async: false, renderer: AS_TEXT });
+
 // Everything again with every piece: parse the whole text, replace the whole page.
 class FullReparse {
   constructor(pane, vendor) {
     this.pane = pane;
     this.text = '';
-    this.marked = new vendor.Marked({ async: false });
+    this.marked = markedOf(vendor);
     this.clean = (html) => vendor.DOMPurify.sanitize(html, PURIFY);
   }
   write(piece) {
@@ -25,7 +33,7 @@ class BlockMemo {
     this.pane = pane;
     this.text = '';
     this.sources = [];
-    this.marked = new vendor.Marked({ async: false });
+    this.marked = markedOf(vendor);
     this.clean = (html) => vendor.DOMPurify.sanitize(html, PURIFY);
   }
   write(piece) {
