@@ -8,6 +8,7 @@ last bits may depend on its neighbours: a longer slab is summed in another order
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from itertools import groupby
 
@@ -17,6 +18,7 @@ from torch.nn.functional import scaled_dot_product_attention
 
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
+from labkit.model.watch import PassWatch
 
 __all__ = ["Slab", "attend", "attend_slots", "plan_attention"]
 
@@ -69,7 +71,11 @@ def _bias(positions: Tensor, longest: int, group: int) -> Tensor:
 
 
 def attend_slots(
-    queries: Tensor, kv: KVStore, layer: int, slabs: tuple[Slab, ...]
+    queries: Tensor,
+    kv: KVStore,
+    layer: int,
+    slabs: tuple[Slab, ...],
+    watch: PassWatch | None = None,
 ) -> Tensor:
     """Attention of one layer for a whole step; keys and values come out of `kv`.
 
@@ -80,8 +86,21 @@ def attend_slots(
         keys, values = kv.read(layer, slab.slots)  # [S, C, kv_heads, head_dim]
         rows = queries[slab.start : slab.start + slab.num_tokens]
         grid = rows.view(len(slab.slots), slab.query_len, *rows.shape[1:])
+        if watch is not None:
+            watch.attention(layer, slab.start, _weights(grid, keys, slab.bias))
         parts.append(attend(grid, keys, values, slab.bias).flatten(0, 1))
     return parts[0] if len(parts) == 1 else torch.cat(parts)
+
+
+def _weights(queries: Tensor, keys: Tensor, bias: Tensor) -> Tensor:
+    """softmax(q · k / sqrt(d) + bias), as `attend` mixes with: [S * Q, heads, C]."""
+    slab, query_len, heads, head_dim = queries.shape
+    kv_heads = keys.shape[2]
+    split = queries.view(slab, query_len, kv_heads, -1, head_dim)
+    folded = split.transpose(1, 2).flatten(2, 3)  # [S, kv_heads, Q * G, d]
+    scores = folded @ keys.permute(0, 2, 3, 1) / math.sqrt(head_dim) + bias
+    grid = scores.softmax(-1).view(slab, kv_heads, query_len, -1, keys.shape[1])
+    return grid.transpose(1, 2).reshape(slab * query_len, heads, -1)
 
 
 def attend(queries: Tensor, keys: Tensor, values: Tensor, bias: Tensor) -> Tensor:

@@ -16,11 +16,13 @@ from torch import Tensor
 from torch.nn.functional import embedding, linear
 
 from labkit.config import ModelConfig
+from labkit.errors import ConfigError
 from labkit.model.attention import Slab, attend_slots, plan_attention
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import Rotary, rms_norm, rotary, swiglu
 from labkit.model.packed import PackedDecoder
+from labkit.model.watch import PassWatch
 from labkit.native.scratch import ScratchBuffers
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import LayerWeights, ModelWeights, Projection
@@ -36,6 +38,7 @@ class _Step:
     turn: Rotary
     slabs: tuple[Slab, ...]
     kv: KVStore
+    watch: PassWatch | None
 
 
 class Decoder:
@@ -90,12 +93,14 @@ class Decoder:
         *,
         scratch: ScratchBuffers | None = None,
         num_layers: int | None = None,
+        watch: PassWatch | None = None,
     ) -> Tensor:
         """float32 logits [scored tokens, vocab] of `inputs.logit_indices`.
 
         With `num_layers` it leaves after that many layers: an early exit's guess. Who
         computes often brings its own `scratch` (of `new_scratch`, for one pass at a
-        time); without it a pass makes some and drops it.
+        time); without it a pass makes some and drops it. `watch` is shown every layer,
+        which only PyTorch can: `ConfigError` where the kernels compute.
         Writes the new tokens' keys and values to `inputs.write_slots` of `kv` first,
         so `inputs.read_slots` may (and must) name those slots too.
         """
@@ -103,37 +108,45 @@ class Decoder:
         depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
         if self.packed is not None:
+            if watch is not None:
+                raise ConfigError("watch= needs kernels='torch': C shows no layers")
             room = scratch or self.packed.new_scratch()
             return self.packed.run(x, inputs, kv, room, depth)
-        x = self._run(x, inputs, kv, depth)
+        x = self._run(x, inputs, self._step(inputs, kv, watch), depth)
         normed = rms_norm(x, self.weights.final_norm, self.config.norm_eps)
         return linear(normed, self.weights.head).float()
 
-    def _run(self, x: Tensor, inputs: ForwardInputs, kv: KVStore, depth: int) -> Tensor:
+    def _run(self, x: Tensor, inputs: ForwardInputs, step: _Step, depth: int) -> Tensor:
         """x [tokens, width] through `depth` layers: [scored tokens, width].
 
         The last layer needs everyone's keys and values, and no more than that of a
-        token that is not scored.
+        token that is not scored, unless someone watches.
         """
-        step = self._step(inputs, kv)
+        watch = step.watch
+        if watch is not None:
+            watch.hidden(0, x.clone())
         for index, layer in enumerate(self.weights.layers[:depth]):
             normed = rms_norm(x, layer.attention_norm, self.config.norm_eps)
             self._remember(index, layer, normed, step)
-            if index == depth - 1 and not inputs.scores_all:
+            if index == depth - 1 and not inputs.scores_all and watch is None:
                 chosen = inputs.logit_indices
                 x, normed = x[chosen], normed[chosen]
                 if len(chosen) == 0:
                     break
-                step = self._step(inputs.scored(), kv)
+                step = self._step(inputs.scored(), step.kv, None)
             x += self._attention(index, layer, normed, step)
             x += self._feed_forward(layer, x)
-        return x
+            if watch is not None:
+                watch.hidden(index + 1, x.clone())
+        return x if watch is None else x[inputs.logit_indices]
 
-    def _step(self, inputs: ForwardInputs, kv: KVStore) -> _Step:
+    def _step(
+        self, inputs: ForwardInputs, kv: KVStore, watch: PassWatch | None
+    ) -> _Step:
         group = self.config.num_heads // self.config.num_kv_heads
         turn = Rotary.at(inputs.positions, self._frequencies)
         slabs = plan_attention(inputs, group, kv.dtype)
-        return _Step(inputs.write_slots, turn, slabs, kv)
+        return _Step(inputs.write_slots, turn, slabs, kv, watch)
 
     def _remember(
         self, index: int, layer: LayerWeights, normed: Tensor, step: _Step
@@ -147,7 +160,7 @@ class Decoder:
         self, index: int, layer: LayerWeights, normed: Tensor, step: _Step
     ) -> Tensor:
         queries = rotary(self._heads(normed, layer.query, layer.query_norm), step.turn)
-        mixed = attend_slots(queries, step.kv, index, step.slabs)
+        mixed = attend_slots(queries, step.kv, index, step.slabs, step.watch)
         return linear(mixed.flatten(1), layer.output)  # [tokens, width]
 
     def _heads(self, x: Tensor, to: Projection, norm: Tensor | None) -> Tensor:

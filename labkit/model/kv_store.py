@@ -48,21 +48,6 @@ class KVStore:
         """Number format of keys and values."""
         return self._keys.dtype
 
-    def fits(self, config: ModelConfig) -> bool:
-        """True where the kernels may write: float32 on the CPU, of the model's shape.
-
-        A layer's slots lie one after another; layers may lie apart.
-        """
-        keys, values = self._keys, self._values
-        shape = (config.num_layers, self.num_slots, config.num_kv_heads)
-        return (
-            keys.dtype == torch.float32
-            and keys.is_cpu
-            and keys.shape == values.shape == (*shape, config.head_dim)
-            and keys.stride() == values.stride()
-            and keys[0].is_contiguous()
-        )
-
     @property
     def num_bytes(self) -> int:
         """Bytes of the whole store, written or not."""
@@ -77,9 +62,10 @@ class KVStore:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
 
-    def addresses(self) -> tuple[int, int, int]:
-        """Where keys and values begin, and numbers from a layer to the next."""
-        return self._keys.data_ptr(), self._values.data_ptr(), self._keys.stride(0)
+    @property
+    def tensors(self) -> tuple[Tensor, Tensor]:
+        """Keys and values themselves: [layers, slots, kv_heads, head_dim]."""
+        return self._keys, self._values
 
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Copy every layer's keys and values from slots `sources` to `targets`."""

@@ -17,7 +17,12 @@ from torch import Tensor
 from labkit.config import ModelConfig
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
-from labkit.native.checks import addresses, refusal_error, require_floats
+from labkit.native.checks import (
+    addresses,
+    refusal_error,
+    require_floats,
+    store_addresses,
+)
 from labkit.native.kernels import Kernels, Pass
 from labkit.native.packing import PackedModel
 from labkit.native.scratch import ScratchBuffers
@@ -65,7 +70,10 @@ class PackedDecoder:
         It goes through the first `depth` layers, in place. IndexError for a slot that
         the store has not; ValueError for what else the kernels cannot read.
         """
-        self._require(x, kv, scratch, depth)
+        config, room = self._config, scratch.pointers(self._config)
+        require_floats(x)
+        if not 0 <= depth <= config.num_layers:
+            raise ValueError(f"num_layers={depth}: the model has {config.num_layers}")
         lens, kept = inputs.query_lens, inputs.logit_indices
         rows = torch.tensor([row for row, num in enumerate(lens) for _ in range(num)])
         numbers = {
@@ -76,40 +84,20 @@ class PackedDecoder:
             "read_slots": inputs.read_slots.contiguous(),
             "scored": kept,
         }
-        logits = torch.empty(len(kept), self._config.vocab_size)
+        logits = torch.empty(len(kept), config.vocab_size)
         width = inputs.read_slots.shape[1]
         step = Pass(
             *(len(x), len(kept), width, len(lens), kv.num_slots),
             *addresses(numbers),
-            *kv.addresses(),
+            *store_addresses(*kv.tensors, config),
             *(x.data_ptr(), logits.data_ptr()),
         )
-        model = self._packed.model
-        refused = self._kernels.forward(model, step, scratch.pointers, depth)
+        refused = self._kernels.forward(self._packed.model, step, room, depth)
         if refused is not None:
-            slots, longest = kv.num_slots, self._config.max_context
+            slots, longest = kv.num_slots, config.max_context
             raise refusal_error(*refused, numbers, num_slots=slots, max_context=longest)
         return logits
 
     def exert(self) -> int:
         """Multiply and add as products do, with nothing else to do: operations done."""
         return self._kernels.exert()
-
-    def _require(
-        self, x: Tensor, kv: KVStore, scratch: ScratchBuffers, depth: int
-    ) -> None:
-        """ValueError unless all has the shape and kind that the kernels read."""
-        config = self._config
-        require_floats(x)
-        if not kv.fits(config):
-            raise ValueError(
-                f"the store holds {kv.dtype} of another shape or place than this "
-                "model's float32 on the CPU; make it with decoder.new_store()"
-            )
-        if scratch.config is not config:
-            raise ValueError(
-                "the scratch was made for another model; make it with "
-                "decoder.new_scratch()"
-            )
-        if not 0 <= depth <= config.num_layers:
-            raise ValueError(f"num_layers={depth}: the model has {config.num_layers}")

@@ -20,7 +20,7 @@ from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
 from labkit.model.loaded import LoadedModel
 from labkit.model.packed import PackedDecoder
-from labkit.native.packing import has_shape, is_packed
+from labkit.native.packing import obstacle
 from labkit.weights.hf_directory import (
     check_tensors,
     read_config,
@@ -69,7 +69,7 @@ def load_model(
                 "use kernels='auto' or 'torch'"
             )
         if packed is None and parts.is_gguf and target.type == "cpu":
-            warnings = (f"{found}: {_cost(weights, number)}",)
+            warnings = (f"{found}: {weights.cost}",)
     decoder = Decoder(parts.config, weights, packed)
     return LoadedModel(parts.config, decoder, parts.tokenizer, parts.name, warnings)
 
@@ -80,23 +80,13 @@ def _packed(
     """The decoder over the kernels, or why there is none."""
     if device.type != "cpu" or dtype != torch.float32:
         return f"{dtype} on {device}".removeprefix("torch.")
-    if not has_shape(parts.config):
-        return f"{parts.config.family}, whose shape the kernels do not know"
-    if not is_packed(parts.config, parts.tensors):
-        return ", ".join(parts.other_types) or "weights that are not quantised"
+    if why := obstacle(parts.config, parts.tensors, parts.other_types):
+        return why
     packed = PackedDecoder.open(parts.config, parts.tensors, cache)
     if packed is None:
         return "no C compiler"
     let_go_of_blocks(parts)
     return packed
-
-
-def _cost(weights: ModelWeights, dtype: torch.dtype) -> str:
-    size, unit = weights.matrix_bytes / 1e3, "kB"
-    if size >= 1e4:
-        size, unit = size / 1e3, "MB"
-    name = str(dtype).removeprefix("torch.")
-    return f"computed in {name} by PyTorch, about {size:,.0f} {unit} a token"
 
 
 def _parts(path: Path, cache: Path) -> ModelParts:

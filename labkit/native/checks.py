@@ -11,9 +11,10 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from labkit.config import ModelConfig
 from labkit.native.kernels import Refusal
 
-__all__ = ["addresses", "refusal_error", "require_floats"]
+__all__ = ["addresses", "refusal_error", "require_floats", "store_addresses"]
 
 
 def addresses(numbers: Mapping[str, Tensor]) -> list[int]:
@@ -34,6 +35,30 @@ def require_floats(x: Tensor) -> None:
             f"the tokens are {x.dtype} on {x.device}: the kernels compute float32 on "
             "the CPU; use kernels='torch'"
         )
+
+
+def store_addresses(
+    keys: Tensor, values: Tensor, config: ModelConfig
+) -> tuple[int, int, int]:
+    """Where keys and values begin, and numbers from a layer of them to the next.
+
+    ValueError unless both are [layers, slots, kv_heads, head_dim] as the kernels write
+    them: float32, a layer's slots one after another; layers may lie apart.
+    """
+    wanted = (config.num_layers, *keys.shape[1:2], config.num_kv_heads, config.head_dim)
+    if not (
+        keys.dtype == values.dtype == torch.float32
+        and keys.is_cpu
+        and keys.shape == values.shape == wanted
+        and keys.stride() == values.stride()
+        and keys[0].is_contiguous()
+    ):
+        raise ValueError(
+            f"the store holds {keys.dtype} {tuple(keys.shape)} on {keys.device}, the "
+            f"kernels write float32 {wanted} on the CPU; make it with "
+            "decoder.new_store()"
+        )
+    return keys.data_ptr(), values.data_ptr(), keys.stride(0)
 
 
 def refusal_error(

@@ -6,7 +6,7 @@ so the pointers are good for as long as the packed model is.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
@@ -22,7 +22,7 @@ from labkit.native.kernels import (
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import packed_name
 
-__all__ = ["PackedModel", "has_shape", "is_packed"]
+__all__ = ["PackedModel", "obstacle"]
 
 ROW_BYTES = {20: False, 34: True}  # bytes of a block of 32: Q4_1, Q8_0
 MATRICES = {
@@ -37,17 +37,17 @@ MATRICES = {
 NORMS = {"attention_norm": "input_layernorm", "ffn_norm": "post_attention_layernorm"}
 
 
-def has_shape(config: ModelConfig) -> bool:
-    """True where the kernels know a model of this shape."""
-    is_plain = not (config.has_qkv_bias or config.has_qk_norm)
-    return is_plain and config.head_dim % MAX_ROWS == 0
-
-
-def is_packed(config: ModelConfig, tensors: Mapping[str, Tensor]) -> bool:
-    """True where there are blocks, of types that the kernels take, of every matrix."""
+def obstacle(
+    config: ModelConfig, tensors: Mapping[str, Tensor], other_types: Sequence[str]
+) -> str | None:
+    """What keeps the kernels from a model: its shape, or its file's `other_types`."""
+    if config.has_qkv_bias or config.has_qk_norm or config.head_dim % MAX_ROWS:
+        return f"{config.family}, whose shape the kernels do not know"
     layers = [f"model.layers.{index}." for index in range(config.num_layers)]
     names = [f"{layer}{name}.weight" for layer in layers for name in MATRICES.values()]
-    return all(packed_name(name) in tensors for name in (*names, _head_name(config)))
+    if all(packed_name(name) in tensors for name in (*names, _head_name(config))):
+        return None
+    return ", ".join(other_types) or "weights that are not quantised"
 
 
 class PackedModel:

@@ -70,6 +70,15 @@ class ModelWeights:
             matrices += [each.output, each.gate, each.up, each.down]
         return sum(matrix.nbytes for matrix in matrices)
 
+    @property
+    def cost(self) -> str:
+        """What a token costs where PyTorch computes: the bytes of all matrices."""
+        size, unit = self.matrix_bytes / 1e3, "kB"
+        if size >= 1e4:
+            size, unit = size / 1e3, "MB"
+        name = str(self.embedding.dtype).removeprefix("torch.")
+        return f"computed in {name} by PyTorch, about {size:,.0f} {unit} a token"
+
     @classmethod
     def from_tensors(
         cls, config: ModelConfig, tensors: Mapping[str, Tensor]

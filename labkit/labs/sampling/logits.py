@@ -14,13 +14,23 @@ from torch import Tensor
 
 from labkit.model.inputs import ForwardInputs
 from labkit.model.loaded import LoadedModel
+from labkit.model.watch import PassWatch
 
 __all__ = ["next_logits"]
 
 
 @torch.inference_mode()
-def next_logits(model: LoadedModel, ids: Sequence[int], last: int = 1) -> Tensor:
-    """float32 [last, vocab]: after each of the `last` tokens, what may come next."""
+def next_logits(
+    model: LoadedModel,
+    ids: Sequence[int],
+    last: int = 1,
+    watch: PassWatch | None = None,
+) -> Tensor:
+    """float32 [last, vocab]: after each of the `last` tokens, what may come next.
+
+    `watch` is shown hidden states and attention weights of every layer; that needs a
+    model which PyTorch computes: `lab.engine_with(kernels="torch").model`.
+    """
     decoder, size = model.decoder, len(ids)
     places = torch.arange(size, device=decoder.device)
     store = decoder.new_store(size)
@@ -33,4 +43,4 @@ def next_logits(model: LoadedModel, ids: Sequence[int], last: int = 1) -> Tensor
         context_lens=(size,),
         num_logits=(last,),
     )
-    return decoder.forward(inputs, store).clone()
+    return decoder.forward(inputs, store, watch=watch).clone()

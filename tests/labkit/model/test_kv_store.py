@@ -56,7 +56,7 @@ def test_large_layers_do_not_reach_a_new_huge_page_with_the_same_slot():
     config = tiny_config()
     num_slots = HUGE_PAGE // (config.num_kv_heads * config.head_dim * 4)
     kv = store(num_slots)
-    begin = [kv.addresses()[2] * 4 * layer for layer in range(config.num_layers)]
+    begin = [kv.tensors[0].stride(0) * 4 * layer for layer in range(config.num_layers)]
     places = [place % HUGE_PAGE for place in begin]
     assert len(set(places)) == config.num_layers
     assert all(place % CACHE_LINE == 0 for place in places)
