@@ -212,16 +212,17 @@ class EngineCore:
             report.sampled_s,
             report.ended_s,
         )
-        found, silent = [], {part.request: part.start for part in report.scheduled}
+        found, heard_of = [], set()
         for event in report.emitted:
-            silent.pop(event.request, None)
+            heard_of.add(event.request)
             if (answer := self._open.get(event.request)) is not None:
                 found.append((event.request, answer.output(event, timing)))
                 if event.finish is not None:
                     del self._open[event.request]
-        for request_id, start in silent.items():
-            if (answer := self._open.get(request_id)) is not None:
-                found.append((request_id, answer.progress(start, timing)))
+        for part in report.scheduled:
+            answer = self._open.get(part.request)
+            if answer is not None and part.request not in heard_of:
+                found.append((part.request, answer.progress(part.start, timing)))
         return found
 
 

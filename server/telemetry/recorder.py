@@ -110,30 +110,30 @@ class TraceRecorder(Observer):
 
     def _token(self, index: int, time_s: float, timing: StepTiming) -> None:
         """A step's three spans, once, and a token's mark; every token pays for this."""
-        is_first = self._last_step is None
-        if timing.step != self._last_step:
-            self._last_step = timing.step
-            self._num_steps += 1
-            if self._num_steps <= self._max_steps:
-                self._step("prefill" if is_first else "decode", timing)
-        if self._num_steps <= self._max_steps:
-            key = Key(self.trace.request, timing.step, index)
-            moment_s = time_s - self._origin_s
-            self.trace.marks.append(Mark("token", Layer.STREAMING, moment_s, key))
+        is_first, is_new = self._last_step is None, timing.step != self._last_step
+        self._last_step = timing.step
+        self._num_steps += is_new
         if is_first:
             self._reached_s = timing.ended_s
-
-    def _step(self, name: str, timing: StepTiming) -> None:
-        origin_s, key = self._origin_s, Key(self.trace.request, timing.step)
-        start_s = self._prefill_began_s if name == "prefill" else timing.started_s
-        assert start_s is not None, "the first step has set it"
-        computed_s = timing.computed_s - origin_s
-        sampled_s, ended_s = timing.sampled_s - origin_s, timing.ended_s - origin_s
-        self.trace.spans += (
-            Span(name, Layer.COMPUTE, start_s - origin_s, computed_s, key),
-            Span("sample", Layer.SAMPLING, computed_s, sampled_s, key),
-            Span("detokenize", Layer.STREAMING, sampled_s, ended_s, key),
-        )
+        if self._num_steps > self._max_steps:
+            return
+        origin_s, trace = self._origin_s, self.trace
+        if is_new:
+            start_s = self._prefill_began_s if is_first else timing.started_s
+            assert start_s is not None, "the first output of a step has set it"
+            name, key = (
+                "prefill" if is_first else "decode",
+                Key(trace.request, timing.step),
+            )
+            computed_s = timing.computed_s - origin_s
+            sampled_s, ended_s = timing.sampled_s - origin_s, timing.ended_s - origin_s
+            trace.spans += (
+                Span(name, Layer.COMPUTE, start_s - origin_s, computed_s, key),
+                Span("sample", Layer.SAMPLING, computed_s, sampled_s, key),
+                Span("detokenize", Layer.STREAMING, sampled_s, ended_s, key),
+            )
+        key = Key(trace.request, timing.step, index)
+        trace.marks.append(Mark("token", Layer.STREAMING, time_s - origin_s, key))
 
     def _span(self, name: str, layer: Layer, start_s: float, end_s: float) -> None:
         begin_s = start_s - self._origin_s
