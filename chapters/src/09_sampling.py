@@ -450,7 +450,7 @@ guess_race = lab.predict("Wins of the first token, in %", between=(0, 100), unit
 guess_race
 
 # %%
-from labkit.sampling.noise import exponential_noise
+from labkit.sampling.pipeline import exponential_noise
 
 p = torch.tensor([0.4, 0.3, 0.2, 0.1])
 noise = torch.stack([exponential_noise(7, place, 4) for place in range(20_000)])

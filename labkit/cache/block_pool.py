@@ -25,7 +25,7 @@ class BlockPool:
         assert num_blocks > 0, f"a pool of {num_blocks} blocks can hold nothing"
         self._blank = deque(range(num_blocks))
         self._kept: OrderedDict[int, None] = OrderedDict()  # oldest first
-        self._ref_counts = [0] * num_blocks  # holders of each block
+        self.ref_counts = [0] * num_blocks  # holders of each block
         self._last_use = [0] * num_blocks
         self._num_uses = 0
 
@@ -45,7 +45,7 @@ class BlockPool:
         if num_blocks > self.num_free:
             raise OutOfBlocks(
                 f"asked for {num_blocks} blocks, {self.num_free} of "
-                f"{len(self._ref_counts)} are free: ask num_free before taking"
+                f"{len(self.ref_counts)} are free: ask num_free before taking"
             )
         blocks = [self._next() for _ in range(num_blocks)]
         for block in blocks:
@@ -73,8 +73,8 @@ class BlockPool:
                 f"block {block} was named {wanted} times but has {holders} holders"
             )
         for block in blocks:
-            self._ref_counts[block] -= 1
-        idle = [block for block in blocks if not self._ref_counts[block]]
+            self.ref_counts[block] -= 1
+        idle = [block for block in blocks if not self.ref_counts[block]]
         self._blank.extendleft(block for block in idle if block not in keep)
         self._kept.update((block, None) for block in reversed(idle) if block in keep)
 
@@ -85,9 +85,9 @@ class BlockPool:
 
     def ref_count(self, block: int) -> int:
         """How many hold `block`; 0 means that it is in the free queue."""
-        total = len(self._ref_counts)
+        total = len(self.ref_counts)
         assert 0 <= block < total, f"block {block} is not one of 0 to {total - 1}"
-        return self._ref_counts[block]
+        return self.ref_counts[block]
 
     def last_use(self, block: int) -> int:
         """The number of the pool's use that last took or hit `block`; 0: none did."""
@@ -95,14 +95,14 @@ class BlockPool:
 
     def counts(self) -> BlockCounts:
         """The pool by what its blocks are doing."""
-        free, cached, total = len(self._blank), len(self._kept), len(self._ref_counts)
+        free, cached, total = len(self._blank), len(self._kept), len(self.ref_counts)
         return BlockCounts(free, total - free - cached, cached, total)
 
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
         free = set(self.free_queue)
         assert len(free) == self.num_free, "a block is in the free queue twice"
-        for block, holders in enumerate(self._ref_counts):
+        for block, holders in enumerate(self.ref_counts):
             assert holders >= 0, f"block {block} has {holders} holders"
             assert (holders == 0) == (block in free), (
                 f"block {block} has {holders} holders, "
@@ -114,5 +114,5 @@ class BlockPool:
 
     def _use(self, block: int) -> None:
         self._num_uses += 1
-        self._ref_counts[block] += 1
+        self.ref_counts[block] += 1
         self._last_use[block] = self._num_uses

@@ -16,7 +16,6 @@ from labkit.cache.block_pool import BlockPool
 from labkit.cache.block_table import BlockTable
 from labkit.cache.prefix_index import PrefixIndex, chained
 from labkit.records import (
-    BlockCounts,
     BlockEvent,
     BlockEventKind,
     BlockView,
@@ -37,7 +36,8 @@ class CacheManager:
         self._is_caching = is_caching
         self._pool = BlockPool(num_blocks)
         self._index = PrefixIndex(block_size)
-        self._tables: dict[str, BlockTable] = {}
+        self.counts = self._pool.counts  # the pool by what its blocks are doing
+        self.tables: dict[str, BlockTable] = {}  # by request; look, do not touch
         self._num_requests = self._query_tokens = self._hit_tokens = 0
 
     @property
@@ -64,7 +64,7 @@ class CacheManager:
         Gives the tokens found, or None where fewer than `spare` blocks would stay free.
         Known blocks are held before new ones are taken: none is evicted for these.
         """
-        assert request not in self._tables, f"{request} holds blocks already"
+        assert request not in self.tables, f"{request} holds blocks already"
         hits = self.match(ids, salt) if use_cache and self._is_caching else ()
         table = BlockTable(self._block_size, hits, salt)
         num_new = max(0, table.num_blocks_for(num_tokens) - len(hits))
@@ -75,7 +75,7 @@ class CacheManager:
         self._note(BlockEventKind.HIT, hits, request)
         table.num_hashed = len(hits)
         table.blocks += self._take(request, num_new)
-        self._tables[request] = table
+        self.tables[request] = table
         return len(hits) * self._block_size
 
     def count_query(self, num_tokens: int, num_found: int) -> None:
@@ -91,13 +91,29 @@ class CacheManager:
 
     def grow(self, request: str, num_tokens: int) -> bool:
         """Hold blocks for `num_tokens` positions; False where too few are free."""
-        table = self._tables[request]
+        table = self.tables[request]
         num_new = table.num_blocks_for(num_tokens) - len(table.blocks)
         if num_new > self.num_free:
             return False
         if num_new > 0:
             table.blocks += self._take(request, num_new)
         return True
+
+    def reserve(
+        self, request: str, start: int, end: int
+    ) -> tuple[tuple[int, int], ...] | None:
+        """`grow` to `end` positions, then make those from `start` on `writable`.
+
+        Most often a token goes on in a block that is the request's own: nothing to do.
+        """
+        blocks, size = self.tables[request].blocks, self._block_size
+        place = start // size
+        if (end - 1) // size == place < len(blocks):
+            block = blocks[place]
+            is_shared = self._pool.ref_counts[block] > 1
+            if not is_shared and block not in self._index.hashed:
+                return ()
+        return self.writable(request, start, end) if self.grow(request, end) else None
 
     def writable(
         self, request: str, start: int, end: int
@@ -107,7 +123,7 @@ class CacheManager:
         Gives (source, own) pairs of blocks whose contents must be copied first; all of
         them at once, before any new key is written. None where too few are free.
         """
-        table = self._tables[request]
+        table = self.tables[request]
         assert end <= table.capacity, f"{request} has no block for {end - 1}: grow it"
         places = range(start // self._block_size, table.num_blocks_for(end))
         shared = [i for i in places if not self._is_own(table.blocks[i])]
@@ -125,7 +141,7 @@ class CacheManager:
 
     def commit(self, request: str, ids: ListLike[int], num_computed: int) -> None:
         """Give each block that the first `num_computed` of `ids` filled its hash."""
-        table, size = self._tables[request], self._block_size
+        table, size = self.tables[request], self._block_size
         if not self._is_caching:
             return
         for place in range(table.num_hashed, num_computed // size):
@@ -140,7 +156,7 @@ class CacheManager:
 
     def shrink(self, request: str, num_tokens: int) -> None:
         """Give back the blocks past the first `num_tokens` positions."""
-        table = self._tables[request]
+        table = self.tables[request]
         keep = table.num_blocks_for(num_tokens)
         if keep < len(table.blocks):
             surplus, table.blocks = table.blocks[keep:], table.blocks[:keep]
@@ -149,36 +165,28 @@ class CacheManager:
 
     def fork(self, parent: str, child: str, num_tokens: int) -> None:
         """`child` holds every block in which `parent`'s first `num_tokens` lie."""
-        assert child not in self._tables, f"{child} holds blocks already"
-        mother = self._tables[parent]
+        assert child not in self.tables, f"{child} holds blocks already"
+        mother = self.tables[parent]
         shared = mother.blocks[: mother.num_blocks_for(num_tokens)]
         table = BlockTable(self._block_size, shared, mother.salt)
         table.num_hashed = min(mother.num_hashed, num_tokens // self._block_size)
         self._pool.hold(shared)
         self._note(BlockEventKind.SHARE, shared, child)
-        self._tables[child] = table
+        self.tables[child] = table
 
     def free(self, request: str) -> None:
         """Give back all that `request` holds; what has a hash may be hit again."""
-        self._release(request, self._tables.pop(request).blocks)
+        self._release(request, self.tables.pop(request).blocks)
 
     def reset(self) -> bool:
         """Forget all hashes; False, and nothing changes, while anyone holds blocks."""
-        if self._tables:
+        if self.tables:
             return False
         for block in self._pool.free_queue:
             if self._index.forget(block):
                 self._note(BlockEventKind.EVICT, [block])
         self._pool.discard_kept()
         return True
-
-    def table(self, request: str) -> BlockTable:
-        """The blocks that `request` holds; look, do not touch."""
-        return self._tables[request]
-
-    def counts(self) -> BlockCounts:
-        """The pool by what its blocks are doing."""
-        return self._pool.counts()
 
     def stats(self) -> CacheStats:
         """What `count_query` was told since the start."""
@@ -190,7 +198,7 @@ class CacheManager:
         """Every block; `computed` has the tokens of requests whose blocks fill up."""
         owners: dict[int, list[str]] = {}
         filling: dict[int, tuple[int, ...]] = {}
-        for request, table in self._tables.items():
+        for request, table in self.tables.items():
             ids, size = (computed or {}).get(request, ()), self._block_size
             for place, block in enumerate(table.blocks):
                 owners.setdefault(block, []).append(request)
@@ -207,13 +215,13 @@ class CacheManager:
         self._index.check()
         idle = [b for b in self._pool.free_queue if b in self._index]
         assert len(idle) == self.counts().cached, "a block is kept without a hash"
-        held = Counter(b for table in self._tables.values() for b in table.blocks)
+        held = Counter(b for table in self.tables.values() for b in table.blocks)
         for block in range(self.counts().total):
             holders = self._pool.ref_count(block)
             assert holders == held[block], (
                 f"block {block} has {holders} holders, {held[block]} tables name it"
             )
-        for request, table in self._tables.items():
+        for request, table in self.tables.items():
             hashed = [self._index.get(b) for b in table.blocks[: table.num_hashed]]
             assert None not in hashed, f"{request}: a full block lost its hash"
             keys = [entry.key for entry in hashed if entry]

@@ -40,15 +40,15 @@ class PrefixIndex:
     def __init__(self, block_size: int) -> None:
         self._block_size = block_size  # tokens
         self._blocks: dict[str, dict[int, None]] = {}  # in order of arrival
-        self._hashed: dict[int, Hashed] = {}
+        self.hashed: dict[int, Hashed] = {}  # by block
         self._asked: tuple[ListLike[int], str | None, list[str]] = ((), None, [])
 
     def __contains__(self, block: object) -> bool:
-        return block in self._hashed
+        return block in self.hashed
 
     def get(self, block: int) -> Hashed | None:
         """What `block` holds; None where it has no hash."""
-        return self._hashed.get(block)
+        return self.hashed.get(block)
 
     def match(self, ids: ListLike[int], salt: str | None = None) -> tuple[int, ...]:
         """Blocks of the longest known prefix of `ids` that leaves a token to compute.
@@ -77,13 +77,13 @@ class PrefixIndex:
 
     def put(self, block: int, hashed: Hashed) -> None:
         """Index `block`, which is full and stays as it is from now on."""
-        assert block not in self._hashed, f"block {block} has a hash already"
-        self._hashed[block] = hashed
+        assert block not in self.hashed, f"block {block} has a hash already"
+        self.hashed[block] = hashed
         self._blocks.setdefault(hashed.key, {})[block] = None
 
     def forget(self, block: int) -> bool:
         """Take `block` out, for another use; False where it has no hash."""
-        hashed = self._hashed.pop(block, None)
+        hashed = self.hashed.pop(block, None)
         if hashed is None:
             return False
         twins = self._blocks[hashed.key]
@@ -95,6 +95,6 @@ class PrefixIndex:
     def check(self) -> None:
         """Assert the invariant that the module's opening states."""
         found = {b: key for key, blocks in self._blocks.items() for b in blocks}
-        wanted = {block: hashed.key for block, hashed in self._hashed.items()}
+        wanted = {block: hashed.key for block, hashed in self.hashed.items()}
         assert found == wanted, f"blocks by hash {found}, hashes by block {wanted}"
         assert all(self._blocks.values()), "a hash without a block"

@@ -6,39 +6,42 @@ the logits belongs to `plan.rows[i]`.
 
 from __future__ import annotations
 
+from operator import attrgetter
+
 import torch
-from torch import Tensor
 
 from labkit.engine.plan import Plan
 from labkit.model.inputs import ForwardInputs
 
 __all__ = ["forward_inputs"]
 
+_BLOCKS = attrgetter("blocks")
+
 
 def forward_inputs(plan: Plan, block_size: int, device: torch.device) -> ForwardInputs:
     """The new tokens of all rows in one line, and the slots that each row may read."""
-    rows = plan.rows
-    token_ids = [token_id for row in rows for token_id in row.token_ids]
-    positions = [p for r in rows for p in range(r.part.start, r.context_len)]
-    write_slots = [slot for row in rows for slot in row.write_slots]
+    token_ids, positions, write_slots = list[int](), list[int](), list[int]()
+    query_lens, context_lens, num_logits = list[int](), list[int](), list[int]()
+    widest = max(map(len, map(_BLOCKS, plan.rows)))
+    blocks = list[list[int]]()
+    for row in plan.rows:
+        start, num_tokens = row.part.start, row.part.num_tokens
+        token_ids += row.token_ids
+        positions += range(start, start + num_tokens)
+        write_slots += row.write_slots
+        query_lens.append(num_tokens)
+        context_lens.append(start + num_tokens)
+        num_logits.append(1 + len(row.draft_ids) if row.is_sampled else 0)
+        blocks.append([*row.blocks, *[0] * (widest - len(row.blocks))])
+    # Beyond a row's own context its slots are of its last block, then of block 0.
+    first = torch.tensor(blocks).unsqueeze(-1) * block_size  # [rows, blocks, 1]
+    read_slots = (first + torch.arange(block_size)).flatten(1)[:, : max(context_lens)]
     return ForwardInputs(
         token_ids=torch.tensor(token_ids, device=device),
         positions=torch.tensor(positions, device=device),
         write_slots=torch.tensor(write_slots, device=device),
-        read_slots=_read_slots(plan, block_size).to(device),
-        query_lens=tuple(row.part.num_tokens for row in rows),
-        context_lens=tuple(row.context_len for row in rows),
-        num_logits=tuple(row.num_logits for row in rows),
+        read_slots=read_slots.to(device),
+        query_lens=tuple(query_lens),
+        context_lens=tuple(context_lens),
+        num_logits=tuple(num_logits),
     )
-
-
-def _read_slots(plan: Plan, block_size: int) -> Tensor:
-    """Slots of every row's tokens: int64 [rows, longest context].
-
-    Beyond a row's own context they are those of its last block, then of block 0.
-    """
-    widest = max(len(row.blocks) for row in plan.rows)
-    padded = [[*r.blocks, *[0] * (widest - len(r.blocks))] for r in plan.rows]
-    first = torch.tensor(padded).unsqueeze(-1) * block_size  # [rows, blocks, 1]
-    slots = (first + torch.arange(block_size)).flatten(1)
-    return slots[:, : max(row.context_len for row in plan.rows)]

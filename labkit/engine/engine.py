@@ -18,14 +18,12 @@ from labkit.clock import Clock
 from labkit.config import EngineConfig
 from labkit.engine.branch import forked
 from labkit.engine.fair_lock import FairLock
-from labkit.engine.request_registry import RequestRegistry
+from labkit.engine.request_registry import RequestRegistry, refuse_unknown
 from labkit.engine.runner import Runner
 from labkit.engine.sampler import Sampler
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.speculative import Drafter, DraftStats, NgramDrafter, Speculator
-from labkit.engine.step_recorder import Observer, StepRecorder
-from labkit.engine.stepper import MAX_FAILED_STEPS, Stepper
-from labkit.engine.validation import refuse_unknown
+from labkit.engine.stepper import MAX_FAILED_STEPS, Observer, Stepper, StepRecorder
 from labkit.errors import EngineBusy
 from labkit.model.loaded import LoadedModel
 from labkit.records import BlockView, CacheStats, EngineCounts, StepReport, TokenEvent

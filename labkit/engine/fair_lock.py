@@ -25,53 +25,48 @@ class FairLock:
     def __enter__(self) -> None:
         thread = threading.get_ident()
         if self._owner != thread:
-            self._acquire(thread)
+            with self._mutex:
+                is_free = self._owner is None
+                if is_free:
+                    self._owner = thread
+            if not is_free:
+                self._wait(thread)
         self._depth += 1
 
     def __exit__(self, *_: object) -> None:
         self._depth -= 1
         if not self._depth:
             with self._mutex:
-                self._pass_on()
+                self._owner = None
+                if self._waiting:
+                    self._pass_on()
 
-    def _acquire(self, thread: int) -> None:
-        """Wait until the lock is this thread's.
+    def _wait(self, thread: int) -> None:
+        """Queue, and return once the lock is this thread's.
 
         Nothing is allocated under the mutex: the garbage collector could otherwise run
         there, close a forgotten stream, and ask for this lock again.
         """
-        if self._is_taken(thread):
-            return
         turn = threading.Lock()
         turn.acquire()
         entry = (thread, turn)
-        with self._mutex:
-            if self._owner is None:
-                self._owner = thread
-                return
-            self._waiting.append(entry)
         try:
+            with self._mutex:
+                self._waiting.append(entry)
+                if self._owner is None:  # it was given up meanwhile
+                    self._pass_on()
             turn.acquire()  # released by whoever passes the lock on to this thread
         except BaseException:  # Ctrl-C while waiting
             with self._mutex:
                 if entry in self._waiting:
                     self._waiting.remove(entry)
-                else:
-                    self._pass_on()
+                elif self._owner == thread:
+                    self._owner = None
+                    if self._waiting:
+                        self._pass_on()
             raise
-
-    def _is_taken(self, thread: int) -> bool:
-        """Take the lock if nobody has it."""
-        with self._mutex:
-            if self._owner is not None:
-                return False
-            self._owner = thread
-            return True
 
     def _pass_on(self) -> None:
         """Give the lock to the thread that has waited longest; the mutex is held."""
-        if self._waiting:
-            self._owner, turn = self._waiting.popleft()
-            turn.release()
-        else:
-            self._owner = None
+        self._owner, turn = self._waiting.popleft()
+        turn.release()

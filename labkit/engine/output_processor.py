@@ -33,7 +33,8 @@ class OutputProcessor:
         self.watch = watch
         ignore_eos = sequence.params.ignore_eos
         self._end_ids = frozenset[int]() if ignore_eos else tokenizer.eos_ids
-        self._max_context = max_context  # tokens
+        room = max_context - len(sequence.prompt_ids)
+        self._most_out = min(sequence.params.max_tokens, room)  # tokens of output
         self._characters = StreamDetokenizer(tokenizer.token_bytes)
         self._stops = StopMatcher(sequence.params.stop)
         self._num_out = len(sequence.output_ids)
@@ -52,12 +53,16 @@ class OutputProcessor:
         self._num_out += 1
         is_end = token_id in self._end_ids  # no text of the answer, and not counted
         text = "" if is_end else self._stops.feed(self._characters.feed(token_id))
-        finish = FinishReason.STOP if is_end else self._finish()
-        if finish:
+        sequence, finish = self.sequence, None
+        if is_end:
+            finish = FinishReason.STOP
+        elif self._num_out >= self._most_out or self._stops.matched is not None:
+            finish = FinishReason.LENGTH
+        if finish is not None:
             text += self._flush()
         stop = self._stops.matched
         return TokenEvent(
-            request=self.sequence.request,
+            request=sequence.request,
             step=step,
             index=self._num_out - 1,
             token_id=token_id,
@@ -68,7 +73,7 @@ class OutputProcessor:
             finish=finish if stop is None else FinishReason.STOP,
             is_counted=not is_end,
             stop=stop,
-            num_cached=self.sequence.num_cached,
+            num_cached=sequence.num_cached,
         )
 
     def end_early(self, reason: FinishReason, step: int, time_s: float) -> TokenEvent:
@@ -84,16 +89,6 @@ class OutputProcessor:
             is_counted=False,
             num_cached=self.sequence.num_cached,
         )
-
-    def _finish(self) -> FinishReason | None:
-        """Why the sequence ends with its newest token, or None if it goes on."""
-        sequence = self.sequence
-        if self._stops.matched is not None:
-            return FinishReason.STOP
-        is_used_up = self._num_out >= sequence.params.max_tokens
-        if is_used_up or len(sequence.prompt_ids) + self._num_out >= self._max_context:
-            return FinishReason.LENGTH
-        return None
 
     def _flush(self) -> str:
         """All that was held back; nothing once a stop string is complete."""

@@ -1,6 +1,7 @@
 """The requests of one engine: those that are open, and the last few that have ended.
 
-It checks, queues and ends requests, and computes nothing. A refusal changes nothing.
+It checks, queues and ends requests, and computes nothing. What no waiting could serve
+is refused at once, so that it blocks nobody. A refusal changes nothing.
 The invariant is that a request is open if and only if the scheduler has its sequence.
 """
 
@@ -17,14 +18,13 @@ from labkit.clock import Clock
 from labkit.engine.branch import choice
 from labkit.engine.output_processor import OutputProcessor
 from labkit.engine.scheduler import Scheduler, worst_case_tokens
-from labkit.engine.validation import refuse_crowds, refuse_misfits
-from labkit.errors import InputError, QueueFull
+from labkit.errors import InputError, NeverFits, QueueFull
 from labkit.records import TokenEvent
 from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, SamplingParams, Sequence
 from labkit.text.tokenizer import Tokenizer
 
-__all__ = ["RequestRegistry"]
+__all__ = ["RequestRegistry", "refuse_crowds", "refuse_misfits", "refuse_unknown"]
 
 NUM_REMEMBERED = 64  # ended requests that may still be forked
 NEWEST_SHARE = 0.1  # weight of the newest step in the mean duration of steps
@@ -161,4 +161,46 @@ class RequestRegistry:
             f"{len(self._scheduler.waiting)} requests wait already, {len(running)} "
             f"run: try again in {wait_s:.0f} s",
             retry_after_s=wait_s,
+        )
+
+
+def refuse_misfits(
+    prompt_ids: ListLike[int],
+    params: SamplingParams,
+    vocab_size: int,
+    max_context: int,
+) -> None:
+    """Raise `InputError` or `NeverFits` for a prompt or knobs that cannot work."""
+    if not prompt_ids:
+        raise InputError(
+            "the prompt has no tokens: give at least one", param="messages"
+        )
+    if len(prompt_ids) >= max_context:
+        raise NeverFits(
+            f"the prompt has {len(prompt_ids)} tokens; prompt and answer together have "
+            f"room for {max_context}: shorten the prompt to {max_context - 1} or less",
+            param="messages",
+        )
+    refuse_unknown(prompt_ids, vocab_size, "messages")
+    refuse_unknown([token for token, _ in params.logit_bias], vocab_size, "logit_bias")
+
+
+def refuse_unknown(ids: ListLike[int], vocab_size: int, param: str) -> None:
+    """Raise `InputError` for the first token id that the model does not have."""
+    for token_id in ids:
+        if not 0 <= token_id < vocab_size:
+            raise InputError(
+                f"{param}: token id {token_id} is not in the vocabulary; "
+                f"use 0 to {vocab_size - 1}",
+                param=param,
+            )
+
+
+def refuse_crowds(n: int, most: int) -> None:
+    """Raise `NeverFits` for more answers at once than can run and wait together."""
+    if not 1 <= n <= most:
+        raise NeverFits(
+            f"n={n}: at most {most} requests can run and wait together: "
+            f"ask for 1 to {most}",
+            param="n",
         )

@@ -58,7 +58,8 @@ class Sampler:
     def forget(self, request: str) -> None:
         """Drop what is kept for a request that ended."""
         self._biases.pop(request, None)
-        self._speculator.forget(request)
+        if self._speculator.max_drafts:
+            self._speculator.forget(request)
 
     def sample(
         self, rows: ListLike[PlannedRow], logits: Tensor
@@ -89,22 +90,29 @@ class Sampler:
         grown: list[Sequence] = []
         watched: list[str] = []
         for row in rows:
-            processor = self._processors[row.request]
-            grown += hypotheses(processor.sequence, row.draft_ids)
+            processor = self._processors[row.part.request]
+            if row.draft_ids:
+                grown += hypotheses(processor.sequence, row.draft_ids)
+            else:
+                grown.append(processor.sequence)
             if processor.watch is not None:
-                watched.append(row.request)
+                watched.append(row.part.request)
         batch = SamplingRows.build(
             grown, self._vocab_size, logits.device, watched, self._biases
         )
-        sampled = sample(logits, batch, self._show)
+        sampled = sample(logits, batch, self._show if watched else None)
         scored = zip(sampled.token_ids, sampled.logprobs, sampled.tops, strict=True)
-        return {row.request: self._judge(row, scored) for row in rows}
+        chosen: dict[str, list[Scored]] = {}
+        for row in rows:
+            if row.draft_ids:
+                chosen[row.part.request] = self._judge(row, scored)
+            else:
+                chosen[row.part.request] = [next(scored)]
+        return chosen
 
     def _judge(self, row: PlannedRow, scored: Iterator[Scored]) -> list[Scored]:
         """What a row may keep of its draws, one for each place of its drafts."""
         drawn = [*islice(scored, row.num_logits)]
-        if not row.draft_ids:
-            return drawn
         num = num_standing(row.draft_ids, [token_id for token_id, _, _ in drawn])
         self._speculator.settle(row.request, len(row.draft_ids), num)
         return drawn[: num + 1]

@@ -70,6 +70,13 @@ class Scheduler:
         """Sequences in the queue, first in line first."""
         return tuple(self._waiting)
 
+    def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The requests of `running` and of `waiting`."""
+        queued = list[str]()
+        for sequence in self._waiting:
+            queued.append(sequence.request)
+        return tuple(self._running), tuple(queued)
+
     def sequences(self) -> tuple[Sequence, ...]:
         """All sequences that have not ended: the running ones, then the queue."""
         return (*self.running, *self.waiting)
@@ -112,10 +119,11 @@ class Scheduler:
         What exceeds the token budget is computed in parts, over several steps.
         """
         draft = _Draft(self._config.max_step_tokens, len(self._running))
-        before, after = self._policy.turns(self.running)
+        before, after = self._policy.turns(tuple(self._running.values()))
         for sequence in before:
             self._serve(sequence, draft)
-        self._admit(draft)
+        if self._waiting:
+            self._admit(draft)
         for sequence in after:
             self._serve(sequence, draft)
         return Plan(
@@ -133,7 +141,7 @@ class Scheduler:
         That is one, and before it as many of its drafts as were right.
         """
         assert row.is_sampled == bool(token_ids), f"{row} got {token_ids}"
-        sequence, size = self._running[row.request], self._config.block_size
+        sequence, size = self._running[row.part.request], self._config.block_size
         num_full = sequence.num_computed // size
         num_wrong = len(row.draft_ids) - max(0, len(token_ids) - 1)
         sequence.num_computed += row.part.num_tokens - num_wrong
@@ -156,7 +164,7 @@ class Scheduler:
     def check(self) -> None:
         """Assert the invariants that the module's opening states."""
         self.cache.check()
-        tables = [self.cache.table(name).blocks for name in self._running]
+        tables = [self.cache.tables[name].blocks for name in self._running]
         held = {block for table in tables for block in table}
         assert len(held) == self.cache.counts().held, "blocks are held by no sequence"
         assert len(self._running) <= self._num_seats, "more sequences than seats"
@@ -185,9 +193,7 @@ class Scheduler:
     def _enter(self, sequence: Sequence) -> bool:
         """Hold what is computed already of `sequence`, and blocks for all it knows."""
         if self.cache.num_free <= len(self._running):
-            return (
-                False  # it needs one block at least, and one to spare for each of them
-            )
+            return False  # it needs a block, and one to spare for each who runs
         parent = sequence.parent
         if parent and self._running.get(parent.request) is parent:
             return self._share(sequence, parent)
@@ -216,25 +222,21 @@ class Scheduler:
         draft.num_unserved -= 1
         if sequence.state is not SequenceState.RUNNING or not draft.budget:
             return
-        start = sequence.num_computed
-        end = start + min(sequence.num_uncomputed, draft.budget)
-        while (copies := self._own(sequence, start, end)) is None:
+        start, name = sequence.num_computed, sequence.request
+        end = min(sequence.num_tokens, start + draft.budget)
+        while (copies := self.cache.reserve(name, start, end)) is None:
             newest = next(reversed(self._running.values()))
             self._throw_out(newest, draft)
             if newest is sequence:
                 return
-        guesses = self._guesses(sequence, end, draft)
+        guesses: tuple[int, ...] = ()
+        if self._config.max_drafts:
+            guesses = self._guesses(sequence, end, draft)
         row = self._row(sequence, end, guesses, copies)
-        if sequence.request in draft.admitted:
+        if name in draft.admitted:
             row = replace(row, num_cached=start)
-        draft.rows[sequence.request] = row
+        draft.rows[name] = row
         draft.budget -= end - start + len(guesses)
-
-    def _own(self, sequence: Sequence, start: int, end: int) -> Copies | None:
-        """Blocks for positions up to `end`, its own from `start`; None: too few."""
-        if not self.cache.grow(sequence.request, end):
-            return None
-        return self.cache.writable(sequence.request, start, end)
 
     def _throw_out(self, sequence: Sequence, draft: _Draft) -> None:
         """Preempt by recompute: it keeps its tokens, loses its blocks, queues first."""
@@ -256,7 +258,8 @@ class Scheduler:
         most = min(self._config.max_drafts, last - end, room)
         guesses = self.propose(sequence, most, len(self._running)) if most > 0 else ()
         assert len(guesses) <= max(0, most), f"{len(guesses)} drafts of {most} at most"
-        if guesses and self._own(sequence, end, end + len(guesses)) != ():
+        stop = end + len(guesses)
+        if guesses and self.cache.reserve(sequence.request, end, stop) != ():
             self.cache.shrink(sequence.request, end)
             return ()
         return guesses
@@ -264,16 +267,19 @@ class Scheduler:
     def _row(
         self, sequence: Sequence, end: int, guesses: tuple[int, ...], copies: Copies
     ) -> PlannedRow:
-        start, table = sequence.num_computed, self.cache.table(sequence.request)
-        stop = end + len(guesses)
+        start, stop = sequence.num_computed, end + len(guesses)
+        table, num_prompt = (
+            self.cache.tables[sequence.request],
+            len(sequence.prompt_ids),
+        )
+        known = num_prompt + len(sequence.output_ids)
+        is_prefill = start < max(num_prompt, known - 1)
         return PlannedRow(
-            part=ScheduledSlice(
-                sequence.request, start, stop - start, sequence.is_prefilling
-            ),
+            part=ScheduledSlice(sequence.request, start, stop - start, is_prefill),
             token_ids=(*sequence.ids_between(start, end), *guesses),
             write_slots=tuple(table.slots(start, stop)),
-            blocks=tuple(table.blocks[: table.num_blocks_for(stop)]),
-            is_sampled=end == sequence.num_tokens,
+            blocks=tuple(table.blocks[: -(-stop // table.block_size)]),
+            is_sampled=end == known,
             draft_ids=guesses,
             copies=copies,
         )

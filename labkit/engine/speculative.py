@@ -132,7 +132,7 @@ class Speculator:
 
     def __init__(self, drafter: Drafter, max_drafts: int) -> None:
         self._drafter = drafter
-        self._max_drafts = max_drafts
+        self.max_drafts = max_drafts
         # enough for one draft: a text that repeats itself shows it soon
         self._first_trust = min((1 + 3 * drafter.cost) / 4, LARGEST_TRUST)
         self._trust: dict[str, float] = {}
@@ -142,7 +142,7 @@ class Speculator:
         self, sequence: Sequence, room: int, num_running: int
     ) -> tuple[int, ...]:
         """Drafts for `sequence`, no more than `room`, one of `num_running` to go on."""
-        most = min(room, self._max_drafts, FREE_TOKENS // max(1, num_running) - 1)
+        most = min(room, self.max_drafts, FREE_TOKENS // max(1, num_running) - 1)
         trust = self._trust.setdefault(sequence.request, self._first_trust)
         worth = int(math.log(self._drafter.cost) / math.log(trust))
         if worth < 1:

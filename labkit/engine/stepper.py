@@ -2,14 +2,18 @@
 
 It joins the engine's parts and leaves all waiting and locking to the engine. The
 invariant is that whatever goes wrong in a step ends the requests of that step, their
-blocks are free, and every event is reported once, at the latest by the next step.
+blocks are free, and every event is reported once, at the latest by the next step. An
+observer changes no step: one that raises is logged and shown nothing more.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from collections.abc import Sequence as ListLike
 from dataclasses import dataclass, field
+
+from torch import Tensor
 
 from labkit.clock import Clock
 from labkit.engine.plan import Plan, PlannedRow
@@ -18,14 +22,14 @@ from labkit.engine.runner import Runner
 from labkit.engine.sampler import Sampler, Scored
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.speculative import Speculator
-from labkit.engine.step_recorder import StepRecorder
 from labkit.errors import EngineDead
-from labkit.records import StepReport, TokenEvent
+from labkit.records import ScheduledSlice, StepReport, TokenEvent
 from labkit.sequence import FinishReason
 
-__all__ = ["MAX_FAILED_STEPS", "Stepper"]
+__all__ = ["MAX_FAILED_STEPS", "Observer", "StepRecorder", "Stepper"]
 
 MAX_FAILED_STEPS = 3  # in a row, after which the engine is given up
+Observer = Callable[[StepReport], None]
 
 
 @dataclass(slots=True)
@@ -78,7 +82,10 @@ class Stepper:
                 row.request for row in plan.rows
             )
             raise
-        return self._report(plan, emitted, stamps, error)
+        stamps += [self.clock.now()] * (4 - len(stamps))
+        if plan.rows:
+            self.registry.note_duration(stamps[-1] - stamps[0])
+        return self.recorder.record(plan, emitted, stamps, error)
 
     def _act(
         self, plan: Plan, emitted: list[TokenEvent], stamps: list[float]
@@ -87,21 +94,34 @@ class Stepper:
 
         Gives what ended single requests, if anything did.
         """
-        self.runner.copy(plan)
-        plan = self.speculator.fill(plan)
-        logits = self.runner.run(plan)  # [scored tokens, vocab]
+        plan, logits = self._compute(plan)
         stamps.append(self.clock.now())
-        sampled = [row for row in plan.rows if row.is_sampled]
+        sampled = list[PlannedRow]()
+        for row in plan.rows:
+            if row.is_sampled:
+                sampled.append(row)
         chosen = self.sampler.sample(sampled, logits)
         stamps.append(self.clock.now())
         for row in plan.rows:
             if not row.is_sampled:
                 self.scheduler.advance(row)
-            elif row.request in self.sampler.failures:
-                emitted.append(self.end_early(row.request, FinishReason.ERROR))
+            elif (name := row.part.request) in self.sampler.failures:
+                emitted.append(self.end_early(name, FinishReason.ERROR))
             else:
-                self._settle(row, chosen[row.request], stamps[-1], emitted)
+                self._settle(row, chosen[name], stamps[-1], emitted)
         return "; ".join(dict.fromkeys(self.sampler.failures.values())) or None
+
+    def _compute(self, plan: Plan) -> tuple[Plan, Tensor]:
+        """The plan with its drafts known, and logits [scored tokens, vocab]."""
+        has_copies = has_drafts = False
+        for row in plan.rows:
+            has_copies |= bool(row.copies)
+            has_drafts |= bool(row.draft_ids)
+        if has_copies:
+            self.runner.copy(plan)
+        if has_drafts:
+            plan = self.speculator.fill(plan)
+        return plan, self.runner.run(plan)
 
     def _settle(
         self,
@@ -111,7 +131,7 @@ class Stepper:
         emitted: list[TokenEvent],
     ) -> None:
         """Give a row its new tokens, up to the one that ends it, and emit them."""
-        processor, token_ids = self.registry.open[row.request], list[int]()
+        processor, token_ids = self.registry.open[row.part.request], list[int]()
         step = self.recorder.num_steps
         finish = None
         for token_id, logprob, top in chosen:
@@ -124,7 +144,7 @@ class Stepper:
         sequence = self.scheduler.advance(row, *token_ids)
         if finish is not None:
             self.registry.close(sequence, finish)
-            self.sampler.forget(row.request)
+            self.sampler.forget(row.part.request)
 
     def _fail(self, plan: Plan, error: str) -> list[TokenEvent]:
         """Count a failed step, and end its requests, or all if it was the last one."""
@@ -142,15 +162,73 @@ class Stepper:
         self.sampler.forget(request)
         return self.registry.end_early(request, reason, self.recorder.num_steps)
 
-    def _report(
+
+class StepRecorder:
+    """Counts the steps of one scheduler."""
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self.num_steps = 0
+        self._scheduler = scheduler
+        self._observers: dict[int, Observer] = {}
+        self._num_observed = 0
+
+    def observe(self, observer: Observer) -> Callable[[], None]:
+        """Show every report from now on to `observer`; call the result to stop."""
+        self._num_observed += 1
+        number = self._num_observed
+        if not self._observers:
+            self._scheduler.cache.events = []
+        self._observers[number] = observer
+        return lambda: self._forget(number)
+
+    def record(
         self,
         plan: Plan,
         emitted: list[TokenEvent],
-        stamps: list[float],
+        stamps: ListLike[float],
         error: str | None,
     ) -> StepReport:
-        """Count the step and put it on record."""
-        stamps += [self.clock.now()] * (4 - len(stamps))
-        if plan.rows:
-            self.registry.note_duration(stamps[-1] - stamps[0])
-        return self.recorder.record(plan, emitted, stamps, error)
+        """The record of the step that has just ended; `stamps` are its four moments."""
+        running, waiting = self._scheduler.names()
+        cache, scheduled = self._scheduler.cache, list[ScheduledSlice]()
+        for row in plan.rows:
+            scheduled.append(row.part)
+        events = tuple(cache.events or ())
+        if cache.events:
+            cache.events.clear()
+        started_s, computed_s, sampled_s, ended_s = stamps
+        report = StepReport(
+            index=self.num_steps,
+            scheduled=tuple(scheduled),
+            blocks=cache.counts(),
+            num_running=len(running),
+            num_waiting=len(waiting),
+            emitted=tuple(emitted),
+            started_s=started_s,
+            computed_s=computed_s,
+            sampled_s=sampled_s,
+            ended_s=ended_s,
+            error=error,
+            running=running,
+            waiting=waiting,
+            preempted=plan.preempted,
+            block_events=events,
+            cache=cache.stats(),
+        )
+        self.num_steps += 1
+        if self._observers:
+            self._show(report)
+        return report
+
+    def _show(self, report: StepReport) -> None:
+        for number, observer in list(self._observers.items()):
+            try:
+                observer(report)
+            except Exception:
+                logging.getLogger(__name__).exception("an observer failed: dropped")
+                self._forget(number)
+
+    def _forget(self, number: int) -> None:
+        self._observers.pop(number, None)
+        if not self._observers:
+            self._scheduler.cache.events = None

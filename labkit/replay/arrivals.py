@@ -15,7 +15,7 @@ from labkit.clock import FakeClock
 from labkit.config import EngineConfig
 from labkit.engine.plan import PlannedRow
 from labkit.engine.scheduler import Scheduler
-from labkit.engine.step_recorder import StepRecorder
+from labkit.engine.stepper import StepRecorder
 from labkit.errors import ConfigError, NeverFits
 from labkit.records import StepReport, TokenEvent
 from labkit.sequence import FinishReason, SamplingParams, Sequence

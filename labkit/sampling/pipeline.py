@@ -1,25 +1,26 @@
 """One step's sampling: logits through the stages, then one token a row.
 
 The order of `STAGES` is the order in which they run. Log-probabilities are those of the
-model's own distribution, before any stage. The invariant is that a row's token depends
-on its logits, knobs, seed and place in the output, and on nothing else in the batch.
+model's own distribution, before any stage. The noise of a draw is made on the CPU from
+a row's seed and its place in the output, never from time, batch or device. The
+invariant is that a row's token depends on its logits, knobs, seed and place in the
+output, and on nothing else in the batch.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from collections.abc import Sequence as ListLike
-from contextlib import contextmanager
 from dataclasses import dataclass
+from hashlib import blake2b
 from math import isfinite
 
 import torch
 from torch import Tensor
 
 from labkit.errors import LabError
-from labkit.sampling.noise import race_noise
 from labkit.sampling.orders import STAGES
-from labkit.sampling.rows import SamplingRows, is_greedy
+from labkit.sampling.rows import MIN_TEMPERATURE, SamplingRows
 from labkit.sampling.stages import Stage
 from labkit.sampling.views import StageWatcher, Watch
 
@@ -30,8 +31,11 @@ __all__ = [
     "SamplingRows",
     "Watch",
     "draw",
+    "exponential_noise",
     "sample",
 ]
+
+LONGEST = 40.0  # beyond -log(2**-53); keeps the noise of a uniform 0 finite
 
 
 class LogitsNotFinite(LabError):
@@ -67,15 +71,22 @@ def sample(
     _require_finite(logits, best, rows)
     watcher = StageWatcher(logits, rows, watch) if watch and rows.watched else None
     shaped = logits
-    with _one_thread():
+    num_threads = torch.get_num_threads()
+    # Torch's threads would be woken for each row of 32,768 logits and more, and then
+    # spin for milliseconds where the decoder's threads are about to compute.
+    torch.set_num_threads(1)
+    try:
         for stage in stages:
-            shaped = stage.run(shaped, rows)
+            if not rows.used.isdisjoint(stage.knobs):
+                shaped = stage.run(shaped, rows)
             if watcher:
                 watcher.show(stage.name, shaped)
         token_ids = draw(shaped, rows, best if shaped is logits else None)
         if watcher:
             watcher.show_draw(token_ids)
         return _with_logprobs(token_ids, logits, rows)
+    finally:
+        torch.set_num_threads(num_threads)
 
 
 def draw(logits: Tensor, rows: SamplingRows, best: Tensor | None = None) -> Tensor:
@@ -84,16 +95,41 @@ def draw(logits: Tensor, rows: SamplingRows, best: Tensor | None = None) -> Tens
     The others run an exponential race: of noise / p the smallest wins, which happens
     with probability p, without a cumulative sum.
     """
-    drawn = [r for r, s in enumerate(rows.sequences) if not is_greedy(s.params)]
+    drawn = list[int]()
+    for row, sequence in enumerate(rows.sequences):
+        if sequence.params.temperature >= MIN_TEMPERATURE:
+            drawn.append(row)
     if not drawn:
         return places_of_largest(logits) if best is None else best
-    is_mixed = len(drawn) < rows.num_rows
+    is_mixed = len(drawn) < len(rows.sequences)
     raced, racers = (logits[drawn], rows.take(drawn)) if is_mixed else (logits, rows)
-    winners = places_of_largest(raced.softmax(dim=-1).div_(race_noise(racers)))
+    winners = places_of_largest(raced.softmax(dim=-1).div_(_noise(racers)))
     if not is_mixed:
         return winners
     places = torch.tensor(drawn, device=logits.device)
     return places_of_largest(logits).index_put((places,), winners)
+
+
+def _noise(rows: SamplingRows) -> Tensor:
+    """Noise for the next token of every row: float32 [rows, vocab], above 0."""
+    noises = []
+    for sequence in rows.sequences:
+        seed, place = sequence.params.seed, len(sequence.output_ids)
+        assert seed is not None, f"{sequence.request} has no seed: Engine.add gives one"
+        noises.append(exponential_noise(seed, place, rows.vocab_size))
+    return torch.stack(noises).to(rows.device)
+
+
+def exponential_noise(seed: int, place: int, size: int) -> Tensor:
+    """`size` draws of the exponential law with mean 1: float32 [size].
+
+    Uniform numbers of 53 bits go through -log; torch's own exponential draw is slower
+    and differs from platform to platform.
+    """
+    digest = blake2b(f"{seed}/{place}".encode(), digest_size=8).digest()
+    source = torch.Generator().manual_seed(int.from_bytes(digest, "little") >> 1)
+    uniform = torch.rand(size, generator=source, dtype=torch.float64)  # [0, 1)
+    return uniform.log_().neg_().clamp_(max=LONGEST).float()
 
 
 def places_of_largest(values: Tensor) -> Tensor:
@@ -106,39 +142,24 @@ def places_of_largest(values: Tensor) -> Tensor:
     return torch.from_numpy(values.numpy().argmax(axis=-1))
 
 
-@contextmanager
-def _one_thread() -> Iterator[None]:
-    """Keep torch's threads out of it.
-
-    They would be woken for each row of 32,768 logits and more, and then spin for
-    milliseconds where the decoder's threads are about to compute.
-    """
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(num_threads)
-
-
 def _require_finite(logits: Tensor, best: Tensor, rows: SamplingRows) -> None:
     """Raise unless each row's largest logit is a number: any NaN would be the largest.
 
     One torch operation takes longer than all of this with numpy.
     """
-    if logits.device.type == "cpu":
-        numbers = logits.numpy()
-        largest = [numbers[row, place] for row, place in enumerate(best.tolist())]
-    else:
-        largest = logits.amax(dim=-1).tolist()
-    bad = [row for row, value in enumerate(largest) if not isfinite(value)]
+    is_here = logits.device.type == "cpu"
+    numbers = logits.numpy() if is_here else logits.amax(-1, True).cpu().numpy()
+    bad = list[str]()
+    for row, place in enumerate(best.tolist()):
+        if not isfinite(numbers[row, place if is_here else 0]):
+            bad.append(rows.sequences[row].request)
     if bad:
-        raise LogitsNotFinite(rows.sequences[row].request for row in bad)
+        raise LogitsNotFinite(bad)
 
 
 def _with_logprobs(token_ids: Tensor, logits: Tensor, rows: SamplingRows) -> Sampled:
-    chosen = [int(token_id) for token_id in token_ids.tolist()]
-    sampled = Sampled(chosen, [None] * rows.num_rows, [()] * rows.num_rows)
+    chosen: list[int] = token_ids.tolist()
+    sampled = Sampled(chosen, [None] * len(chosen), [()] * len(chosen))
     for row, sequence in enumerate(rows.sequences):
         num_top = sequence.params.top_logprobs
         if num_top is None:

@@ -9,22 +9,33 @@ from __future__ import annotations
 from collections.abc import Collection
 from collections.abc import Sequence as ListLike
 from dataclasses import dataclass
+from operator import attrgetter
 
 import torch
 from torch import Tensor
 
 from labkit.sequence import SamplingParams, Sequence
 
-__all__ = ["LIMIT", "MIN_TEMPERATURE", "BiasTensors", "SamplingRows", "is_greedy"]
+__all__ = ["LIMIT", "MIN_TEMPERATURE", "BiasTensors", "SamplingRows"]
 
 BiasTensors = tuple[Tensor, Tensor]  # token ids int64, added logits float32
 LIMIT = 1e18  # magnitude of knobs and logits; a product of two stays within float32
-MIN_TEMPERATURE = 1e-5  # below it the best token's share is 1 to float32's precision
+MIN_TEMPERATURE = 1e-5  # below it a row is greedy: the best token's share would be 1
 
 
-def is_greedy(params: SamplingParams) -> bool:
-    """True where the best token is taken, without dividing by the temperature."""
-    return params.temperature < MIN_TEMPERATURE
+KNOBS = (
+    "temperature",
+    "top_k",
+    "top_p",
+    "min_p",
+    "typical_p",
+    "repetition_penalty",
+    "frequency_penalty",
+    "presence_penalty",
+    "logit_bias",
+)
+all_knobs = attrgetter(*KNOBS)  # asked for each row of each step
+NEUTRAL = all_knobs(SamplingParams())  # the defaults change nothing
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +47,7 @@ class SamplingRows:
     device: torch.device
     watched: tuple[int, ...] = ()  # rows that an observer is shown
     biases: dict[str, BiasTensors] | None = None  # by request, kept once made
+    used: frozenset[str] = frozenset()  # knobs that are set in any row
 
     @classmethod
     def build(
@@ -50,28 +62,32 @@ class SamplingRows:
 
         Whoever samples for the same requests step after step passes the same `biases`.
         """
-        shown = tuple(
-            row
-            for row, sequence in enumerate(sequences)
-            if watched is None or sequence.request in watched
-        )
-        return cls(tuple(sequences), vocab_size, device, shown, biases)
-
-    @property
-    def num_rows(self) -> int:
-        """Rows of the logits tensor that this describes."""
-        return len(self.sequences)
+        used, shown = set[str](), list[int]()
+        for row, sequence in enumerate(sequences):
+            values = all_knobs(sequence.params)
+            if values != NEUTRAL:
+                for name, value, off in zip(KNOBS, values, NEUTRAL, strict=True):
+                    if value != off:
+                        used.add(name)
+            if watched is None or sequence.request in watched:
+                shown.append(row)
+        given = frozenset(used)
+        return cls(tuple(sequences), vocab_size, device, tuple(shown), biases, given)
 
     def take(self, rows: ListLike[int]) -> SamplingRows:
         """Only the rows numbered in `rows`; nothing of the smaller set is watched."""
         chosen = tuple(self.sequences[row] for row in rows)
-        return SamplingRows(chosen, self.vocab_size, self.device, biases=self.biases)
+        return SamplingRows(
+            chosen, self.vocab_size, self.device, (), self.biases, self.used
+        )
 
     def column(self, knob: str, lowest: float = -LIMIT) -> Tensor:
         """One knob of every row: float32 [rows, 1], within `lowest` to `LIMIT`."""
-        values = [getattr(sequence.params, knob) for sequence in self.sequences]
-        kept = [[min(max(value, lowest), LIMIT)] for value in values]
-        return torch.tensor(kept, dtype=torch.float32, device=self.device)
+        kept = list[float]()
+        for sequence in self.sequences:
+            kept.append(min(max(getattr(sequence.params, knob), lowest), LIMIT))
+        column = torch.tensor(kept, dtype=torch.float32, device=self.device)
+        return column.unsqueeze(1)
 
     def bias(self, row: int) -> BiasTensors:
         """A row's `logit_bias`: token ids, and what is added to each one's logit."""
@@ -99,7 +115,7 @@ class SamplingRows:
 
         Counts the output, after the prompt if `with_prompt`; of these the `last` ones.
         """
-        table = torch.zeros(self.num_rows, self.vocab_size)
+        table = torch.zeros(len(self.sequences), self.vocab_size)
         for row, sequence in enumerate(self.sequences):
             start = 0 if with_prompt else len(sequence.prompt_ids)
             end = sequence.num_tokens

@@ -16,7 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from labkit.sampling.rows import LIMIT, SamplingRows, is_greedy
+from labkit.sampling.rows import LIMIT, MIN_TEMPERATURE, SamplingRows
 from labkit.sequence import SamplingParams
 
 __all__ = [
@@ -49,24 +49,26 @@ class Stage:
     apply: Callable[[Tensor, SamplingRows], Tensor]
     is_for_draw: bool = True  # False: it also moves the best token, so greedy needs it
 
-    def is_used(self, params: SamplingParams) -> bool:
-        """True where this stage would change a row with these `params`."""
-        if self.is_for_draw and is_greedy(params):
-            return False
-        return bool(self._setting(params) != self._setting(NEUTRAL))
-
     @cached_property
     def _setting(self) -> Callable[[SamplingParams], Any]:
         return attrgetter(*self.knobs)  # asked for each row of each step
 
+    @cached_property
+    def _neutral(self) -> Any:
+        return self._setting(NEUTRAL)
+
     def run(self, logits: Tensor, rows: SamplingRows) -> Tensor:
         """Logits [rows, vocab] after this stage; the argument is not changed."""
-        users = [
-            row for row, seq in enumerate(rows.sequences) if self.is_used(seq.params)
-        ]
+        users, setting, neutral = list[int](), self._setting, self._neutral
+        for row, sequence in enumerate(rows.sequences):
+            params = sequence.params
+            if self.is_for_draw and params.temperature < MIN_TEMPERATURE:
+                continue
+            if setting(params) != neutral:
+                users.append(row)
         if not users:
             return logits
-        if len(users) == rows.num_rows:
+        if len(users) == len(rows.sequences):
             return self.apply(logits, rows)
         return logits.index_copy(
             0,
@@ -83,7 +85,7 @@ def bounded(logits: Tensor) -> Tensor:
 def add_bias(logits: Tensor, rows: SamplingRows) -> Tensor:
     """Add each row's biases to the logits of the tokens they name."""
     biased = logits.clone()
-    for row in range(rows.num_rows):
+    for row in range(len(rows.sequences)):
         token_ids, added = rows.bias(row)
         biased[row, token_ids] = bounded(biased[row, token_ids] + added)
     return biased

@@ -14,7 +14,7 @@ from hashlib import blake2b
 
 from torch import Tensor
 
-from labkit.sampling.noise import exponential_noise
+from labkit.sampling.pipeline import exponential_noise
 from labkit.sequence import Sequence
 
 __all__ = ["hypotheses", "num_standing", "reject", "stream"]

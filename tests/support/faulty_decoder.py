@@ -24,10 +24,8 @@ class FaultyDecoder(Decoder):
 
     fault: Fault | None = None
 
-    def forward(
-        self, inputs: ForwardInputs, kv: KVStore, *, num_layers: int | None = None
-    ) -> Tensor:
-        logits = super().forward(inputs, kv, num_layers=num_layers)
+    def forward(self, inputs: ForwardInputs, kv: KVStore, **options: Any) -> Tensor:
+        logits = super().forward(inputs, kv, **options)
         return logits if self.fault is None else self.fault(logits)
 
 

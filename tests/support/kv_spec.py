@@ -54,12 +54,12 @@ class SpecCache:
 
     def blocks(self, name: object) -> list[int]:
         """A request's blocks, as the specification numbers them."""
-        return [block + 1 for block in self.cache.table(str(name)).blocks]
+        return [block + 1 for block in self.cache.tables[str(name)].blocks]
 
     def hashes(self, name: object) -> list[str | None]:
         """The hash of each of its blocks."""
         views = self.cache.views()
-        return [views[block].hash for block in self.cache.table(str(name)).blocks]
+        return [views[block].hash for block in self.cache.tables[str(name)].blocks]
 
     def refs(self) -> dict[int, int]:
         """Holders of each block."""
@@ -71,7 +71,7 @@ class SpecCache:
 
     def tables(self) -> int:
         """Blocks in all tables together."""
-        return sum(len(t.blocks) for t in self.cache._tables.values())
+        return sum(len(t.blocks) for t in self.cache.tables.values())
 
 
 def tokens_of(expression: str) -> list[int]:

@@ -127,7 +127,7 @@ def test_check_names_each_kind_of_damage(
     pool = BlockPool(2)
     pool._blank.clear()
     pool._blank.extend(free)
-    pool._ref_counts[:] = ref_counts
+    pool.ref_counts[:] = ref_counts
     with pytest.raises(AssertionError, match=sentence):
         pool.check()
 

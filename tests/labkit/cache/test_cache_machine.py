@@ -56,7 +56,7 @@ class CacheMachine(RuleBasedStateMachine):
             return False
         if not self.own(request, start, end):
             return False
-        for i, slot in enumerate(self.cache.table(request).slots(start, end), start):
+        for i, slot in enumerate(self.cache.tables[request].slots(start, end), start):
             self.memory[slot] = (self.salts[request], *self.ids[request][: i + 1])
         self.cache.commit(request, self.ids[request], end)
         return True
@@ -133,7 +133,7 @@ class CacheMachine(RuleBasedStateMachine):
     @invariant()
     def every_request_finds_its_own_tokens(self) -> None:
         for request, ids in self.ids.items():
-            slots = self.cache.table(request).slots(0, len(ids))
+            slots = self.cache.tables[request].slots(0, len(ids))
             wanted = [(self.salts[request], *ids[: i + 1]) for i in range(len(ids))]
             assert [self.memory[slot] for slot in slots] == wanted
 
@@ -143,7 +143,7 @@ class CacheMachine(RuleBasedStateMachine):
         counts = self.cache.counts()
         assert counts.free + counts.held + counts.cached == counts.total
         views = self.cache.views(self.ids)
-        tables = [b for r in self.ids for b in self.cache.table(r).blocks]
+        tables = [b for r in self.ids for b in self.cache.tables[r].blocks]
         assert {v.block: v.ref_count for v in views if v.ref_count} == Counter(tables)
         assert self.cache.num_free == sum(not view.ref_count for view in views)
         stats = self.cache.stats()

@@ -20,7 +20,7 @@ def computed(cache: CacheManager, name: str, ids: list[int]) -> list[int]:
     """Admit and compute `ids`; the request's blocks."""
     assert cache.admit(name, ids, len(ids)) is not None
     cache.commit(name, ids, len(ids))
-    return cache.table(name).blocks
+    return cache.tables[name].blocks
 
 
 def kinds(cache: CacheManager) -> list[str]:
@@ -35,16 +35,16 @@ def test_growing_takes_blocks_only_where_the_last_one_is_full() -> None:
     cache = manager()
     cache.admit("a", [1, 2, 3], 3)
     assert cache.grow("a", 4)
-    assert cache.table("a").blocks == [0]
+    assert cache.tables["a"].blocks == [0]
     assert cache.grow("a", 9)
-    assert cache.table("a").blocks == [0, 1, 2]
+    assert cache.tables["a"].blocks == [0, 1, 2]
 
 
 def test_growing_beyond_the_pool_changes_nothing() -> None:
     cache = manager(3)
     cache.admit("a", [1], 1)
     assert not cache.grow("a", 13)
-    assert (cache.table("a").blocks, cache.num_free) == ([0], 2)
+    assert (cache.tables["a"].blocks, cache.num_free) == ([0], 2)
 
 
 def test_admission_may_leave_blocks_to_spare() -> None:
@@ -56,7 +56,7 @@ def test_admission_may_leave_blocks_to_spare() -> None:
 def test_admission_may_take_blocks_for_a_part_of_the_tokens() -> None:
     cache = manager()
     assert cache.admit("a", list(range(20)), 6) == 0
-    assert cache.table("a").capacity == 8
+    assert cache.tables["a"].capacity == 8
 
 
 def test_shrinking_gives_back_what_lies_behind() -> None:
@@ -64,9 +64,9 @@ def test_shrinking_gives_back_what_lies_behind() -> None:
     computed(cache, "a", [1] * 9)
     cache.grow("a", 16)
     cache.shrink("a", 9)
-    assert (cache.table("a").blocks, cache.num_free) == ([0, 1, 2], 5)
+    assert (cache.tables["a"].blocks, cache.num_free) == ([0, 1, 2], 5)
     cache.shrink("a", 4)
-    assert (cache.table("a").num_hashed, cache.counts().cached) == (1, 1)
+    assert (cache.tables["a"].num_hashed, cache.counts().cached) == (1, 1)
     cache.check()
 
 
@@ -74,10 +74,10 @@ def test_both_sides_of_a_fork_read_the_same_and_write_apart() -> None:
     cache = manager()
     computed(cache, "a", [1] * 6)
     cache.fork("a", "b", 6)
-    assert cache.table("b").blocks == cache.table("a").blocks == [0, 1]
+    assert cache.tables["b"].blocks == cache.tables["a"].blocks == [0, 1]
     assert cache.writable("a", 6, 7) == ((1, 2),)  # who writes first gets the copy
     assert cache.writable("b", 6, 7) == ()
-    assert (cache.table("a").blocks, cache.table("b").blocks) == ([0, 2], [0, 1])
+    assert (cache.tables["a"].blocks, cache.tables["b"].blocks) == ([0, 2], [0, 1])
     cache.check()
 
 
@@ -86,7 +86,7 @@ def test_copy_that_finds_no_free_block_changes_nothing() -> None:
     computed(cache, "a", [1] * 6)
     cache.fork("a", "b", 5)
     assert cache.writable("b", 5, 6) is None
-    assert cache.table("b").blocks == [0, 1]
+    assert cache.tables["b"].blocks == [0, 1]
     cache.check()
 
 
@@ -94,7 +94,7 @@ def test_fork_may_begin_earlier_than_its_parent_is() -> None:
     cache = manager()
     computed(cache, "a", [1] * 12)
     cache.fork("a", "b", 6)
-    assert (cache.table("b").blocks, cache.table("b").num_hashed) == ([0, 1], 1)
+    assert (cache.tables["b"].blocks, cache.tables["b"].num_hashed) == ([0, 1], 1)
     assert cache.grow("b", 9)
     assert cache.writable("b", 6, 9) == ((1, 4),)
     cache.check()
@@ -179,7 +179,7 @@ def test_views_show_owners_tokens_and_the_chain() -> None:
 def test_check_compares_holders_with_tables() -> None:
     cache = manager()
     computed(cache, "a", [1] * 6)
-    cache.table("a").blocks.pop()
+    cache.tables["a"].blocks.pop()
     with pytest.raises(AssertionError, match="1 has 1 holders, 0 tables name it"):
         cache.check()
 
@@ -193,8 +193,8 @@ def test_check_follows_the_chain_of_each_table(
 ) -> None:
     cache = manager()
     computed(cache, "a", list(range(9)))
-    cache.table("a").blocks[:] = order
-    cache.table("a").num_hashed = num_hashed
+    cache.tables["a"].blocks[:] = order
+    cache.tables["a"].num_hashed = num_hashed
     with pytest.raises(AssertionError, match=sentence):
         cache.check()
 

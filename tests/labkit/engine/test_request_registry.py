@@ -1,4 +1,4 @@
-"""When a refused request is told to come back."""
+"""What is refused before it takes a place, in which words, and when to come back."""
 
 from __future__ import annotations
 
@@ -6,13 +6,15 @@ import pytest
 
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
-from labkit.engine.request_registry import RequestRegistry
+from labkit.engine.request_registry import RequestRegistry, refuse_misfits
 from labkit.engine.scheduler import Scheduler
-from labkit.errors import QueueFull
+from labkit.errors import InputError, NeverFits, QueueFull
+from labkit.sequence import SamplingParams
 from labkit.text.tokenizer import Tokenizer
 from tests.support.rows import sequence
 from tests.support.tiny import byte_tokenizer_spec
 
+PARAMS = SamplingParams()
 CONFIG = EngineConfig(max_context=1000, max_waiting=0, max_running=2)
 
 
@@ -56,3 +58,30 @@ def test_refusal_gives_the_numbers() -> None:
     scheduler.add(sequence([1]))
     words = "1 requests wait already, 0 run: try again in 1 s"
     assert str(refusal(registry_of(scheduler))) == words
+
+
+def test_prompt_that_leaves_room_for_one_token_is_let_in() -> None:
+    refuse_misfits([0] * 9, PARAMS, vocab_size=5, max_context=10)
+
+
+def test_prompt_as_long_as_the_context_never_fits_and_hears_the_numbers() -> None:
+    with pytest.raises(NeverFits, match=r"has 10 tokens.*room for 10.*to 9 or") as at:
+        refuse_misfits([0] * 10, PARAMS, vocab_size=5, max_context=10)
+    assert at.value.param == "messages"
+
+
+@pytest.mark.parametrize(
+    ("prompt", "params", "param"),
+    [
+        ([], PARAMS, "messages"),
+        ([0, 5], PARAMS, "messages"),
+        ([-1], PARAMS, "messages"),
+        ([0], SamplingParams(logit_bias=((5, 1.0),)), "logit_bias"),
+    ],
+)
+def test_bad_ids_are_refused_by_field(
+    prompt: list[int], params: SamplingParams, param: str
+) -> None:
+    with pytest.raises(InputError) as at:
+        refuse_misfits(prompt, params, vocab_size=5, max_context=10)
+    assert at.value.param == param

@@ -8,8 +8,13 @@ import pytest
 import torch
 
 from labkit.records import StageView
-from labkit.sampling.noise import exponential_noise
-from labkit.sampling.pipeline import STAGES, LogitsNotFinite, SamplingRows, sample
+from labkit.sampling.pipeline import (
+    STAGES,
+    LogitsNotFinite,
+    SamplingRows,
+    exponential_noise,
+    sample,
+)
 from tests.support.rows import rows_of, sequence
 
 LOGITS = torch.tensor([[0.4, 0.3, 0.2, 0.1]]).log()

@@ -12,8 +12,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from labkit.sampling.noise import exponential_noise
-from labkit.sampling.pipeline import sample
+from labkit.sampling.pipeline import exponential_noise, sample
 from labkit.sampling.verify import hypotheses, num_standing, reject, stream
 from tests.support.rows import rows_of, sequence
 
