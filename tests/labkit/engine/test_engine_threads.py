@@ -62,7 +62,6 @@ def at_once(*works: Callable[[], None]) -> None:
     assert not failures, failures
 
 
-@pytest.mark.parametrize("model", ["pytorch"], indirect=True)
 def test_two_engines_on_one_model_give_what_each_gives_alone(
     model: LoadedModel,
 ) -> None:
