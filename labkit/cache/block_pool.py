@@ -1,25 +1,28 @@
-"""Who holds which block of the cache: a free queue and a reference count a block.
+"""Which block of the cache is held: a free queue, and a reference count per block.
 
 Integers only; keys and values lie in `model/kv_store.py`. The queue's front are blank
 blocks, the last given back first; behind them are those worth keeping, least recently
 used first. Every verb is O(1) a block. The invariant is that a block is in the queue,
 exactly once, if and only if nobody holds it: free + held + cached == total.
+
+A sequence's `BlockTable` says where its tokens lie: token `i` in the block at place
+`i // block_size`, at offset `i % block_size`, in slot `block * block_size + offset`.
 """
 
 from __future__ import annotations
 
 from collections import Counter, OrderedDict, deque
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from collections.abc import Sequence as ListLike
 
 from labkit.errors import OutOfBlocks
 from labkit.records import BlockCounts
 
-__all__ = ["BlockPool"]
+__all__ = ["BlockPool", "BlockTable"]
 
 
 class BlockPool:
-    """Blocks 0 to `num_blocks` - 1; what is in them is the caller's business."""
+    """Blocks 0 to `num_blocks` - 1; their contents are not looked at."""
 
     def __init__(self, num_blocks: int) -> None:
         assert num_blocks > 0, f"a pool of {num_blocks} blocks can hold nothing"
@@ -79,7 +82,7 @@ class BlockPool:
         self._kept.update((block, None) for block in reversed(idle) if block in keep)
 
     def discard_kept(self) -> None:
-        """Nothing is worth keeping any more; the order of the queue stays."""
+        """Treat all kept blocks as blank; the order of the queue stays as it is."""
         self._blank.extend(self._kept)
         self._kept.clear()
 
@@ -116,3 +119,33 @@ class BlockPool:
         self._num_uses += 1
         self.ref_counts[block] += 1
         self._last_use[block] = self._num_uses
+
+
+class BlockTable:
+    """The blocks of one sequence, in the order of its tokens."""
+
+    def __init__(
+        self, block_size: int, blocks: Iterable[int] = (), salt: str | None = None
+    ) -> None:
+        assert block_size > 0, f"a block of {block_size} slots can hold nothing"
+        self.block_size = block_size  # tokens
+        self.blocks = list(blocks)
+        self.salt = salt  # of the hash of the first block
+        self.num_hashed = 0  # leading blocks that are full and have their hash
+
+    @property
+    def capacity(self) -> int:
+        """Tokens that fit into the blocks it has."""
+        return len(self.blocks) * self.block_size
+
+    def num_blocks_for(self, num_tokens: int) -> int:
+        """Blocks that `num_tokens` tokens fill, the last one perhaps in part."""
+        return -(-num_tokens // self.block_size)  # division rounded up
+
+    def slots(self, start: int, end: int) -> list[int]:
+        """Slots of the tokens at positions `start` to `end` - 1."""
+        assert 0 <= start <= end <= self.capacity, (
+            f"positions {start} to {end} are not within the {self.capacity} slots held"
+        )
+        size = self.block_size
+        return [self.blocks[i // size] * size + i % size for i in range(start, end)]

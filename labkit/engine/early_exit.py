@@ -1,4 +1,4 @@
-"""Drafts from the model itself: its first layers, then straight to its head.
+"""Drafts from the model itself: its first layers, and then its output head.
 
 Self-speculation (Zhang, arXiv 2309.08168; LayerSkip, arXiv 2404.16710) without any
 training. The drafts use the sequence's own slots: what the first layers write there is
@@ -32,11 +32,11 @@ class EarlyExitDrafter:
 
     @property
     def cost(self) -> float:
-        """A share of the layers, one token after the other, and the judgement."""
+        """Its share of the layers for each token in turn, and the verification."""
         return TOKEN_COST + self._num_layers / self._runner.num_layers
 
     def propose(self, sequence: Sequence, most: int) -> tuple[int, ...]:
-        """Stand-ins; `fill` computes the drafts."""
+        """Placeholders; `fill` computes the drafts."""
         self._sequences[sequence.request] = sequence
         return (0,) * most
 

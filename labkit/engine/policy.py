@@ -1,4 +1,4 @@
-"""Who is served first in a step: each order an object that only sorts.
+"""The order in which a step serves sequences: each is an object that only sorts.
 
 A policy never drops anyone. Seats do not outnumber a step's tokens, so whoever runs is
 served in the end under either of them; what differs is who waits meanwhile.
@@ -19,7 +19,7 @@ class Policy(Protocol):
     """An order among running sequences and new arrivals."""
 
     def turns(self, running: tuple[Sequence, ...]) -> tuple[Turn, Turn]:
-        """Who takes tokens before new arrivals do, and who after them."""
+        """The sequences served before new arrivals, and those after them."""
         ...
 
 

@@ -1,4 +1,4 @@
-"""Who computes what in the next step: two queues, the cache, one `Plan` a step.
+"""Decides what each step computes: two queues, the cache, one `Plan` per step.
 
 First come, first served. A sequence is admitted once its known tokens have blocks and
 every running one has a block to spare; it then grows block by block. When none is left
@@ -27,7 +27,7 @@ Copies = tuple[tuple[int, int], ...]
 
 
 def worst_case_tokens(sequence: Sequence, max_context: int) -> int:
-    """Tokens it can come to: prompt and max_tokens, within the context."""
+    """The most tokens it can reach: prompt and max_tokens, within the context."""
     wish = len(sequence.prompt_ids) + sequence.params.max_tokens
     return min(wish, max_context)
 
@@ -114,7 +114,7 @@ class Scheduler:
         self._waiting.append(sequence)
 
     def plan(self) -> Plan:
-        """Decide the next step, in the policy's order; who is new gets blocks here.
+        """Decide the next step, in the policy's order; new sequences get blocks here.
 
         What exceeds the token budget is computed in parts, over several steps.
         """
@@ -175,7 +175,7 @@ class Scheduler:
             assert not sequence.is_finished, f"{sequence.request} ended but is queued"
 
     def _admit(self, draft: _Draft) -> None:
-        """Let in who waits, in order, while tokens, seats and blocks are left."""
+        """Admit waiting sequences in order while tokens, seats and blocks are left."""
         while self._waiting and len(self._running) < self._num_seats and draft.budget:
             sequence = self._waiting[0]
             if (draft.preempted and self._running) or not self._enter(sequence):
@@ -191,7 +191,7 @@ class Scheduler:
             self._serve(sequence, draft)
 
     def _enter(self, sequence: Sequence) -> bool:
-        """Hold what is computed already of `sequence`, and blocks for all it knows."""
+        """Hold the cached blocks of `sequence`, and new ones for its other tokens."""
         if self.cache.num_free <= len(self._running):
             return False  # it needs a block, and one to spare for each who runs
         parent = sequence.parent
@@ -218,7 +218,7 @@ class Scheduler:
         return True
 
     def _serve(self, sequence: Sequence, draft: _Draft) -> None:
-        """Give `sequence` its part of the step, if need be at the newest one's cost."""
+        """Plan tokens of `sequence`; where blocks are too few, preempt the newest."""
         draft.num_unserved -= 1
         if sequence.state is not SequenceState.RUNNING or not draft.budget:
             return
@@ -226,7 +226,7 @@ class Scheduler:
         end = min(sequence.num_tokens, start + draft.budget)
         while (copies := self.cache.reserve(name, start, end)) is None:
             newest = next(reversed(self._running.values()))
-            self._throw_out(newest, draft)
+            self._preempt(newest, draft)
             if newest is sequence:
                 return
         guesses: tuple[int, ...] = ()
@@ -238,7 +238,7 @@ class Scheduler:
         draft.rows[name] = row
         draft.budget -= end - start + len(guesses)
 
-    def _throw_out(self, sequence: Sequence, draft: _Draft) -> None:
+    def _preempt(self, sequence: Sequence, draft: _Draft) -> None:
         """Preempt by recompute: it keeps its tokens, loses its blocks, queues first."""
         self.cache.free(sequence.request)
         del self._running[sequence.request]
@@ -250,10 +250,10 @@ class Scheduler:
         draft.budget += row.part.num_tokens if row else 0
 
     def _guesses(self, sequence: Sequence, end: int, draft: _Draft) -> tuple[int, ...]:
-        """Draft tokens, where tokens and blocks are left over; nobody pays for them."""
+        """Draft tokens, only from tokens and blocks that no other sequence needs."""
         if self.propose is None or end < sequence.num_tokens or sequence.is_prefilling:
             return ()
-        last = worst_case_tokens(sequence, self.max_context) - 1  # needs no guess
+        last = worst_case_tokens(sequence, self.max_context) - 1  # needs no draft
         room = draft.budget - 1 - draft.num_unserved
         most = min(self._config.max_drafts, last - end, room)
         guesses = self.propose(sequence, most, len(self._running)) if most > 0 else ()

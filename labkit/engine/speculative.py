@@ -1,4 +1,4 @@
-"""Drafting ahead: cheap guesses at the next tokens, for the model to judge in one pass.
+"""Speculative decoding: cheap drafts of the next tokens, verified in one pass.
 
 A drafter guesses, `sampling/verify.py` judges, and the speculator between them decides
 how far ahead is worth it. A guess costs time at worst: whatever is drafted, the output
@@ -30,15 +30,15 @@ class Drafter(Protocol):
 
     @property
     def cost(self) -> float:
-        """What a guess and its judgement take, as a share of a plain step."""
+        """Time to draft and verify one token, as a share of a plain step."""
         ...
 
     def propose(self, sequence: Sequence, most: int) -> tuple[int, ...]:
-        """At most `most` guesses; a drafter that computes gives stand-ins here."""
+        """At most `most` drafts; one that computes gives placeholders here."""
         ...
 
     def fill(self, plan: Plan) -> Plan:
-        """The plan with its stand-ins replaced, now that every token has its slot."""
+        """The plan with its placeholders replaced, as every token has a slot now."""
         ...
 
     def forget(self, request: str) -> None:
@@ -48,7 +48,7 @@ class Drafter(Protocol):
 
 @dataclass(slots=True)
 class _Text:
-    """A sequence's tokens, and where each n-gram but the last ones went on."""
+    """A sequence's tokens, and the position after each n-gram in them."""
 
     ids: list[int] = field(default_factory=list)
     nexts: dict[tuple[int, ...], int] = field(default_factory=dict)
@@ -122,7 +122,7 @@ class DraftStats:
 
 
 class Speculator:
-    """How far to draft for whom, and how well it went.
+    """Decides how many tokens to draft for each request, and counts what stood.
 
     It keeps a trust for each request: a moving estimate of the chance that a drafted
     token stands. The i-th token ahead is drafted while trust**i exceeds what a token
@@ -156,7 +156,7 @@ class Speculator:
         return self._drafter.fill(plan)
 
     def settle(self, request: str, num_drafted: int, num_accepted: int) -> None:
-        """Learn from a verdict on drafts."""
+        """Update the trust in a request's drafts once some were verified."""
         trust = self._trust[request]
         for _ in range(num_accepted):
             trust += LEARNING * (LARGEST_TRUST - trust)
