@@ -72,10 +72,7 @@ class Scheduler:
 
     def names(self) -> tuple[tuple[str, ...], tuple[str, ...]]:
         """The requests of `running` and of `waiting`."""
-        queued = list[str]()
-        for sequence in self._waiting:
-            queued.append(sequence.request)
-        return tuple(self._running), tuple(queued)
+        return tuple(self._running), tuple([s.request for s in self._waiting])
 
     def sequences(self) -> tuple[Sequence, ...]:
         """All sequences that have not ended: the running ones, then the queue."""

@@ -13,8 +13,6 @@ from collections.abc import Callable, Iterable
 from collections.abc import Sequence as ListLike
 from dataclasses import dataclass, field
 
-from torch import Tensor
-
 from labkit.clock import Clock
 from labkit.engine.plan import Plan, PlannedRow
 from labkit.engine.request_registry import RequestRegistry
@@ -23,7 +21,7 @@ from labkit.engine.sampler import Sampler, Scored
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.speculative import Speculator
 from labkit.errors import EngineDead
-from labkit.records import ScheduledSlice, StepReport, TokenEvent
+from labkit.records import StepReport, TokenEvent
 from labkit.sequence import FinishReason
 
 __all__ = ["MAX_FAILED_STEPS", "Observer", "StepRecorder", "Stepper"]
@@ -94,13 +92,12 @@ class Stepper:
 
         Gives what ended single requests, if anything did.
         """
-        plan, logits = self._compute(plan)
+        self.runner.copy(plan)
+        if self.speculator.max_drafts:
+            plan = self.speculator.fill(plan)
+        logits = self.runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self.clock.now())
-        sampled = list[PlannedRow]()
-        for row in plan.rows:
-            if row.is_sampled:
-                sampled.append(row)
-        chosen = self.sampler.sample(sampled, logits)
+        chosen = self.sampler.sample(plan.sampled, logits)
         stamps.append(self.clock.now())
         for row in plan.rows:
             if not row.is_sampled:
@@ -110,18 +107,6 @@ class Stepper:
             else:
                 self._settle(row, chosen[name], stamps[-1], emitted)
         return "; ".join(dict.fromkeys(self.sampler.failures.values())) or None
-
-    def _compute(self, plan: Plan) -> tuple[Plan, Tensor]:
-        """The plan with its drafts known, and logits [scored tokens, vocab]."""
-        has_copies = has_drafts = False
-        for row in plan.rows:
-            has_copies |= bool(row.copies)
-            has_drafts |= bool(row.draft_ids)
-        if has_copies:
-            self.runner.copy(plan)
-        if has_drafts:
-            plan = self.speculator.fill(plan)
-        return plan, self.runner.run(plan)
 
     def _settle(
         self,
@@ -190,16 +175,14 @@ class StepRecorder:
     ) -> StepReport:
         """The record of the step that has just ended; `stamps` are its four moments."""
         running, waiting = self._scheduler.names()
-        cache, scheduled = self._scheduler.cache, list[ScheduledSlice]()
-        for row in plan.rows:
-            scheduled.append(row.part)
+        cache = self._scheduler.cache
         events = tuple(cache.events or ())
         if cache.events:
             cache.events.clear()
         started_s, computed_s, sampled_s, ended_s = stamps
         report = StepReport(
             index=self.num_steps,
-            scheduled=tuple(scheduled),
+            scheduled=tuple([row.part for row in plan.rows]),
             blocks=cache.counts(),
             num_running=len(running),
             num_waiting=len(waiting),

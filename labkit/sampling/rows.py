@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from collections.abc import Sequence as ListLike
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from operator import attrgetter
 
 import torch
@@ -23,17 +23,8 @@ LIMIT = 1e18  # magnitude of knobs and logits; a product of two stays within flo
 MIN_TEMPERATURE = 1e-5  # below it a row is greedy: the best token's share would be 1
 
 
-KNOBS = (
-    "temperature",
-    "top_k",
-    "top_p",
-    "min_p",
-    "typical_p",
-    "repetition_penalty",
-    "frequency_penalty",
-    "presence_penalty",
-    "logit_bias",
-)
+OTHERS = ("max_tokens", "seed", "stop", "ignore_eos", "top_logprobs")
+KNOBS = tuple(f.name for f in fields(SamplingParams) if f.name not in OTHERS)
 all_knobs = attrgetter(*KNOBS)  # asked for each row of each step
 NEUTRAL = all_knobs(SamplingParams())  # the defaults change nothing
 
