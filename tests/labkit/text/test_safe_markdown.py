@@ -93,6 +93,12 @@ def test_a_table_in_a_list_keeps_its_cells_too() -> None:
     assert "<td>2 | 3</td>" in html
 
 
+def test_a_row_needs_no_outer_pipes() -> None:
+    html = render("a | b\n---|---\n1 | 2 | 3\n| 4 | 5\n6 | 7 |\n|\n")
+    assert "<td>2 | 3</td>" in html
+    assert html.count("<td>") == 8
+
+
 def test_what_follows_the_language_of_a_fence_is_its_title() -> None:
     html = render('```py file="a.py"\npass\n```')
     assert 'class="language-py"' in html
