@@ -137,3 +137,11 @@ def test_threads_share_cores_unless_the_user_decided_otherwise(
     monkeypatch.setenv("OMP_WAIT_POLICY", "ACTIVE")
     share_cores()
     assert os.environ["OMP_WAIT_POLICY"] == "ACTIVE"
+
+
+def test_what_computes_is_a_setting(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert Settings().engine().kernels == "auto"
+    monkeypatch.setenv("LAB_KERNELS", "torch")
+    assert Settings.from_env().engine().kernels == "torch"
+    with pytest.raises(ConfigError, match="kernels='gpu': use auto, native, torch"):
+        Settings(kernels="gpu").engine()
