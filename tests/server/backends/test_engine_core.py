@@ -87,24 +87,19 @@ def test_a_core_that_is_stopped_says_so_last() -> None:
     assert told[-1] == Over("the server is stopping", can_restart=False)
 
 
-def test_a_template_that_cannot_be_used_is_found_when_the_model_is_loaded() -> None:
+@pytest.mark.parametrize(
+    ("template", "fault"),
+    [(None, "has no chat template"), ("{% for %}", "cannot be read: line 1")],
+)
+def test_what_a_models_template_lacks_is_found_when_it_is_loaded(
+    template: str | None, fault: str
+) -> None:
     async def scene() -> None:
-        backend = InProcessClient(lambda: engine_with("{% for %}"))
-        backend.start()
-        await state_is(backend, BackendState.FAILED)
-        assert "chat template" in backend.status().detail
-        assert "tiny" in backend.status().detail
-        assert backend.status().num_restarts == 0
-
-    asyncio.run(scene())
-
-
-def test_a_model_without_a_template_is_served_and_says_what_it_lacks() -> None:
-    async def scene() -> None:
-        backend = InProcessClient(lambda: engine_with(None))
+        backend = InProcessClient(lambda: engine_with(template))
         backend.start()
         await state_is(backend, BackendState.READY)
-        with pytest.raises(ApiError, match="has no chat template") as caught:
+        assert fault in (backend.served().template_fault or "")
+        with pytest.raises(ApiError, match=fault) as caught:
             await outputs_of(backend, ask("r"))
         assert caught.value.problem.status == 400
         assert caught.value.problem.code == "no_chat_template"
