@@ -29,19 +29,11 @@ class Clock(Protocol):
 
 
 class SystemClock:
-    """The machine's own clock."""
+    """The machine's own clock: Python's functions themselves."""
 
-    def now(self) -> float:
-        """Seconds since an arbitrary start, monotonic (shared by local processes)."""
-        return time.perf_counter()
-
-    def unix(self) -> float:
-        """Seconds since 1970-01-01 UTC."""
-        return time.time()
-
-    def sleep(self, wait_s: float) -> None:
-        """Block this thread for `wait_s` seconds."""
-        time.sleep(wait_s)
+    now = staticmethod(time.perf_counter)  # monotonic; shared by local processes
+    unix = staticmethod(time.time)
+    sleep = staticmethod(time.sleep)  # blocks this thread
 
 
 class FakeClock:

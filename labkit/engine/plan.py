@@ -65,6 +65,7 @@ class Plan:
     num_waiting: int
     blocks: BlockCounts
     preempted: tuple[str, ...] = ()  # thrown back into the queue for want of blocks
+    copies: tuple[tuple[int, int], ...] = ()  # those of all rows, to be made at once
 
     @property
     def num_tokens(self) -> int:
@@ -80,11 +81,6 @@ class Plan:
     def unfinished(self) -> tuple[PlannedRow, ...]:
         """The rows whose prompt goes on in a later step."""
         return tuple(row for row in self.rows if not row.is_sampled)
-
-    @property
-    def copies(self) -> tuple[tuple[int, int], ...]:
-        """Blocks (source, own) to copy, all at once, before anything is computed."""
-        return tuple(pair for row in self.rows for pair in row.copies)
 
     def __str__(self) -> str:
         head = (

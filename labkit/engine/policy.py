@@ -1,4 +1,4 @@
-"""The order in which a step serves sequences: each is an object that only sorts.
+"""The order in which a step serves sequences: each policy names its three turns.
 
 A policy never drops anyone. Seats do not outnumber a step's tokens, so whoever runs is
 served in the end under either of them; what differs is who waits meanwhile.
@@ -6,38 +6,36 @@ served in the end under either of them; what differs is who waits meanwhile.
 
 from __future__ import annotations
 
+from enum import Enum, auto
 from typing import Protocol
 
-from labkit.sequence import Sequence
+__all__ = ["DecodeFirst", "Policy", "PrefillFirst", "Turn", "policy_named"]
 
-__all__ = ["DecodeFirst", "Policy", "PrefillFirst", "policy_named"]
 
-Turn = list[Sequence]
+class Turn(Enum):
+    """Who takes tokens of a step in one turn; among them the oldest comes first."""
+
+    DECODES = auto()  # sequences whose answer goes on
+    PROMPTS = auto()  # running sequences whose prompt is not computed yet
+    ARRIVALS = auto()  # sequences that wait, as far as there is room for them
 
 
 class Policy(Protocol):
     """An order among running sequences and new arrivals."""
 
-    def turns(self, running: tuple[Sequence, ...]) -> tuple[Turn, Turn]:
-        """The sequences served before new arrivals, and those after them."""
-        ...
+    turns: tuple[Turn, ...]  # each of the three, once
 
 
 class DecodeFirst:
     """Answers go on, prompts take what is left: no stream stalls (chunked prefill)."""
 
-    def turns(self, running: tuple[Sequence, ...]) -> tuple[Turn, Turn]:
-        """Decodes, then prompts; new arrivals last."""
-        return sorted(running, key=lambda s: s.is_prefilling), []
+    turns: tuple[Turn, ...] = (Turn.DECODES, Turn.PROMPTS, Turn.ARRIVALS)
 
 
 class PrefillFirst:
     """Prompts come first and answers stall meanwhile: soonest first token."""
 
-    def turns(self, running: tuple[Sequence, ...]) -> tuple[Turn, Turn]:
-        """Prompts, then new arrivals; decodes last."""
-        prompts = [s for s in running if s.is_prefilling]
-        return prompts, [s for s in running if not s.is_prefilling]
+    turns: tuple[Turn, ...] = (Turn.PROMPTS, Turn.ARRIVALS, Turn.DECODES)
 
 
 def policy_named(name: str) -> Policy:

@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
-from labkit.engine.policy import policy_named
+from labkit.engine.policy import Turn, policy_named
 from labkit.records import BlockView, EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
@@ -55,7 +55,7 @@ class Scheduler:
         self.max_context = config.max_context
         # at least one token a step for everyone who runs, so that none starves
         self._num_seats = min(config.max_running, config.max_step_tokens)
-        self._policy = policy_named(config.policy)
+        self._turns = policy_named(config.policy).turns
         self.propose: Propose | None = None  # guesses tokens, up to `max_drafts` a step
         self._waiting: deque[Sequence] = deque()
         self._running: dict[str, Sequence] = {}  # in order of arrival
@@ -116,20 +116,24 @@ class Scheduler:
         What exceeds the token budget is computed in parts, over several steps.
         """
         draft = _Draft(self._config.max_step_tokens, len(self._running))
-        before, after = self._policy.turns(tuple(self._running.values()))
-        for sequence in before:
-            self._serve(sequence, draft)
-        if self._waiting:
-            self._admit(draft)
-        for sequence in after:
-            self._serve(sequence, draft)
+        prompts, decodes = list[Sequence](), list[Sequence]()
+        for sequence in self._running.values():
+            (prompts if sequence.is_prefilling else decodes).append(sequence)
+        served = {Turn.PROMPTS: prompts, Turn.DECODES: decodes}
+        for turn in self._turns:
+            if turn is Turn.ARRIVALS and self._waiting:
+                self._admit(draft)
+            for sequence in served.get(turn, ()):
+                self._serve(sequence, draft)
+        rows = tuple(draft.rows.values())
         return Plan(
-            tuple(draft.rows.values()),
+            rows,
             tuple(draft.admitted),
             self._config.max_step_tokens,
             len(self._waiting),
             self.cache.counts(),
             tuple(draft.preempted),
+            tuple([pair for row in rows for pair in row.copies]),
         )
 
     def advance(self, row: PlannedRow, *token_ids: int) -> Sequence:

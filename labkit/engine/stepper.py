@@ -92,12 +92,14 @@ class Stepper:
 
         Gives what ended single requests, if anything did.
         """
-        self.runner.copy(plan)
+        if plan.copies:
+            self.runner.copy(plan)
         if self.speculator.max_drafts:
             plan = self.speculator.fill(plan)
         logits = self.runner.run(plan)  # [scored tokens, vocab]
         stamps.append(self.clock.now())
-        chosen = self.sampler.sample(plan.sampled, logits)
+        sampled = [row for row in plan.rows if row.is_sampled]
+        chosen = self.sampler.sample(sampled, logits)
         stamps.append(self.clock.now())
         for row in plan.rows:
             if not row.is_sampled:
