@@ -1,7 +1,8 @@
-"""The README's performance table, from the run that the repository keeps.
+"""The README's performance tables, from the runs that the repository keeps.
 
-Nothing is typed: date, machine, versions and every number come from the file that
-`make bench KEEP=1` wrote. Without the file there is no table.
+Nothing is typed: date, machine, versions and every number come from the files that
+`make bench KEEP=1` wrote, one for each kind of processor. Without a file there is no
+table.
 """
 
 from __future__ import annotations
@@ -13,7 +14,8 @@ from typing import Any
 
 __all__ = ["PLACE", "performance"]
 
-PLACE = Path("tests/bench/results/latest.json")
+PLACE = Path("tests/bench/results")
+NEWEST = "latest.json"  # a copy of the newest of the others
 SHOWN = (
     "decode",
     "prefill",
@@ -27,12 +29,23 @@ Run = Mapping[str, Any]
 
 
 def performance(root: Path) -> str:
-    """Markdown between the README's marks; empty where no run is kept."""
-    path = root / PLACE
-    if not path.exists():
-        return ""
-    run = json.loads(path.read_text(encoding="utf-8"))
-    return "\n".join([*_head(run), "", *_rates(run), "", *_bounds(run), "", *_end(run)])
+    """Markdown between the README's marks, the newest processor first."""
+    paths = [path for path in (root / PLACE).glob("*.json") if path.name != NEWEST]
+    runs = [json.loads(path.read_text(encoding="utf-8")) for path in sorted(paths)]
+    runs.sort(key=lambda run: str(run["date"]), reverse=True)
+    return "\n".join(_block(run) for run in runs)
+
+
+def _block(run: Run) -> str:
+    """One processor's tables."""
+    title = f"### {_processor(run)}"
+    parts = (_head(run), _rates(run), _bounds(run), _end(run))
+    return "\n".join([title, *(line for part in parts for line in ("", *part))])
+
+
+def _processor(run: Run) -> str:
+    named = (run["machine"]["cpu"], run["machine"].get("instruction_set"))
+    return ", ".join(filter(None, named))
 
 
 def _head(run: Run) -> list[str]:
@@ -44,10 +57,8 @@ def _head(run: Run) -> list[str]:
     ]
     torch = machine["contenders"].get("machine", {}).get("torch")
     versions += [f"PyTorch {torch}"] if torch else []
-    named = (machine["cpu"], machine.get("instruction_set"))  # older runs have no set
-    processor = ", ".join(filter(None, named))
     return [
-        f"Measured on {run['date']} by `{run['command']}`: {processor}, "
+        f"Measured on {run['date']} by `{run['command']}`: {_processor(run)}, "
         f"{machine['cores']} cores, {machine['threads_each']} threads each; "
         f"{', '.join(versions)}. Medians, everyone in turn in each round.",
     ]

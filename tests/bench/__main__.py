@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Mapping, Sequence
@@ -27,7 +28,7 @@ from tests.bench.rows import SMALL, Bench, Sizes
 from tests.bench.team import ROOT, THREADS, NotMeasured, Team, worker_env
 from tests.bench.texts import Prompts
 
-__all__ = ["ROWS", "Row", "main", "measure"]
+__all__ = ["ROWS", "Row", "main", "measure", "slug"]
 
 Row = tuple[Callable[[Bench], None], int, tuple[str, ...]]  # turns a round, its ratios
 ROWS: Mapping[str, Row] = {
@@ -50,7 +51,7 @@ ROWS: Mapping[str, Row] = {
 }
 MORE_ROUNDS = {"server": 3}  # times as many: one stream scatters by a tenth
 EXTRA: Mapping[str, Row] = {"profile": (rows_more.profile, 0, ())}  # only when named
-KEPT = ROOT / "tests" / "bench" / "results" / "latest.json"
+KEPT = ROOT / "tests" / "bench" / "results"
 LATEST = ROOT / ".bench" / "latest.json"
 
 
@@ -75,7 +76,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     expected = [key for name in chosen for key in {**ROWS, **EXTRA}[name][2]]
     tqdm.write(report.table(record, expected))
     data = record.as_dict(options.command, datetime.now(UTC).date().isoformat())
-    for path in (LATEST, KEPT) if options.keep else (LATEST,):
+    kept = (KEPT / f"{slug(record.machine)}.json", KEPT / "latest.json")
+    for path in (LATEST, *kept) if options.keep else (LATEST,):
         save(data, path)
     missed = record.missed(expected)
     if missed:
@@ -102,6 +104,14 @@ def measure(team: Team, record: Record, sizes: Sizes) -> None:
     record.machine |= {"contenders": team.facts}
 
 
+def slug(machine: Mapping[str, Any]) -> str:
+    """The kind of processor, as a file's name: `amd-epyc-avx2`."""
+    words = re.findall(
+        r"[a-z0-9]+", f"{machine['cpu']} {machine['instruction_set']}".lower()
+    )
+    return "-".join(words)
+
+
 def save(data: Mapping[str, Any], path: Path) -> None:
     """Write a run as JSON that people can read, too."""
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -124,7 +134,9 @@ def _parser() -> argparse.ArgumentParser:
     names = ", ".join([*ROWS, *EXTRA])
     parser.add_argument("rows", nargs="*", help=f"of {names}; all but profile if none")
     parser.add_argument("--rounds", type=_rounds, default=5, help="of each row")
-    parser.add_argument("--keep", action="store_true", help="for the README, too")
+    parser.add_argument(
+        "--keep", action="store_true", help="for the README, too, one file a processor"
+    )
     parser.add_argument("--small", action="store_true", help="only see that it runs")
     parser.add_argument("--no-fail", action="store_true", help="exit with 0 anyway")
     parser.add_argument("--llama-python", help="a Python that has llama_cpp")

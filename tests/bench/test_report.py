@@ -10,6 +10,7 @@ import pytest
 
 from scripts.performance import PLACE, performance
 from tests.bench import report
+from tests.bench.__main__ import slug
 from tests.bench.bounds import BOUNDS
 from tests.bench.record import VERSION, Record
 
@@ -43,10 +44,12 @@ def data() -> dict[str, Any]:
     return made().as_dict("make bench ROUNDS=3", "2026-01-02")
 
 
-def kept(root: Path) -> Path:
-    path = root / PLACE
-    path.parent.mkdir(parents=True)
-    path.write_text(json.dumps(data()), encoding="utf-8")
+def kept(root: Path, run: dict[str, Any] | None = None) -> Path:
+    run = data() if run is None else run
+    (root / PLACE).mkdir(parents=True, exist_ok=True)
+    for name in (slug(run["machine"]), "latest"):
+        path = root / PLACE / f"{name}.json"
+        path.write_text(json.dumps(run), encoding="utf-8")
     return root
 
 
@@ -141,3 +144,16 @@ def test_the_readme_says_what_was_not_measured_as_it_was_noted(tmp_path: Path) -
 
 def test_without_a_kept_run_the_readme_has_no_table(tmp_path: Path) -> None:
     assert performance(tmp_path) == ""
+
+
+def test_the_readme_has_a_block_a_processor_the_newest_first(tmp_path: Path) -> None:
+    older = {**data(), "date": "2025-12-31"}
+    older["machine"] = {**MACHINE, "cpu": "Abacus 8"}
+    page = performance(kept(kept(tmp_path, older)))
+    titles = [line for line in page.splitlines() if line.startswith("#")]
+    assert titles == ["### Abacus 9, AVX2", "### Abacus 8, AVX2"]
+
+
+def test_a_processor_names_its_file() -> None:
+    machine = {"cpu": "AMD EPYC", "instruction_set": "AVX-512 VNNI"}
+    assert slug(machine) == "amd-epyc-avx-512-vnni"
