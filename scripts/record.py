@@ -19,7 +19,6 @@ from pathlib import Path
 from labkit.book.lab import REQUEST
 from labkit.clock import SystemClock
 from labkit.dialects.anthropic import AnthropicFrames
-from labkit.dialects.chunks import Dialect
 from labkit.dialects.events import (
     Ended,
     FinishReason,
@@ -28,6 +27,7 @@ from labkit.dialects.events import (
     StreamEvent,
     TextPiece,
 )
+from labkit.dialects.readers import Dialect
 from labkit.errors import LabError, ProtocolError
 from labkit.labs.recordings import Arrival, Recording
 from labkit.net.client import LabClient

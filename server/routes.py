@@ -17,7 +17,7 @@ from labkit.clock import Clock
 from labkit.dialects import openai
 from labkit.dialects.events import ApiError, ChatRequest, Problem
 from labkit.dialects.openai_body import to_chat
-from labkit.dialects.values import to_json, to_json_by_item
+from labkit.dialects.wire import to_json, to_json_by_item
 from labkit.records import Layer
 from server.admission import Admission, Seat
 from server.backends import Backend, BackendState

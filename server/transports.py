@@ -24,7 +24,7 @@ from labkit.dialects.events import (
     StreamEvent,
     TextPiece,
 )
-from labkit.dialects.values import to_json, to_json_by_item
+from labkit.dialects.wire import to_json, to_json_by_item
 from labkit.records import Usage
 from server.errors import ClientGone
 from server.http.body import Receive

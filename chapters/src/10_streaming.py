@@ -266,11 +266,13 @@ lab.md(
 # the bill?
 
 # %%
-from labkit.dialects.chunks import ChunkReader
+from labkit.dialects.readers import reader
+from labkit.dialects.wire import ChunkReader
 
 
 def usage_after(dialect, num_bytes):
-    chunks = ChunkReader(dialect).feed(b"".join(recordings[dialect])[:num_bytes])
+    received = b"".join(recordings[dialect])[:num_bytes]
+    chunks = ChunkReader(reader(dialect)).feed(received)
     return next((c.usage for c in reversed(chunks) if c.usage), None)
 
 

@@ -21,7 +21,7 @@ from labkit.dialects.events import (
     StreamEvent,
     TextPiece,
 )
-from labkit.dialects.values import count_of, from_json, mapping_of, text_of, to_json
+from labkit.dialects.wire import count_of, from_json, mapping_of, text_of, to_json
 from labkit.records import Usage
 from labkit.text import sse
 

@@ -25,7 +25,7 @@ from labkit.dialects.events import (
     TextPiece,
     TokenScore,
 )
-from labkit.dialects.values import (
+from labkit.dialects.wire import (
     count_of,
     from_json,
     mapping_of,

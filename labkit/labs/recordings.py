@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from labkit.dialects.chunks import ChunkReader, Dialect
+from labkit.dialects.readers import Dialect, reader
+from labkit.dialects.wire import ChunkReader
 from labkit.errors import TraceError
 from labkit.records import StreamChunk
 from labkit.trace import SCHEMA as TRACE_SCHEMA
@@ -58,9 +59,9 @@ class Recording:
 
     def chunks(self, dialect: str = Dialect.OPENAI) -> list[StreamChunk]:
         """The frames of one dialect as a client reads them, with their stamps."""
-        reader = ChunkReader(Dialect(dialect))
+        chunks = ChunkReader(reader(Dialect(dialect)))
         arrivals = self._stream(dialect)
-        return [c for a in arrivals for c in reader.feed(a.frame, a.time_s)]
+        return [c for a in arrivals for c in chunks.feed(a.frame, a.time_s)]
 
     def text(self, dialect: str = Dialect.OPENAI) -> str:
         """The answer's visible text."""

@@ -19,7 +19,7 @@ import httpx2
 
 from labkit.clock import Clock
 from labkit.config import reject_unknown
-from labkit.dialects.values import from_json, mapping_of, text_of
+from labkit.dialects.wire import from_json, mapping_of, text_of
 from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
 from labkit.net.refusals import refusal
 from labkit.net.stream import ChatStream, Wire

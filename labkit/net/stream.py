@@ -15,7 +15,8 @@ from types import TracebackType
 from typing import Any, Protocol
 
 from labkit.clock import Clock
-from labkit.dialects.chunks import ChunkReader
+from labkit.dialects.openai import OpenAIReader
+from labkit.dialects.wire import ChunkReader
 from labkit.errors import TraceError
 from labkit.net.life import ClientStamps, client_trace, merged
 from labkit.records import StreamChunk, Usage
@@ -71,7 +72,7 @@ class ChatStream:
         self._exchange = exchange
         self._clock = clock
         self._wire = Wire(clock)
-        self._reader = ChunkReader()
+        self._reader = ChunkReader(OpenAIReader())
         self._origin_s = self._composed_s = self._end_s = 0.0
         self._first_byte_s: float | None = None
         self._sent_bytes = self._received_bytes = 0

@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.dialects.values import count_of, mapping_of, text_of
+from labkit.dialects.wire import count_of, mapping_of, text_of
 from labkit.records import StreamChunk, Usage
 
 __all__ = ["from_page", "to_page"]

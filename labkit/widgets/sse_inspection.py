@@ -11,8 +11,8 @@ from dataclasses import dataclass, fields
 from itertools import accumulate
 from typing import Any
 
-from labkit.dialects.chunks import dialect_of, reader
 from labkit.dialects.events import Meaning
+from labkit.dialects.readers import dialect_of, reader
 from labkit.figures.drawings import Table
 from labkit.records import Faults, Usage
 from labkit.widgets.sse_reading import Block, Reading, blocks, naive_data, reading

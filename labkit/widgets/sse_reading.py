@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from labkit.dialects.chunks import ChunkReader, dialect_of, reader
 from labkit.dialects.events import Meaning
+from labkit.dialects.readers import Dialect, dialect_of, reader
+from labkit.dialects.wire import ChunkReader
 from labkit.records import Usage
 from labkit.text.sse import SSEEvent, SSEParser
 
@@ -53,7 +54,7 @@ class Block:
 
 def blocks(data: bytes) -> list[Block]:
     """`data` cut after its blank lines; the last block may be unfinished."""
-    cutter, parser = ChunkReader(), SSEParser()
+    cutter, parser = ChunkReader(reader(Dialect.OPENAI)), SSEParser()
     cutter.feed(data)
     found: list[Block] = []
     start = 0

@@ -23,7 +23,7 @@ from uvicorn.server import ServerState
 
 from labkit.dialects import openai
 from labkit.dialects.events import Problem
-from labkit.dialects.values import to_json
+from labkit.dialects.wire import to_json
 from server.errors import ClientGone
 from server.http.body import Receive
 

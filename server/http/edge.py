@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 from labkit.clock import Clock
 from labkit.dialects import openai
 from labkit.dialects.events import Kind, Problem
-from labkit.dialects.values import to_json
+from labkit.dialects.wire import to_json
 from server.errors import problem_of
 from server.http.body import Receive
 from server.settings import Settings

@@ -87,7 +87,7 @@ def test_what_runs_before_set_up_needs_the_standard_library_only(entry: str) -> 
         ("server/limits.py", "from labkit.engine.engine import Engine"),
         ("labkit/dialects/openai.py", "from server.errors import problem_of"),
         ("labkit/dialects/openai.py", "from labkit.engine.engine import Engine"),
-        ("labkit/figures/pace.py", "from labkit.dialects.chunks import ChunkReader"),
+        ("labkit/figures/pace.py", "from labkit.dialects.wire import ChunkReader"),
         ("server/misc.py", ""),
     ],
 )
@@ -102,7 +102,7 @@ def test_an_import_that_reaches_up_is_found(name: str, source: str) -> None:
         ("labkit/model/decoder.py", "from labkit.weights import parameters"),
         ("labkit/engine/engine.py", "from labkit.cache.block_pool import BlockPool"),
         ("labkit/book/start.py", "from labkit import engine"),
-        ("labkit/widgets/a.py", "from labkit.dialects.chunks import ChunkReader"),
+        ("labkit/widgets/a.py", "from labkit.dialects.wire import ChunkReader"),
         ("server/app.py", "from server.pipeline import answer"),
     ],
 )

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from labkit.clock import SystemClock
-from labkit.dialects.chunks import Dialect
+from labkit.dialects.readers import Dialect
 from labkit.errors import ProtocolError
 from labkit.labs.recordings import Recording, open_recording
 from labkit.net.client import LabClient

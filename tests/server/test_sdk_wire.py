@@ -12,8 +12,9 @@ from typing import Any
 import openai
 import pytest
 
-from labkit.dialects.chunks import ChunkReader
 from labkit.dialects.events import ApiError, Kind, Problem
+from labkit.dialects.openai import OpenAIReader
+from labkit.dialects.wire import ChunkReader
 from labkit.errors import LabError, QueueFull
 from labkit.records import StreamChunk
 from tests.server.conftest import Start
@@ -44,7 +45,7 @@ ASKED: dict[str, dict[str, Any]] = {
 
 def chunks_of(reply: Reply) -> list[StreamChunk]:
     assert reply.status == 200, reply.body
-    return ChunkReader().feed(reply.body)
+    return ChunkReader(OpenAIReader()).feed(reply.body)
 
 
 def streamed(server: RunningServer, **asked: Any) -> Reply:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from labkit.dialects.chunks import Dialect
+from labkit.dialects.readers import Dialect
 from labkit.errors import TraceError
 from labkit.labs.recordings import (
     Arrival,
