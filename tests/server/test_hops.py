@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.hops import ROOT, written
 
-MAX_FILES = 46  # whose code runs for one warm streamed request
+MAX_FILES = 45  # whose code runs for one warm streamed request
 MAX_CALLS = 98  # of the project's own functions, for one more token
 SCRIPT = """
 import json
