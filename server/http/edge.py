@@ -163,7 +163,10 @@ def foreign_origin(headers: dict[str, str], allowed: tuple[str, ...]) -> str | N
         return None
     forwarded = headers.get("x-forwarded-host", "").split(",")[0].strip()
     ours = {host.lower() for host in (headers.get("host"), forwarded) if host}
-    return None if urlsplit(origin).netloc.lower() in ours else origin
+    try:
+        return None if urlsplit(origin).netloc.lower() in ours else origin
+    except ValueError:  # it is no address at all, as in "http://["
+        return origin
 
 
 def _closes(headers: dict[str, str]) -> bool:

@@ -53,6 +53,7 @@ def test_our_own_pages_allowed_ones_and_programs_pass(headers: dict[str, str]) -
         ({"origin": "null", "host": "localhost"}, "null"),
         ({"sec-fetch-site": "cross-site"}, "another site"),
         ({"origin": "http://localhost:1", "host": "localhost:2"}, "http://localhost:1"),
+        ({"origin": "http://[", "host": "localhost"}, "http://["),
     ],
 )
 def test_other_sites_are_named(headers: dict[str, str], named: str) -> None:
