@@ -21,8 +21,8 @@ from labkit.model.attention import Slab, attend_slots, plan_attention
 from labkit.model.inputs import ForwardInputs
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import Rotary, rms_norm, rotary, swiglu
-from labkit.model.packed import PackedDecoder
 from labkit.model.watch import PassWatch
+from labkit.native.packed import PackedDecoder
 from labkit.native.scratch import ScratchBuffers
 from labkit.weights.frequencies import inverse_frequencies
 from labkit.weights.parameters import LayerWeights, ModelWeights, Projection
@@ -104,7 +104,6 @@ class Decoder:
         Writes the new tokens' keys and values to `inputs.write_slots` of `kv` first,
         so `inputs.read_slots` may (and must) name those slots too.
         """
-        inputs.check()
         depth = num_layers or self.config.num_layers
         x = embedding(inputs.token_ids, self.weights.embedding)  # [tokens, width]
         if self.packed is not None:
@@ -112,6 +111,7 @@ class Decoder:
                 raise ConfigError("watch= needs kernels='torch': C shows no layers")
             room = scratch or self.packed.new_scratch()
             return self.packed.run(x, inputs, kv, room, depth)
+        inputs.check()
         x = self._run(x, inputs, self._step(inputs, kv, watch), depth)
         normed = rms_norm(x, self.weights.final_norm, self.config.norm_eps)
         return linear(normed, self.weights.head).float()

@@ -42,6 +42,7 @@ class KVStore:
         self.num_slots = num_slots
         self._keys = _zeros(shape, dtype, device)
         self._values = _zeros(shape, dtype, device)
+        self.tensors = (self._keys, self._values)  # themselves, as the kernels write
 
     @property
     def dtype(self) -> torch.dtype:
@@ -61,11 +62,6 @@ class KVStore:
     def read(self, layer: int, slots: Tensor) -> tuple[Tensor, Tensor]:
         """Copies of keys and values in `slots`: [*slots.shape, kv_heads, head_dim]."""
         return self._keys[layer][slots], self._values[layer][slots]
-
-    @property
-    def tensors(self) -> tuple[Tensor, Tensor]:
-        """Keys and values themselves: [layers, slots, kv_heads, head_dim]."""
-        return self._keys, self._values
 
     def copy(self, sources: Tensor, targets: Tensor) -> None:
         """Copy every layer's keys and values from slots `sources` to `targets`."""

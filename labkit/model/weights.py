@@ -19,7 +19,7 @@ from labkit.errors import ConfigError, WeightsError
 from labkit.model.decoder import Decoder
 from labkit.model.device import default_dtype, pick_device
 from labkit.model.loaded import LoadedModel
-from labkit.model.packed import PackedDecoder
+from labkit.native.packed import PackedDecoder
 from labkit.native.packing import obstacle
 from labkit.weights.hf_directory import (
     check_tensors,

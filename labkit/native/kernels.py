@@ -1,4 +1,4 @@
-"""The C kernels as Python calls on tensors: pointers and sizes, nothing else.
+"""The C kernels as Python functions: pointers and sizes, nothing else.
 
 A struct here mirrors the one of the same name in C, field by field; the sizes are
 compared when the library is opened. The tensors behind the pointers are held by whoever
@@ -112,7 +112,12 @@ class Kernels:
         self.num_threads = torch.get_num_threads()
         self._packed_bytes = _function(library.packed_bytes, Long, Pointer)
         self._pack = _function(library.pack, None, Pointer, Pointer, Pointer, Int)
-        self._forward = _function(library.forward, Long, *(Pointer,) * 3, Int)
+        # Puts a pass through the first `depth` layers and the head: (model, pass,
+        # scratch, depth) -> 0, or why the pass is refused, a `Refusal` in the bits from
+        # 48 on, and below them the index of the first number that is wrong. Nothing
+        # was computed or written then.
+        structs = map(ctypes.POINTER, (Model, Pass, Scratch))
+        self.forward = _function(library.forward, Long, *structs, Int)
         self._exert = _function(library.exert, Long, Int, Int)
 
     @classmethod
@@ -131,18 +136,6 @@ class Kernels:
     def exert(self, rounds: int = 1 << 20) -> int:
         """Do nothing but multiply and add, on all threads: how many of both."""
         return int(self._exert(rounds, self.num_threads))
-
-    def forward(
-        self, model: Model, step: Pass, scratch: Scratch, depth: int
-    ) -> tuple[Refusal, int] | None:
-        """Put `step` through the first `depth` layers and the head.
-
-        None; or what is wrong with the step, and the index of the first number that is
-        wrong: then nothing was computed or written.
-        """
-        at = ctypes.addressof
-        code = self._forward(at(model), at(step), at(scratch), depth)
-        return (Refusal(code >> 48), code & (1 << 48) - 1) if code else None
 
 
 def _function(found: Any, result: Any, *arguments: Any) -> Any:

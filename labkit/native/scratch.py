@@ -36,7 +36,7 @@ class ScratchBuffers:
         group = config.num_heads // config.num_kv_heads
         num_scores = UNIT * group * (config.max_context + MAX_LANES)
         columns = (half, half, heads, keys, keys, heads, ffn, ffn, config.width)
-        self._pointers = Scratch(
+        self.pointers = Scratch(
             *(self._room(CHUNK * size) for size in columns),
             self._room(num_threads * num_normed),
             self._room(num_threads * num_scores),
@@ -49,15 +49,6 @@ class ScratchBuffers:
             CHUNK,
             config.max_context,
         )
-
-    def pointers(self, config: ModelConfig) -> Scratch:
-        """As C takes it; ValueError where it was made for another model's shape."""
-        if config is not self.config:
-            raise ValueError(
-                "the scratch was made for another model; make it with "
-                "decoder.new_scratch()"
-            )
-        return self._pointers
 
     def _room(self, size: int, dtype: torch.dtype = torch.float32) -> int:
         self._held.append(torch.empty(size, dtype=dtype))

@@ -140,3 +140,22 @@ def test_what_is_refused_in_a_batch_is_named_by_its_place(decoder: Decoder) -> N
     step.read_slots[2, 1] = 99
     with pytest.raises(IndexError, match=r"read_slots names slot 99 \(number 9\)"):
         decoder.forward(step, decoder.new_store(32))
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        ({"query_lens": (2,)}, "rows has 2 entries: 3 tokens in 1 sequences have 3"),
+        ({"context_lens": (3, 3)}, "context_lens has 2 entries"),
+        ({"positions": torch.arange(2)}, "positions has 2 entries"),
+        ({"write_slots": torch.arange(4)}, "write_slots has 4 entries"),
+        ({"read_slots": torch.zeros(2, 3, dtype=torch.int64)}, "read_slots has 2"),
+        ({"num_logits": (4,)}, "4 of 3 new tokens cannot be scored"),
+        ({"num_logits": (-1,)}, "-1 of 3 new tokens cannot be scored"),
+    ],
+)
+def test_lengths_that_do_not_agree_are_a_value_error(
+    decoder: Decoder, change: dict[str, object], says: str
+) -> None:
+    with pytest.raises(ValueError, match=says):
+        decoder.forward(replace(STEP, **change), decoder.new_store(16))

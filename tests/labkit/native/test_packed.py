@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from labkit.model.decoder import Decoder
 from labkit.model.kv_store import KVStore
 from labkit.model.layers import rms_norm
-from labkit.model.packed import PackedDecoder
 from labkit.model.weights import load_model
 from labkit.native.kernels import Kernels
 from labkit.native.library import FLAGS, open_library
+from labkit.native.packed import PackedDecoder
 from labkit.native.scratch import CHUNK, UNIT
 from labkit.weights.parameters import packed_name
 from labkit.weights.parsed import open_parsed
