@@ -12,8 +12,7 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from collections.abc import Sequence as ListLike
 
-from labkit.cache.block_pool import BlockPool, BlockTable
-from labkit.cache.prefix_index import PrefixIndex, chained
+from labkit.cache.blocks import BlockPool, BlockTable, PrefixIndex, chained
 from labkit.records import (
     BlockEvent,
     BlockEventKind,

@@ -100,7 +100,7 @@ def test_an_import_that_reaches_up_is_found(name: str, source: str) -> None:
     [
         ("labkit/text/sse.py", "from . import links\nfrom labkit.text.links import L"),
         ("labkit/model/decoder.py", "from labkit.weights import parameters"),
-        ("labkit/engine/engine.py", "from labkit.cache.block_pool import BlockPool"),
+        ("labkit/engine/engine.py", "from labkit.cache.blocks import BlockPool"),
         ("labkit/book/start.py", "from labkit import engine"),
         ("labkit/widgets/a.py", "from labkit.dialects.wire import ChunkReader"),
         ("server/app.py", "from server.pipeline import answer"),
@@ -113,7 +113,7 @@ def test_an_import_that_stays_below_is_allowed(name: str, source: str) -> None:
 @pytest.mark.parametrize(
     ("name", "source"),
     [
-        ("labkit/cache/block_pool.py", "import torch"),
+        ("labkit/cache/blocks.py", "import torch"),
         ("labkit/text/links.py", "from tokenizers import Tokenizer"),
         ("labkit/model/weights.py", "def f():\n    import transformers"),
         ("labkit/widgets/bar.py", "import plotly.graph_objects as go"),

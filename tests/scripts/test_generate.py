@@ -42,7 +42,7 @@ def test_an_empty_package_is_no_code(tmp_path: Path) -> None:
 
 
 def test_status_counts_what_exists(tmp_path: Path) -> None:
-    put(tmp_path, "labkit/text/sse.py", "labkit/cache/block_pool.py")
+    put(tmp_path, "labkit/text/sse.py", "labkit/cache/blocks.py")
     put(tmp_path, "tests/labkit/text/test_sse.py", "tests/labkit/cache/test_pool.py")
     put(tmp_path, "chapters/10_streaming.ipynb")
     source = "from labkit.widgets import (\n    TraceBar,\n    StreamView,\n)\n"

@@ -10,9 +10,8 @@ from typing import Any
 
 import pytest
 
-from labkit.cache.block_pool import BlockPool
+from labkit.cache.blocks import BlockPool, chained
 from labkit.cache.manager import CacheManager
-from labkit.cache.prefix_index import chained
 from labkit.errors import OutOfBlocks
 from labkit.records import CacheStats
 from tests.support.kv_spec import SCENARIOS, SpecCache, tokens_of

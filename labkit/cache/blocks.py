@@ -1,12 +1,11 @@
-"""Which block of the cache is held: a free queue, and a reference count per block.
+"""What the cache knows of its blocks: who holds them, in which order, what is in them.
 
-Integers only; keys and values lie in `model/kv_store.py`. The queue's front are blank
-blocks, the last given back first; behind them are those worth keeping, least recently
-used first. Every verb is O(1) a block. The invariant is that a block is in the queue,
-exactly once, if and only if nobody holds it: free + held + cached == total.
-
-A sequence's `BlockTable` says where its tokens lie: token `i` in the block at place
-`i // block_size`, at offset `i % block_size`, in slot `block * block_size + offset`.
+Integers only; keys and values lie in `model/kv_store.py`. `BlockPool` has a free queue
+and a reference count per block: free + held + cached == total. A `BlockTable` says
+where one sequence's tokens lie: token `i` in the block at place `i // block_size`, at
+offset `i % block_size`, in slot `block * block_size + offset`. The `PrefixIndex` finds
+full blocks again by the hash of everything up to them. None of the three knows the
+others; `manager.py` joins them.
 """
 
 from __future__ import annotations
@@ -14,15 +13,22 @@ from __future__ import annotations
 from collections import Counter, OrderedDict, deque
 from collections.abc import Container, Iterable
 from collections.abc import Sequence as ListLike
+from dataclasses import dataclass
+from hashlib import blake2b
 
 from labkit.errors import OutOfBlocks
 from labkit.records import BlockCounts
 
-__all__ = ["BlockPool", "BlockTable"]
+__all__ = ["BlockPool", "BlockTable", "Hashed", "PrefixIndex", "chained"]
 
 
 class BlockPool:
-    """Blocks 0 to `num_blocks` - 1; their contents are not looked at."""
+    """Blocks 0 to `num_blocks` - 1; their contents are not looked at.
+
+    The queue's front are blank blocks, the last given back first; behind them are those
+    worth keeping, least recently used first. Every verb is O(1) a block. A block is in
+    the queue, exactly once, if and only if nobody holds it.
+    """
 
     def __init__(self, num_blocks: int) -> None:
         assert num_blocks > 0, f"a pool of {num_blocks} blocks can hold nothing"
@@ -102,7 +108,7 @@ class BlockPool:
         return BlockCounts(free, total - free - cached, cached, total)
 
     def check(self) -> None:
-        """Assert the invariant that the module's opening states."""
+        """Assert the invariant that the class states."""
         free = set(self.free_queue)
         assert len(free) == self.num_free, "a block is in the free queue twice"
         for block, holders in enumerate(self.ref_counts):
@@ -149,3 +155,94 @@ class BlockTable:
         )
         size = self.block_size
         return [self.blocks[i // size] * size + i % size for i in range(start, end)]
+
+
+@dataclass(frozen=True, slots=True)
+class Hashed:
+    """What a full block holds: its tokens, and the hash of the block before it."""
+
+    key: str  # hex
+    parent: str | None  # None for a first block
+    token_ids: tuple[int, ...]
+
+
+def chained(
+    parent: str | None, token_ids: ListLike[int], salt: str | None = None
+) -> Hashed:
+    """The hash of a block after `parent`; `salt` counts where there is no parent."""
+    salted = "root" if salt is None else salt.encode("utf-8", "surrogatepass").hex()
+    text = f"{parent or f'salt {salted}'}/{' '.join(map(str, token_ids))}"
+    key = blake2b(text.encode(), digest_size=16).hexdigest()
+    return Hashed(key, parent, tuple(token_ids))
+
+
+class PrefixIndex:
+    """Hash → blocks, and block → what it holds; who holds a block is not known here.
+
+    A block's hash chains its parent's hash with its own tokens, so equal tokens at
+    other places differ. The salt enters the first block's hash only, and so all after
+    it: tenants with different salts never meet. A block is under its hash if and only
+    if it has one; several may have the same.
+    """
+
+    def __init__(self, block_size: int) -> None:
+        self._block_size = block_size  # tokens
+        self._blocks: dict[str, dict[int, None]] = {}  # in order of arrival
+        self.hashed: dict[int, Hashed] = {}  # by block
+        self._asked: tuple[ListLike[int], str | None, list[str]] = ((), None, [])
+
+    def __contains__(self, block: object) -> bool:
+        return block in self.hashed
+
+    def get(self, block: int) -> Hashed | None:
+        """What `block` holds; None where it has no hash."""
+        return self.hashed.get(block)
+
+    def match(self, ids: ListLike[int], salt: str | None = None) -> tuple[int, ...]:
+        """Blocks of the longest known prefix of `ids` that leaves a token to compute.
+
+        Changes nothing. Without that last token there would be no logits to sample.
+        """
+        size, blocks, keys = self._block_size, list[int](), self._keys(ids, salt)
+        for place, start in enumerate(range(0, len(ids) - size, size)):
+            if place == len(keys):
+                parent = keys[-1] if keys else None
+                keys.append(chained(parent, ids[start : start + size], salt).key)
+            twins = self._blocks.get(keys[place])
+            if twins is None:
+                break
+            blocks.append(next(iter(twins)))
+        return tuple(blocks)
+
+    def _keys(self, ids: ListLike[int], salt: str | None) -> list[str]:
+        """The leading hashes of `ids` that are known from the last call, if any are.
+
+        The first of the queue asks in every step until there is room for it.
+        """
+        if self._asked[:2] != (ids, salt):
+            self._asked = (ids, salt, [])
+        return self._asked[2]
+
+    def put(self, block: int, hashed: Hashed) -> None:
+        """Index `block`, which is full and stays as it is from now on."""
+        assert block not in self.hashed, f"block {block} has a hash already"
+        self.hashed[block] = hashed
+        self._blocks.setdefault(hashed.key, {})[block] = None
+
+    def forget(self, block: int) -> bool:
+        """Take `block` out, for another use; False where it has no hash."""
+        hashed = self.hashed.pop(block, None)
+        if hashed is None:
+            return False
+        twins = self._blocks[hashed.key]
+        del twins[block]
+        if not twins:
+            del self._blocks[hashed.key]
+        return True
+
+    def check(self) -> None:
+        """Assert the invariant that the class states."""
+        found = {b: key for key, blocks in self._blocks.items() for b in blocks}
+        wanted = {block: hashed.key for block, hashed in self.hashed.items()}
+        assert found == wanted, f"blocks by hash {found}, hashes by block {wanted}"
+        assert all(self._blocks.values()), "a hash without a block"
