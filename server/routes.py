@@ -84,7 +84,7 @@ class Routes:
         if not chat.is_stream:
             events = answer(chat, context, self._backend, self._admission)
             body = await unless_gone(request.receive, whole(events, chat))
-            timing = {"Server-Timing": server_timing(recorder.trace)}
+            timing = {"Server-Timing": server_timing(recorder.lengths())}
             return Response(body, headers=timing, media_type="application/json")
         patience = request.headers.get("x-stainless-read-timeout")
         heartbeat = Heartbeat(beat_every(patience, settings.heartbeat_s))
@@ -99,7 +99,7 @@ class Routes:
             events,
             frames,
             heartbeat=heartbeat,
-            server_timing=server_timing(recorder.trace),
+            server_timing=server_timing(recorder.lengths()),
             write_s=settings.write_timeout_s,
         )
 
@@ -115,12 +115,14 @@ class Routes:
 
     async def show_trace(self, request_id: str) -> Response:
         """GET /v1/traces/{id}: one of the newest traces, finished or not."""
-        trace = self.traces.get(request_id)
-        if trace is None:
+        recorder = self.traces.get(request_id)
+        if recorder is None:
             kept = self._settings.max_traces
             text = f"no trace of {request_id[:60]!r}; the newest {kept} are kept"
             raise ApiError(Problem(404, text, code="trace_not_found"))
-        text = await asyncio.to_thread(lambda: to_json_by_item(trace.to_dict()))
+        text = await asyncio.to_thread(
+            lambda: to_json_by_item(recorder.trace().to_dict())
+        )
         return Response(text, media_type="application/json")
 
     async def cancel(self, request_id: str) -> Response:

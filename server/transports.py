@@ -31,7 +31,7 @@ from server.http.body import Receive
 from server.http.connection import unless_gone, write_limit
 from server.http.edge import Send
 from server.outcomes import Outcome
-from server.outputs import Observer, Output
+from server.outputs import Observer
 
 __all__ = ["EventStream", "Heartbeat", "whole"]
 
@@ -49,20 +49,15 @@ class Heartbeat(Observer):
         self.beat: Callable[[], None] = lambda: None  # set once frames can be sent
         self._every_s = every_s
         self._loop = asyncio.get_running_loop()
-        self._sent_s = self._loop.time()
+        self.sent_s = self._loop.time()  # when the last frame began to go out
         self._timer = self._loop.call_later(every_s, self._look)
-
-    def on_sent(self, output: Output) -> None:
-        """Only text has gone out as a frame."""
-        if output.text:
-            self._sent_s = self._loop.time()
 
     def on_end(self, usage: Usage, outcome: Outcome) -> None:
         """No more beats."""
         self._timer.cancel()
 
     def _look(self) -> None:
-        wait_s = self._sent_s + self._every_s - self._loop.time()
+        wait_s = self.sent_s + self._every_s - self._loop.time()
         if wait_s <= 0:
             self.beat()
             wait_s = self._every_s
@@ -115,16 +110,17 @@ class EventStream(Response):
     async def _send_all(self, send_start: Send, send: Send) -> None:
         """Each token passes here: what it needs is looked up once, before the first."""
         feed, now = self._frames.feed, asyncio.get_running_loop().time
+        heartbeat = self._heartbeat
         event: StreamEvent | None = self._first
         start = {"type": "http.response.start", "status": self.status_code}
         try:
             async with write_limit(self._write_s) as limit:
                 limit.began_s = now()
                 await send_start({**start, "headers": self.raw_headers})
-                self._heartbeat.beat = lambda: self._send_ping(send)
+                heartbeat.beat = lambda: self._send_ping(send)
                 while event is not None:
                     for body in feed(event):
-                        limit.began_s = now()
+                        limit.began_s = heartbeat.sent_s = now()
                         part = {"type": PART, "body": body, "more_body": True}
                         await send(part)
                     limit.began_s = None

@@ -6,10 +6,9 @@ Every label comes from a closed set; none is a text, a key or the id of a reques
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from labkit.records import Usage
-from labkit.trace import Trace
 from server.outcomes import Outcome
 from server.outputs import Observer
 
@@ -31,9 +30,9 @@ class OutcomeCounts(Observer):
         return {str(outcome): self._ended[outcome] for outcome in Outcome}
 
 
-def server_timing(trace: Trace) -> str:
+def server_timing(lengths: Iterable[tuple[str, float]]) -> str:
     """The value of a Server-Timing header: milliseconds by span name, in order."""
     total_ms: dict[str, float] = {}
-    for span in trace.spans:
-        total_ms[span.name] = total_ms.get(span.name, 0.0) + span.duration_s * 1000
-    return ", ".join(f"{name};dur={ms:.3f}" for name, ms in total_ms.items())
+    for name, length_s in lengths:
+        total_ms[name] = total_ms.get(name, 0.0) + length_s * 1000
+    return ", ".join([f"{name};dur={ms:.3f}" for name, ms in total_ms.items()])

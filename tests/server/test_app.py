@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
 
+from labkit.clock import FakeClock
 from labkit.records import Layer
 from labkit.trace import Mark, Span, Trace
 from server.backends import BackendState
+from server.telemetry import TraceRecorder, TraceStore
 from tests.server.conftest import Start
 from tests.support.running import RunningServer
 from tests.support.scripted_backend import TOTAL_BLOCKS
@@ -82,23 +83,30 @@ def test_a_request_without_a_limit_gets_the_default(scripted: Start) -> None:
     assert backend.requests[run].max_tokens == 7
 
 
-class GatedTrace(Trace):
-    """A trace that is not written out before the gate is open."""
+class Recorded(TraceRecorder):
+    """A recorder of a trace that is there already."""
 
-    gate = threading.Event()
+    gate: threading.Event | None = None  # the trace is not there before it is open
 
-    def to_dict(self) -> dict[str, Any]:
-        assert self.gate.wait(10), "the event loop waited for the trace"
-        return super().to_dict()
+    def __init__(self, trace: Trace) -> None:
+        super().__init__(trace.request, FakeClock(), TraceStore(0), origin_s=0.0)
+        self._trace = trace
+
+    def trace(self) -> Trace:
+        if self.gate is not None:
+            assert self.gate.wait(10), "the event loop waited for the trace"
+        return self._trace
 
 
 def test_others_are_answered_while_a_trace_is_written_out(scripted: Start) -> None:
     server, _ = scripted("a")
-    server.routes.traces.put(GatedTrace("long"))
+    recorded = Recorded(Trace("long"))
+    recorded.gate = threading.Event()
+    server.routes.traces.put(recorded)
     with ThreadPoolExecutor() as pool:
         asked = pool.submit(server.get, "/v1/traces/long")
         assert server.get("/health").status == 200
-        GatedTrace.gate.set()
+        recorded.gate.set()
         assert asked.result().json["request"] == "long"
 
 
@@ -109,7 +117,7 @@ def test_a_trace_comes_back_as_it_was_recorded(scripted: Start) -> None:
     trace.add(
         Mark("token", Layer.STREAMING, 0.5, key), Span("s", Layer.SAMPLING, 0, 1, key)
     )
-    server.routes.traces.put(trace)
+    server.routes.traces.put(Recorded(trace))
     reply = server.get("/v1/traces/long")
     assert Trace.from_dict(reply.json) == trace
     assert reply.body.isascii()

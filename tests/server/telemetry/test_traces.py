@@ -1,4 +1,4 @@
-"""The trace of a request: its parts add up, and it is bounded."""
+"""The trace of a request: its parts add up, and traces and their number are bounded."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def test_time_to_first_token_is_the_sum_of_its_parts() -> None:
     clock = FakeClock(now=100.0)
     recorder = new_trace(clock)
     recorder.on_sent(until_first_token(clock, recorder))
-    trace = recorder.trace
+    trace = recorder.trace()
     lengths = {s.name: s.duration_s for s in trace.spans}
     assert list(lengths) == [*PARTS, "flush"]
     assert lengths["prefill"] == 1.5  # both chunks of the prompt
@@ -83,7 +83,7 @@ def test_held_back_text_is_a_span_of_its_own() -> None:
     second = step(clock, 1, "Hi")
     recorder.on_event(second)
     recorder.on_sent(second)
-    trace = recorder.trace
+    trace = recorder.trace()
     assert trace.named("hold").duration_s == 1.0
     [first] = trace.marks_named("first_text")
     assert (first.time_s, first.key.token) == (7.0, 1)
@@ -95,9 +95,9 @@ def test_text_of_the_first_token_is_not_held() -> None:
     recorder = new_trace(clock)
     recorder.on_sent(until_first_token(clock, recorder, "H"))
     recorder.on_sent(step(clock, 1, "i"))
-    marks = recorder.trace.marks_named("first_text")
+    marks = recorder.trace().marks_named("first_text")
     assert [(m.time_s, m.key.token) for m in marks] == [(6.0, 0)]
-    assert all(s.name != "hold" for s in recorder.trace.spans)
+    assert all(s.name != "hold" for s in recorder.trace().spans)
 
 
 def test_an_engine_that_is_further_on_does_not_move_the_first_text() -> None:
@@ -107,8 +107,8 @@ def test_an_engine_that_is_further_on_does_not_move_the_first_text() -> None:
     recorder.on_event(second)  # told before the socket has the first
     recorder.on_sent(first)
     recorder.on_sent(second)
-    assert [m.key.token for m in recorder.trace.marks_named("first_text")] == [0]
-    assert all(s.name != "hold" for s in recorder.trace.spans)
+    assert [m.key.token for m in recorder.trace().marks_named("first_text")] == [0]
+    assert all(s.name != "hold" for s in recorder.trace().spans)
 
 
 def test_steps_beyond_the_limit_are_counted_only() -> None:
@@ -118,8 +118,8 @@ def test_steps_beyond_the_limit_are_counted_only() -> None:
     for index in range(1, 5):
         recorder.on_event(step(clock, index))
     recorder.on_end(Usage(3, 5), Outcome.FINISHED)
-    assert recorder.trace.meta["steps_not_recorded"] == 3
-    assert len(recorder.trace.marks_named("token")) == 2
+    assert recorder.trace().meta["steps_not_recorded"] == 3
+    assert len(recorder.trace().marks_named("token")) == 2
 
 
 def test_a_trace_holds_no_text(scripted: Start) -> None:
@@ -136,3 +136,18 @@ def test_marks_say_when_each_thing_was_first(tiny_server: RunningServer) -> None
     assert [m.key.token for m in trace.marks_named("token")] == [0, 1, 2, 3]
     assert trace.meta["outcome"] == "finished"
     assert trace.meta["completion_tokens"] == 4
+
+
+def test_a_store_keeps_the_newest_traces() -> None:
+    store, clock = TraceStore(2), FakeClock()
+    recorders = [TraceRecorder(n, clock, store, origin_s=0.0) for n in "abc"]
+    for recorder in recorders:
+        store.put(recorder)
+    assert store.get("a") is None
+    assert store.get("c") is recorders[2]
+
+
+def test_an_unknown_trace_is_404(scripted: Start) -> None:
+    server, _ = scripted("a")
+    reply = server.get("/v1/traces/nobody")
+    assert (reply.status, reply.json["error"]["code"]) == (404, "trace_not_found")
