@@ -12,6 +12,7 @@ import asyncio
 import logging
 from collections import deque
 from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -74,6 +75,7 @@ class EngineClient:
         self._restarts: deque[float] = deque()  # moments of the newest ones
         self._num_restarts = 0
         self._is_closing = False
+        self._loop: asyncio.AbstractEventLoop | None = None  # where it was started
         self._heard_s = 0.0  # loop's time of the last news, or of the first request
         self._watchdog: asyncio.TimerHandle | None = None
 
@@ -91,6 +93,7 @@ class EngineClient:
 
     def start(self) -> None:
         """Begin to load the model."""
+        self._loop = asyncio.get_running_loop()
         self._launch()
 
     def status(self) -> BackendStatus:
@@ -119,13 +122,8 @@ class EngineClient:
         self.served()  # the engine may have died meanwhile
         room = max(1, served.max_context - len(ids))  # without room it is refused
         params = replace(request.params, max_tokens=min(request.max_tokens, room))
-        accepted = Accepted(
-            rendered_s,
-            self._clock.now(),
-            params.max_tokens,
-            served.name,
-            served.device,
-        )
+        most, now_s = params.max_tokens, self._clock.now()
+        accepted = Accepted(rendered_s, now_s, most, served.name, served.device)
         opened = _OpenRequest(request, Output(Usage(len(ids), 0), accepted=accepted))
         self._open[request.request_id] = opened
         self._watch()
@@ -146,6 +144,13 @@ class EngineClient:
         """Ask the core to end a request with its next step."""
         if request_id in self._open:
             self._send(Abort(request_id))
+
+    def _begin_closing(self) -> None:
+        """Tell everybody now: the engine may not come to it. Called in any thread."""
+        self._is_closing = True
+        with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+            if self._loop is not None:
+                self._loop.call_soon_threadsafe(self._end, "", False)
 
     def _is_waiting(self) -> bool:
         """Whether the core has something to say."""
@@ -178,8 +183,7 @@ class EngineClient:
 
     def _hand_over(self, request_id: str, output: Output) -> None:
         """Show an output to its observers and put it where its reader waits."""
-        opened = self._open.get(request_id)
-        if opened is None:
+        if (opened := self._open.get(request_id)) is None:
             return  # its reader has left
         try:
             for on_event in opened.on_event:
@@ -198,8 +202,7 @@ class EngineClient:
 
     def _fail(self, request_id: str, error: Exception) -> None:
         """Tell the reader of a request why nothing more will come."""
-        opened = self._open.pop(request_id, None)
-        if opened is not None:
+        if (opened := self._open.pop(request_id, None)) is not None:
             opened.mailbox.put_nowait(error)
 
     def _take_in(self, loaded: Loaded) -> None:
@@ -221,7 +224,7 @@ class EngineClient:
         else:
             self._end(f"the engine said nothing for {limit_s:g} s", can_restart=True)
 
-    def _end(self, detail: str, *, can_restart: bool) -> None:
+    def _end(self, detail: str, can_restart: bool) -> None:
         """The engine is no more: replace it if that may help, and tell everybody."""
         if self._state in (BackendState.FAILED, BackendState.CLOSED):
             return
@@ -239,9 +242,8 @@ class EngineClient:
             remedy = "; start the server anew" if can_restart else ""
             self._state, self._detail = BackendState.FAILED, detail + remedy
             log.error("%s", self._detail)
-        error = _broken_off(self.status())
         for request_id in list(self._open):
-            self._fail(request_id, error)
+            self._fail(request_id, _broken_off(self.status()))
         if self._state is BackendState.RESTARTING:
             self._launch()
 

@@ -64,7 +64,7 @@ class EngineProcessClient(EngineClient):
 
     def close(self, wait_s: float) -> None:
         """End all requests, end the process, by force after `wait_s`."""
-        self._is_closing = True
+        self._begin_closing()
         if (process := self._process) is None:
             return
         self._send(Stop())
@@ -186,7 +186,8 @@ def _write(commands: Connection, waiting: queue.SimpleQueue[Command | None]) -> 
 
 def _work(load: Callable[[], Engine], commands: Connection, news: Connection) -> None:
     """What the engine's process does."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C: the other one will tell us
+    for ending in (signal.SIGINT, signal.SIGTERM):  # sent to a whole group of processes
+        signal.signal(ending, signal.SIG_IGN)  # the server's process will tell us
 
     def load_for_good() -> Engine:
         engine = load()

@@ -27,7 +27,7 @@ class InProcessClient(EngineClient):
 
     def close(self, wait_s: float) -> None:
         """End all requests, stop the thread, wait at most `wait_s`."""
-        self._is_closing = True
+        self._begin_closing()
         self._send(Stop())
         if self._thread is not None:
             self._thread.join(wait_s)

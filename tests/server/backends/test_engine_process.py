@@ -156,6 +156,42 @@ def test_half_a_message_holds_up_nobody(number: int, tmp_path: Path) -> None:
     asyncio.run(scene())
 
 
+def test_closing_tells_everybody_at_once_though_the_process_does_not_end() -> None:
+    async def scene() -> None:
+        async with started() as backend:
+            await state_is(backend, READY)
+            waiting = asyncio.create_task(outputs_of(backend, ask("waits")))
+            async with aclosing(backend.answer(ask("runs"))) as outputs:
+                await anext(outputs)
+                os.kill(pid_of(backend), signal.SIGSTOP)
+                closing = asyncio.create_task(asyncio.to_thread(backend.close, 60.0))
+                for reader in (waiting, asyncio.create_task(_rest_of(outputs))):
+                    with pytest.raises(ApiError, match="stopping"):
+                        await asyncio.wait_for(reader, 30)
+                assert not closing.done()
+                os.kill(pid_of(backend), signal.SIGCONT)
+                await closing
+
+    asyncio.run(scene())
+
+
+async def _rest_of(outputs: AsyncIterator[object]) -> None:
+    async for _ in outputs:
+        pass
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_to_the_whole_group_leaves_the_end_to_the_server(number: int) -> None:
+    async def scene() -> None:
+        async with started() as backend:
+            await state_is(backend, READY)
+            os.kill(pid_of(backend), number)
+            assert (await text_of(backend, ask("r", max_tokens=30)))[1] is not None
+            assert backend.status().num_restarts == 0
+
+    asyncio.run(scene())
+
+
 def test_a_stopped_process_that_takes_no_commands_does_not_block_the_loop() -> None:
     async def scene() -> None:
         async with started() as backend:
