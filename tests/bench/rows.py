@@ -56,7 +56,7 @@ class Sizes:
     window: int = 500
 
 
-SMALL = Sizes(8, 8, 6, 3, 24, 32, 8, 4, 2, 6)  # to see that everything runs
+SMALL = Sizes(8, 64, 6, 3, 24, 32, 8, 4, 2, 6)  # to see that everything runs
 
 
 @dataclass(slots=True)
