@@ -16,12 +16,11 @@ from server.outcomes import Outcome
 
 __all__ = [
     "Accepted",
+    "Listener",
     "Observer",
     "Output",
     "Stage",
     "StepTiming",
-    "Tally",
-    "listeners",
     "staged",
 ]
 
@@ -63,39 +62,22 @@ class Output:
     accepted: Accepted | None = None  # in the first output only
 
 
+Listener = Callable[[Output], None]
+
+
 class Observer:
-    """Whoever follows a request: overrides what it wants to hear of.
+    """Whoever follows a request: it has the methods for what it wants to hear of.
 
     An observer changes nothing. If one raises, the request it follows fails.
     """
 
-    def on_event(self, output: Output) -> None:
-        """The backend has produced `output`, whether or not anybody will read it."""
-
-    def on_sent(self, output: Output) -> None:
-        """The client's connection has taken `output`, as the stages let it through."""
+    # The backend has produced an output, whether or not anybody will read it.
+    on_event: Listener | None = None
+    # The client's connection has taken an output, as the stages let it through.
+    on_sent: Listener | None = None
 
     def on_end(self, usage: Usage, outcome: Outcome) -> None:
         """The request is over; called once, also when the client has left."""
-
-
-def listeners(
-    observers: Sequence[Observer], name: str
-) -> list[Callable[[Output], None]]:
-    """The methods `name` of those that have one of their own: others need no call."""
-    unheard = getattr(Observer, name)
-    return [getattr(o, name) for o in observers if getattr(type(o), name) != unheard]
-
-
-class Tally(Observer):
-    """The tokens of a request so far; it outlives whoever reads the answer."""
-
-    def __init__(self) -> None:
-        self.usage = Usage(0, 0)
-
-    def on_event(self, output: Output) -> None:
-        """Take the newest count."""
-        self.usage = output.usage
 
 
 class Stage(Protocol):

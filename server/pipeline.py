@@ -25,11 +25,12 @@ from labkit.dialects.events import (
     TextPiece,
 )
 from labkit.errors import LabError, ProtocolError
+from labkit.records import Usage
 from server.admission import Admission, require_size
 from server.backends import Backend, BackendRequest, Served
 from server.errors import problem_of
 from server.outcomes import Outcome
-from server.outputs import Observer, Output, Stage, Tally, listeners, staged
+from server.outputs import Observer, Output, Stage, staged
 
 __all__ = ["RequestContext", "answer", "known_names", "require_model"]
 
@@ -72,30 +73,33 @@ async def answer(
                     for shown in staged(stages, output) if stages else (output,):
                         if shown.text or shown.scores:
                             yield TextPiece(shown.text, shown.scores)
-                        for tell in life.on_sent:
+                        for tell in life.on_sending:
                             tell(shown)
                         if shown.finish is not None:
                             life.outcome = seat.ended_by or Outcome.FINISHED
-                            yield Ended(shown.finish, life.tally.usage, shown.stop)
+                            yield Ended(shown.finish, life.usage, shown.stop)
                             return
                 raise ProtocolError("the backend stopped without saying why")
             except Exception as error:
                 yield life.failed(error)
 
 
-class Life:
-    """What is known of a request while it is answered, and who follows it."""
+class Life(Observer):
+    """What is known of a request while it is answered; it outlives who reads it."""
 
     def __init__(self, context: RequestContext) -> None:
         self.outcome = Outcome.CLIENT_CLOSED  # stands where nothing else is said
-        self.tally = Tally()
-        self.observers = (self.tally, *context.observers)
+        self.usage = Usage(0, 0)  # the tokens spent so far
         self._request_id = context.request_id
-        self.on_sent = listeners(self.observers, "on_sent")
+        self.on_sending = [o.on_sent for o in context.observers if o.on_sent]
+
+    def on_event(self, output: Output) -> None:
+        """Take the newest count, also of what nobody reads any more."""
+        self.usage = output.usage
 
     def sent(self, output: Output) -> None:
         """The client's connection has `output`: tell whoever wants to know."""
-        for tell in self.on_sent:
+        for tell in self.on_sending:
             tell(output)
 
     def failed(self, error: Exception) -> Failed:
@@ -117,9 +121,9 @@ def settled(context: RequestContext) -> Iterator[Life]:
         life.outcome = Outcome.FAILED
         raise
     finally:
-        for observer in life.observers:
+        for observer in context.observers:
             try:
-                observer.on_end(life.tally.usage, life.outcome)
+                observer.on_end(life.usage, life.outcome)
             except Exception:  # it keeps nobody else from it
                 logging.getLogger(__name__).exception("%r failed at the end", observer)
 
@@ -146,5 +150,5 @@ def assemble(chat: ChatRequest, context: RequestContext, life: Life) -> BackendR
         chat.sampling,
         chat.max_tokens or context.default_max_tokens,
         context.salt,
-        life.observers,
+        (life, *context.observers),
     )

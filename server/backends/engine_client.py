@@ -39,7 +39,7 @@ from server.backends.protocol import (
     Served,
     not_ready,
 )
-from server.outputs import Accepted, Output, listeners
+from server.outputs import Accepted, Output
 
 if TYPE_CHECKING:
     from labkit.engine.engine import Engine
@@ -71,6 +71,8 @@ class EngineClient:
         self._counts: EngineCounts | None = None
         self._served: Served | None = None
         self._prompts: _Prompts | None = None
+        self._source: object = None  # whose news are listened to
+        self._send: Callable[[Command], None]  # gets it to the core without waiting
         self._open: dict[str, _OpenRequest] = {}
         self._restarts: deque[float] = deque()  # moments of the newest ones
         self._num_restarts = 0
@@ -80,11 +82,7 @@ class EngineClient:
         self._watchdog: asyncio.TimerHandle | None = None
 
     def _launch(self) -> None:
-        """Start a core, which loads the engine first; its news go to `_hear`."""
-        raise NotImplementedError
-
-    def _send(self, command: Command) -> None:
-        """Get `command` to the core without waiting; a dead one need not be told."""
+        """Start a core, which loads the engine first; sets `_source` and `_send`."""
         raise NotImplementedError
 
     def _kill(self) -> None:
@@ -162,14 +160,20 @@ class EngineClient:
             self._heard_s = asyncio.get_running_loop().time()
             self._look_after()
 
-    def _hear(self, news: News) -> None:
+    def _hear(self, source: object, news: News) -> None:
         """Take in what the core says: the counts first, then to whom it matters."""
+        if source is not self._source:
+            return  # this core was given up
         self._heard_s = asyncio.get_running_loop().time()
+        if isinstance(news, Stepped):
+            self._counts = news.counts
+            for request_id, output in news.outputs:
+                self._hand_over(request_id, output)
+        else:
+            self._hear_of_change(news)
+
+    def _hear_of_change(self, news: Loaded | Admitted | Refused | Over) -> None:
         match news:
-            case Stepped():
-                self._counts = news.counts
-                for request_id, output in news.outputs:
-                    self._hand_over(request_id, output)
             case Admitted():
                 self._counts = news.counts
                 if (opened := self._open.get(news.request_id)) is not None:
@@ -228,6 +232,7 @@ class EngineClient:
         """The engine is no more: replace it if that may help, and tell everybody."""
         if self._state in (BackendState.FAILED, BackendState.CLOSED):
             return
+        self._source = None
         self._kill()
         log, supervision = logging.getLogger(__name__), self._supervision
         if self._is_closing:
@@ -263,7 +268,7 @@ class _OpenRequest:
 
     def __init__(self, request: BackendRequest, first: Output) -> None:
         self.first = first
-        self.on_event = listeners(request.observers, "on_event")
+        self.on_event = [o.on_event for o in request.observers if o.on_event]
         self.mailbox: asyncio.Queue[Output | BaseException] = asyncio.Queue()
 
 

@@ -125,7 +125,7 @@ class EngineCore:
     """`run` in one thread, which alone touches the engine; `put` from any."""
 
     def __init__(
-        self, load: Callable[[], Engine], tell: Callable[[News], None]
+        self, load: Callable[[], Engine], tell: Callable[[News], object]
     ) -> None:
         self._load = load
         self._tell = tell

@@ -77,6 +77,7 @@ class EngineProcessClient(EngineClient):
         theirs, ours = SPAWN.Pipe(duplex=False)
         self._news, their_news = SPAWN.Pipe(duplex=False)
         self._commands, self._reader = queue.SimpleQueue(), MessageReader()
+        self._source, self._send = self._news, self._commands.put
         self._process = SPAWN.Process(
             target=_work, args=(self._load, theirs, their_news), daemon=True
         )
@@ -87,9 +88,6 @@ class EngineProcessClient(EngineClient):
             target=_write, args=(ours, self._commands), name="commands", daemon=True
         ).start()
         asyncio.get_running_loop().add_reader(self._news.fileno(), self._read)
-
-    def _send(self, command: Command) -> None:
-        self._commands.put(command)
 
     def _is_waiting(self) -> bool:
         return super()._is_waiting() or self._reader.is_amid
@@ -115,8 +113,7 @@ class EngineProcessClient(EngineClient):
             self._end(f"the engine's process sent garbage: {error}", can_restart=True)
             return
         for each in heard:
-            if news is self._news and not news.closed:
-                self._hear(each)
+            self._hear(news, each)
         if not piece:
             self._end(self._farewell(), can_restart=True)
         elif self._reader.is_amid:

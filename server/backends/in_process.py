@@ -9,9 +9,10 @@ from __future__ import annotations
 import asyncio
 import threading
 from contextlib import suppress
+from functools import partial
 
 from server.backends.engine_client import EngineClient
-from server.backends.engine_core import Command, EngineCore, News, Stop
+from server.backends.engine_core import EngineCore, Stop
 
 __all__ = ["InProcessClient"]
 
@@ -22,35 +23,29 @@ class InProcessClient(EngineClient):
     A thread cannot be killed: one that hangs is left behind and not listened to.
     """
 
-    _core: EngineCore | None = None
     _thread: threading.Thread | None = None
 
     def close(self, wait_s: float) -> None:
         """End all requests, stop the thread, wait at most `wait_s`."""
         self._begin_closing()
-        self._send(Stop())
         if self._thread is not None:
+            self._send(Stop())
             self._thread.join(wait_s)
 
     def _launch(self) -> None:
-        loop = asyncio.get_running_loop()
-
-        def tell(news: News) -> None:
-            with suppress(RuntimeError):  # the loop is closed: nobody listens any more
-                loop.call_soon_threadsafe(self._hear_from, core, news)
-
-        self._core = core = EngineCore(self._load, tell)
-        self._thread = threading.Thread(target=core.run, name="engine", daemon=True)
+        loop, source = asyncio.get_running_loop(), object()
+        tell = partial(loop.call_soon_threadsafe, partial(self._hear, source))
+        core = EngineCore(self._load, tell)
+        self._source, self._send = source, core.put
+        self._thread = threading.Thread(
+            target=_run, args=(core,), name="engine", daemon=True
+        )
         self._thread.start()
-
-    def _send(self, command: Command) -> None:
-        if self._core is not None:
-            self._core.put(command)
 
     def _kill(self) -> None:
         self._send(Stop())  # ends it if it still takes commands
-        self._core = None
 
-    def _hear_from(self, core: EngineCore, news: News) -> None:
-        if core is self._core:
-            self._hear(news)
+
+def _run(core: EngineCore) -> None:
+    with suppress(RuntimeError):  # the loop is closed: nobody listens any more
+        core.run()

@@ -158,7 +158,8 @@ class ScriptedBackend:
         def hand_over() -> None:
             if isinstance(item, Output):
                 for observer in request.observers:
-                    observer.on_event(item)
+                    if observer.on_event is not None:
+                        observer.on_event(item)
             queue.put_nowait(item)
 
         if self._loop is None or threading.get_ident() == self._thread:

@@ -23,7 +23,7 @@ from server.backends import (
     InProcessClient,
     Supervision,
 )
-from server.outputs import Observer, Output, Tally
+from server.outputs import Observer, Output
 from server.settings import Settings
 from tests.support.backend_scenes import (
     LONG,
@@ -172,20 +172,21 @@ def test_weights_that_cannot_be_read_are_told_and_not_tried_again() -> None:
 
 
 def test_observers_hear_of_what_nobody_has_read() -> None:
-    heard, tally = threading.Event(), Tally()
+    heard, usages = threading.Event(), list[Usage]()
 
     class Ear(Observer):
         def on_event(self, output: Output) -> None:
+            usages.append(output.usage)
             if output.usage.completion_tokens == 5:
                 heard.set()
 
     async def scene() -> None:
         async with started() as backend:
-            request = ask("r", max_tokens=50, observers=(tally, Ear()))
+            request = ask("r", max_tokens=50, observers=(Ear(),))
             async with aclosing(backend.answer(request)) as outputs:
                 await anext(outputs)  # and no more
                 await asyncio.to_thread(heard.wait, 10)
-            assert tally.usage.completion_tokens >= 5
+            assert usages[-1].completion_tokens >= 5
 
     asyncio.run(scene())
 
