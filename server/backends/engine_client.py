@@ -37,6 +37,7 @@ from server.backends.protocol import (
     BackendState,
     BackendStatus,
     Served,
+    broken_off,
     not_ready,
 )
 from server.outputs import Accepted, Output
@@ -248,7 +249,7 @@ class EngineClient:
             self._state, self._detail = BackendState.FAILED, detail + remedy
             log.error("%s", self._detail)
         for request_id in list(self._open):
-            self._fail(request_id, _broken_off(self.status()))
+            self._fail(request_id, broken_off(self.status()))
         if self._state is BackendState.RESTARTING:
             self._launch()
 
@@ -293,11 +294,3 @@ class _Prompts:
         text = self._template.render(plain)
         rendered_s = self._clock.now()
         return self._tokenizer.encode(text, allow_special=True), rendered_s
-
-
-def _broken_off(status: BackendStatus) -> ApiError:
-    """What a request hears whose engine has died."""
-    if status.state is BackendState.CLOSED:
-        return not_ready(status)
-    problem = replace(not_ready(status).problem, message=f"no answer: {status.detail}")
-    return ApiError(problem)

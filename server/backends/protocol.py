@@ -8,7 +8,7 @@ carries `finish`, and nothing comes after it.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import Protocol
 
@@ -23,6 +23,7 @@ __all__ = [
     "BackendState",
     "BackendStatus",
     "Served",
+    "broken_off",
     "not_ready",
 ]
 
@@ -124,4 +125,12 @@ def not_ready(status: BackendStatus) -> ApiError:
         retry_after_s=RETRY_S if is_soon else None,
         should_retry=None if is_soon else False,
     )
+    return ApiError(problem)
+
+
+def broken_off(status: BackendStatus) -> ApiError:
+    """What a request hears whose engine has died."""
+    if status.state is BackendState.CLOSED:
+        return not_ready(status)
+    problem = replace(not_ready(status).problem, message=f"no answer: {status.detail}")
     return ApiError(problem)
