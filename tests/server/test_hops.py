@@ -14,8 +14,8 @@ import pytest
 
 from tests.support.hops import ROOT, written
 
-MAX_FILES = 37  # whose code runs for one warm streamed request
-MAX_CALLS = 87  # of the project's own functions, for one more token
+MAX_FILES = 35  # whose code runs for one warm streamed request
+MAX_CALLS = 86  # of the project's own functions, for one more token
 SCRIPT = """
 import json
 from tests.support.hops import map_of, measure
