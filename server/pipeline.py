@@ -67,8 +67,8 @@ async def answer(
                 abort()
             num_prompt = first.usage.prompt_tokens
             yield Started(name, served.name, context.created_unix, num_prompt)
-            life.sent(first)
             try:
+                life.sent(first)
                 async for output in outputs:
                     for shown in staged(stages, output) if stages else (output,):
                         if shown.text or shown.scores:

@@ -20,6 +20,7 @@ from labkit.dialects.events import (
     FinishReason,
     Message,
     Role,
+    Started,
     StreamEvent,
     TextPiece,
 )
@@ -211,6 +212,22 @@ def test_a_backend_that_breaks_off_ends_the_stream_with_one_failure(
     assert "secret" not in last.problem.message
     assert "request r failed" in caplog.text
     assert "secret" in caplog.text
+    assert [outcome for _, outcome in ledger.ends] == [Outcome.FAILED]
+
+
+@pytest.mark.parametrize("place", [None, 0, 1])
+def test_an_observer_that_fails_is_the_last_event_of_a_started_stream(
+    place: int | None,
+) -> None:
+    class Broken(Observer):
+        def on_sent(self, output: Output) -> None:
+            if output.index == place:
+                raise RuntimeError("disk full")
+
+    ledger = Ledger()
+    first, *_, last = said("x", "y", observers=[Broken(), ledger])
+    assert isinstance(first, Started)
+    assert isinstance(last, Failed)
     assert [outcome for _, outcome in ledger.ends] == [Outcome.FAILED]
 
 
