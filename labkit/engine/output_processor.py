@@ -7,6 +7,8 @@ computes or schedules. The invariant: the last event carries all text still held
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from labkit.records import TokenEvent
 from labkit.sampling.pipeline import Watch
 from labkit.sequence import FinishReason, Sequence
@@ -37,6 +39,10 @@ class OutputProcessor:
         self._most_out = min(sequence.params.max_tokens, room)  # tokens of output
         self._characters = StreamDetokenizer(tokenizer.token_bytes)
         self._stops = StopMatcher(sequence.params.stop)
+        # Without stop strings all text may be shown as it comes, so nothing is asked.
+        self._shown: Callable[[str], str] = (
+            self._stops.feed if sequence.params.stop else str
+        )
         self._num_out = len(sequence.output_ids)
         for token_id in sequence.output_ids:
             self._stops.feed(self._characters.feed(token_id))
@@ -52,7 +58,7 @@ class OutputProcessor:
         """The event of the sequence's next token, with the text that it sets free."""
         self._num_out += 1
         is_end = token_id in self._end_ids  # no text of the answer, and not counted
-        text = "" if is_end else self._stops.feed(self._characters.feed(token_id))
+        text = "" if is_end else self._shown(self._characters.feed(token_id))
         sequence, finish = self.sequence, None
         if is_end:
             finish = FinishReason.STOP
@@ -92,4 +98,4 @@ class OutputProcessor:
 
     def _flush(self) -> str:
         """All that was held back; nothing once a stop string is complete."""
-        return self._stops.feed(self._characters.flush()) + self._stops.flush()
+        return self._shown(self._characters.flush()) + self._stops.flush()

@@ -16,11 +16,12 @@ from tests.support.hops import ROOT, written
 
 MAX_FILES = 35  # whose code runs for one warm streamed request
 MAX_CALLS = 86  # of the project's own functions, for one more token
+MAX_HOPS = 12  # that a token passes until it is bytes; and 3 of `engine_process.py`
 SCRIPT = """
 import json
-from tests.support.hops import map_of, measure
+from tests.support.hops import map_of, measure, shapes, token_way
 way, per_token = measure()
-print(json.dumps([way.files, per_token, map_of(way)]))
+print(json.dumps([way.files, per_token, map_of(way), token_way(way), shapes(way)]))
 """
 
 
@@ -34,17 +35,23 @@ def measured() -> Any:
 
 
 def test_a_streamed_request_passes_few_files(measured: Any) -> None:
-    files, _, _ = measured
+    files, *_ = measured
     assert len(files) <= MAX_FILES, files
 
 
 def test_one_more_token_takes_few_calls(measured: Any) -> None:
-    _, per_token, _ = measured
+    _, per_token, *_ = measured
     assert per_token <= MAX_CALLS
 
 
+def test_a_token_becomes_bytes_in_few_hops_and_three_shapes(measured: Any) -> None:
+    *_, hops, shapes = measured
+    assert len(hops) <= MAX_HOPS, hops
+    assert shapes == ["TokenEvent", "Output", "TextPiece"]
+
+
 def test_the_map_of_a_request_is_as_it_runs(measured: Any) -> None:
-    _, _, table = measured
+    _, _, table, *_ = measured
     page = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
     wanted, found = (sorted(text.splitlines()) for text in (table, written(page)))
     assert found == wanted, "run `python -m tests.support.hops`"
