@@ -119,9 +119,15 @@ class Settings(BaseSettings):
         """Read the `LAB_…` variables of this process; values in `given` win."""
         _warn_of_unknown(os.environ)
         try:
-            return cls(**{**EnvSettingsSource(cls)(), **given})
+            settings = cls(**{**EnvSettingsSource(cls)(), **given})
         except ValidationError as error:
             raise ConfigError("; ".join(_complaints(error))) from None
+        try:
+            settings.engine()
+        except ConfigError as error:  # it begins with the setting's own name
+            name, rest = str(error).split("=", 1)
+            raise ConfigError(f"{PREFIX}{name.upper()}={rest}") from None
+        return settings
 
     def engine(self) -> EngineConfig:
         """The engine's part of these settings, checked by the engine's own rules."""
