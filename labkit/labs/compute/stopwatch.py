@@ -96,7 +96,7 @@ class Stopwatch:
         return ForwardInputs(
             token_ids=((places * 97 + 5) % size).repeat(rows),
             positions=places.repeat(rows),
-            write_slots=slots[:, seen - new :].flatten(),
+            write_slots=slots[:, seen - new :].flatten().contiguous(),
             read_slots=slots,
             query_lens=(new,) * rows,
             context_lens=(seen,) * rows,

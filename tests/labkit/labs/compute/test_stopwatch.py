@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from statistics import median
 
 import pytest
@@ -16,7 +17,9 @@ from labkit.labs.compute.stopwatch import (
     pass_work,
     weight_bytes,
 )
-from tests.support.tiny import tiny_model
+from labkit.model.weights import load_model
+from tests.support.gguf_writer import Packed, write_gguf
+from tests.support.tiny import packable_config, random_tensors, tiny_model
 
 
 class Ticking(FakeClock):
@@ -87,3 +90,12 @@ def test_weights_are_all_matrices_and_the_head() -> None:
     work = pass_work(model)
     assert work.flop(10) == 2 * (10 * linear_params(config) + head)
     assert work.weight_bytes == weight_bytes(model)
+
+
+def test_the_kernels_take_the_passes_of_several_rows(tmp_path: Path) -> None:
+    config = packable_config()
+    write_gguf(tmp_path / "tiny.gguf", config, Packed(random_tensors(config, 5)))
+    model = load_model(tmp_path / "tiny.gguf", cache=tmp_path, kernels="native")
+    watch = Stopwatch(model, Ticking(), num_slots=64)
+    decodes = PassShape(rows=4, new=1, context=16)
+    assert watch.seconds([decodes], rounds=1) == pytest.approx([1.0])
