@@ -276,6 +276,7 @@ def usage_after(dialect, num_bytes):
     return next((c.usage for c in reversed(chunks) if c.usage), None)
 
 
+# %%
 def known(dialect):
     places = cut_points(len(b"".join(recordings[dialect])), 200, seed=0)
     return sum(usage_after(dialect, n) is not None for n in places) / len(places)
