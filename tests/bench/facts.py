@@ -22,24 +22,25 @@ SETS = (
 
 def cpu_model(info: Path = Path("/proc/cpuinfo")) -> str:
     """The processor's name as the system has it."""
-    try:
-        lines = info.read_text(encoding="utf-8").splitlines()
-    except OSError:
-        return platform.processor() or platform.machine()
-    names = [line.split(":", 1)[1].strip() for line in lines if "model name" in line]
-    return names[0] if names else platform.machine()
+    names = _values(info, "model name")
+    return names[0] if names else platform.processor() or platform.machine()
 
 
 def instruction_set(info: Path = Path("/proc/cpuinfo")) -> str:
     """The widest instructions that the kernels use here, by the processor's flags."""
+    told = _values(info, "flags", "Features")  # x86, ARM
+    flags = set(told[0].split()) if told else set[str]()
+    names = (name for needed, name in SETS if needed <= flags)
+    return next(names, platform.machine())
+
+
+def _values(info: Path, *names: str) -> list[str]:
+    """What the file says under any of `names`, once for each core; [] without it."""
     try:
         lines = info.read_text(encoding="utf-8").splitlines()
     except OSError:
-        return platform.machine()
-    told = next((x for x in lines if x.startswith(("flags", "Features"))), ":")
-    flags = set(told.split(":", 1)[1].split())
-    names = (name for needed, name in SETS if needed <= flags)
-    return next(names, platform.machine())
+        return []
+    return [line.split(":", 1)[1].strip() for line in lines if line.startswith(names)]
 
 
 def machine_facts() -> dict[str, Any]:
