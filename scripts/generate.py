@@ -13,6 +13,7 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
+from scripts.address import address_of
 from scripts.chapters import CHAPTERS, Chapter, status
 from scripts.performance import performance
 from scripts.picture import PLACE, Picture, bands, draw
@@ -40,6 +41,10 @@ set -euo pipefail
 python -m scripts overrides
 python -m {name}.model.fetch
 """
+NO_ADDRESS = """\
+The book has no public address yet, so it cannot be opened on Binder or in Colab; copy
+the project and run `make lab`.
+"""
 TABLE_HEAD = """\
 | chapter | layer | it answers | where the code is | Code | Text | Widgets | Tests |
 |---|---|---|---|---|---|---|---|
@@ -58,13 +63,12 @@ def post_build(project: dict[str, Any]) -> str:
 
 
 def badges(project: dict[str, Any]) -> str:
-    """Links that open the book elsewhere; none while the address is a placeholder."""
-    url = project["urls"]["Repository"]
-    place = re.fullmatch(r"https://github\.com/([\w.-]+/[\w.-]+)", url)
-    if not place or place.group(1) == "OWNER/REPO":
-        return ""
-    repo = place.group(1)
-    binder = f"https://mybinder.org/v2/gh/{repo}/HEAD?urlpath=lab/tree/chapters"
+    """Links that open the book elsewhere; a sentence while it has no address."""
+    url = address_of(project)
+    if url is None:
+        return NO_ADDRESS
+    repo = url.removeprefix("https://github.com/")
+    binder = f"https://mybinder.org/v2/gh/{repo}/HEAD?urlpath=lab/tree/work/index.ipynb"
     colab = f"https://colab.research.google.com/github/{repo}"
     return f"[Open on Binder]({binder}) · [Open in Colab]({colab})\n"
 

@@ -73,10 +73,11 @@ def test_binder_gets_the_oldest_python_and_the_constraints() -> None:
 
 
 def test_badges_appear_with_the_repositorys_address() -> None:
-    assert generate.badges(PROJECT) == ""
+    assert "no public address yet" in generate.badges(PROJECT)
+    assert "OWNER" not in generate.badges(PROJECT)
     urls = {"Repository": "https://github.com/ann/book"}
     badges = generate.badges({**PROJECT, "urls": urls})
-    assert "v2/gh/ann/book/HEAD" in badges
+    assert "v2/gh/ann/book/HEAD?urlpath=lab/tree/work/index.ipynb" in badges
 
 
 def test_only_what_is_between_the_marks_is_replaced() -> None:

@@ -16,10 +16,10 @@ from scripts.bookbuild.build import (
     sync_first_cell,
     to_text,
 )
-from scripts.bookbuild.first_cell import first_cell
+from scripts.bookbuild.first_cell import colab_cell, first_cell
 from scripts.bookbuild.normalise import BuildError
 
-URL = "https://example.org/lab"
+URL = "https://github.com/ann/book"
 GOOD = """\
 # %% [markdown]
 # # Head
@@ -78,7 +78,9 @@ def test_the_first_cell_is_written_or_found_stale(root: Path) -> None:
     with pytest.raises(BuildError, match="first cell is stale: run `make book`"):
         sync_first_cell(root, source, is_check=True)
     sync_first_cell(root, source, is_check=False)
-    assert first_cell(Part(3), URL) in source.read_text(encoding="utf-8")
+    text = source.read_text(encoding="utf-8")
+    assert colab_cell(URL) in text
+    assert first_cell(Part(3), URL) in text
     sync_first_cell(root, source, is_check=True)
 
 
