@@ -16,7 +16,7 @@ from dataclasses import dataclass, field, replace
 from labkit.cache.manager import CacheManager
 from labkit.config import EngineConfig
 from labkit.engine.plan import Plan, PlannedRow
-from labkit.engine.policy import Turn, policy_named
+from labkit.engine.policy import Policy, Turn, policy_named
 from labkit.records import BlockView, EngineCounts, ScheduledSlice
 from labkit.sequence import FinishReason, Sequence, SequenceState
 
@@ -46,7 +46,7 @@ class _Draft:
 class Scheduler:
     """Holds the queues; `plan()` admits, the other verbs report what came of it."""
 
-    def __init__(self, config: EngineConfig) -> None:
+    def __init__(self, config: EngineConfig, policy: Policy | None = None) -> None:
         assert config.max_context is not None, "resolve() the EngineConfig first"
         self.cache = CacheManager(
             config.num_blocks, config.block_size, is_caching=config.prefix_caching
@@ -55,7 +55,7 @@ class Scheduler:
         self.max_context = config.max_context
         # at least one token a step for everyone who runs, so that none starves
         self._num_seats = min(config.max_running, config.max_step_tokens)
-        self._turns = policy_named(config.policy).turns
+        self._policy = policy or policy_named(config.policy)
         self.propose: Propose | None = None  # guesses tokens, up to `max_drafts` a step
         self._waiting: deque[Sequence] = deque()
         self._running: dict[str, Sequence] = {}  # in order of arrival
@@ -120,7 +120,7 @@ class Scheduler:
         for sequence in self._running.values():
             (prompts if sequence.is_prefilling else decodes).append(sequence)
         served = {Turn.PROMPTS: prompts, Turn.DECODES: decodes}
-        for turn in self._turns:
+        for turn in self._policy.turns:
             if turn is Turn.ARRIVALS and self._waiting:
                 self._admit(draft)
             for sequence in served.get(turn, ()):

@@ -113,11 +113,11 @@ class ScheduleRun:
     def facts(self) -> tuple[tuple[str, str], ...]:
         """Names and values with their units, the same for every run."""
         return (
-            ("time to first token, median", _quantile(self.ttfts_ms, 50)),
-            ("time to first token, worst", _quantile(self.ttfts_ms, 100)),
-            ("gap between tokens, median", _quantile(self.gaps_ms, 50)),
-            ("gap between tokens, 99th percentile", _quantile(self.gaps_ms, 99)),
-            ("gap between tokens, worst", _quantile(self.gaps_ms, 100)),
+            ("first token after, median", _quantile(self.ttfts_ms, 50)),
+            ("first token after, worst", _quantile(self.ttfts_ms, 100)),
+            ("gap, median", _quantile(self.gaps_ms, 50)),
+            ("gap, 99th percentile", _quantile(self.gaps_ms, 99)),
+            ("gap, worst", _quantile(self.gaps_ms, 100)),
             ("all done after", f"{self.end_ms:,.0f} ms"),
             ("steps", f"{len(self.steps):,}"),
             ("token budget used", f"{self.filled:.0%}"),

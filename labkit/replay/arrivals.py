@@ -14,6 +14,7 @@ from dataclasses import replace
 from labkit.clock import FakeClock
 from labkit.config import EngineConfig
 from labkit.engine.plan import PlannedRow
+from labkit.engine.policy import Policy
 from labkit.engine.scheduler import Scheduler
 from labkit.engine.stepper import StepRecorder
 from labkit.errors import ConfigError, NeverFits
@@ -27,9 +28,14 @@ LONGEST_TEXT = 1 << 17  # token ids reserved for each text, so that no two share
 
 
 def replay(
-    arrivals: Iterable[Arrival], config: EngineConfig, costs: StepCosts
+    arrivals: Iterable[Arrival],
+    config: EngineConfig,
+    costs: StepCosts,
+    policy: Policy | None = None,
 ) -> ReplayResult:
     """Run `arrivals` through a scheduler set up by `config`, to the end of all.
+
+    `policy` replaces the one that `config` names.
 
     Without a `max_context` a sequence may fill the pool. Refuses with `NeverFits` what
     cannot fit, and with `ConfigError` a prefix that names a later request.
@@ -38,8 +44,9 @@ def replay(
     capacity = config.num_blocks * config.block_size
     room = min(config.max_context or capacity, capacity)
     for arrival in queue:
-        _refuse_misfit(arrival, room)
-    run = _Run(queue, replace(config, max_context=room, max_drafts=0), costs)
+        _refuse_misfit(arrival, config, room)
+    scheduler = Scheduler(replace(config, max_context=room, max_drafts=0), policy)
+    run = _Run(queue, scheduler, costs)
     for arrival in queue:
         run.until(arrival.time_s)
         run.add(arrival)
@@ -51,11 +58,11 @@ class _Run:
     """One replay under way."""
 
     def __init__(
-        self, arrivals: tuple[Arrival, ...], config: EngineConfig, costs: StepCosts
+        self, arrivals: tuple[Arrival, ...], scheduler: Scheduler, costs: StepCosts
     ) -> None:
         self.reports: list[StepReport] = []
         self.refused: list[str] = []
-        self._scheduler = Scheduler(config)
+        self._scheduler = scheduler
         self._recorder = StepRecorder(self._scheduler)
         self._recorder.observe(self.reports.append)
         self._costs = costs
@@ -110,13 +117,21 @@ class _Run:
         )
 
 
-def _refuse_misfit(arrival: Arrival, room: int) -> None:
+def _refuse_misfit(arrival: Arrival, config: EngineConfig, room: int) -> None:
     tokens = arrival.prompt_tokens + arrival.output_tokens
-    if tokens > room:
+    if tokens <= room:
+        return
+    size, num_blocks = config.block_size, config.num_blocks
+    needed = -(-tokens // size)
+    if needed > num_blocks:
         raise NeverFits(
-            f"{arrival.request} needs {tokens} tokens, the set-up has room for {room}: "
-            "give it more blocks or leave it out"
+            f"{arrival.request} needs {tokens:,} tokens, and {num_blocks:,} blocks "
+            f"hold {num_blocks * size:,}: use at least {needed:,} blocks"
         )
+    raise NeverFits(
+        f"{arrival.request} needs {tokens:,} tokens, and max_context={room}: use at "
+        f"least max_context={tokens}"
+    )
 
 
 class _Texts:

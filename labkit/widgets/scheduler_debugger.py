@@ -28,6 +28,7 @@ KNOBS = {  # by the name of a field of EngineConfig, what the page calls it
     "max_running": "Sequences at once",
     "num_blocks": "Blocks",
 }
+MOST = {"max_step_tokens": 65_536, "max_running": 4_096, "num_blocks": 65_536}
 SHOWN = ("before", "after")
 
 
@@ -161,4 +162,7 @@ def checked(knobs: Mapping[str, Any]) -> Mapping[str, Any]:
         if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             said = "it is empty" if value is None else f"not {value}"
             raise ConfigError(f"{KNOBS[name]}: use a whole number above 0, {said}")
+        if value > MOST[name]:
+            most = f"use at most {MOST[name]:,}, not {value:,}"
+            raise ConfigError(f"{KNOBS[name]}: {most}")
     return knobs

@@ -43,15 +43,16 @@ def test_rerun_overlays_both_runs_and_tells_python(notebook) -> None:
     title = "The worst gap is 91 ms with 128 tokens a step; 43 ms with 32 tokens a step"
     expect(view.locator("h4")).to_have_text(title)
     expect(view.locator("output")).to_have_text(title)  # what a screen reader hears
-    expect(view.locator("thead th")).to_have_text(["", "before", "after"])
+    expect(view.locator("thead th")).to_have_text(["before", "after"])
     expect(view.get_by_label("Show the steps of")).to_have_value("after")
     book.add_cell_and_run("print(bug.knobs['max_step_tokens'], len(bug.runs))")
     book.wait_idle()
     assert "32 2" in book.outputs()
     keep = view.get_by_role("button", name="Compare with this run")
     keep.press("Enter")
-    expect(view.locator("thead th")).to_have_text(["", "this run"])
+    expect(view.locator("thead th")).to_have_text(["this run"])
     expect(keep).to_have_attribute("aria-disabled", "true")
+    expect(view.locator(".lab-why")).to_contain_text("Nothing to compare yet")
     expect(keep).to_be_focused()
     book.check()
 

@@ -62,12 +62,18 @@ def test_what_the_engine_would_refuse_is_told_and_the_last_run_stands() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "why"), [(None, "it is empty"), (0, "not 0"), (2.5, "not 2.5")]
+    ("value", "why"),
+    [
+        (None, "use a whole number above 0, it is empty"),
+        (0, "use a whole number above 0, not 0"),
+        (2.5, "use a whole number above 0, not 2.5"),
+        (10**9, "use at most 4,096, not 1,000,000,000"),
+    ],
 )
 def test_a_field_of_the_page_without_a_number_is_named_by_its_label(value, why) -> None:
     widget = made()
     widget._receive(0, {"op": "rerun", "knobs": {"max_running": value}}, [])
-    assert widget.problem == (f"Sequences at once: use a whole number above 0, {why}")
+    assert widget.problem == f"Sequences at once: {why}"
     assert len(widget.runs) == 1
 
 

@@ -12,6 +12,7 @@ from itertools import pairwise
 
 from labkit.config import EngineConfig
 from labkit.engine import Engine
+from labkit.engine.policy import Policy
 from labkit.figures.schedule import ScheduleRun, schedule_run
 from labkit.labs.recordings import Measured
 from labkit.records import StepReport
@@ -144,11 +145,17 @@ class Replayer:
 
     def rerun(self, config: EngineConfig) -> Sequence[StepReport]:
         """One run to the end of all requests."""
-        return replay(self.arrivals, replace(config, max_drafts=0), self._costs).reports
+        return self._replay(config, None)
 
-    def run(self, config: EngineConfig) -> ScheduleRun:
-        """The same run as numbers, with its set-up in words."""
-        return schedule_run(self.rerun(config), self.times_s, config)
+    def run(self, config: EngineConfig, policy: Policy | None = None) -> ScheduleRun:
+        """The same run as numbers; `policy` replaces the one that `config` names."""
+        return schedule_run(self._replay(config, policy), self.times_s, config)
+
+    def _replay(
+        self, config: EngineConfig, policy: Policy | None
+    ) -> Sequence[StepReport]:
+        plain = replace(config, max_drafts=0)
+        return replay(self.arrivals, plain, self._costs, policy).reports
 
 
 def _prompt(engine: Engine, first: int, num_tokens: int) -> list[int]:

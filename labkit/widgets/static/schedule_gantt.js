@@ -1,5 +1,6 @@
 // Requests over time, a row for each run. Joined with lab.js.
-const GANTT = { row: 17, gap: 9, top: 8 };
+const GANTT = { gap: 6, top: 4 };
+const ganttRowHeight = (runs) => (runs.length > 1 ? 13 : 18); // two runs need two rows a request
 const runNames = (runs) => (runs.length > 1 ? ['before', 'after'] : ['this run']);
 
 class ScheduleGantt {
@@ -18,7 +19,8 @@ class ScheduleGantt {
 
   draw(runs) {
     const lanes = runs[0].lanes;
-    const high = GANTT.row * runs.length + GANTT.gap;
+    const row = ganttRowHeight(runs);
+    const high = row * runs.length + GANTT.gap;
     const height = GANTT.top + high * lanes.length;
     this.total = Math.max(1, ...runs.flatMap((run) => run.steps.map((step) => step.end_ms)));
     this.drawing.setAttribute('viewBox', `0 0 1000 ${height}`);
@@ -27,8 +29,8 @@ class ScheduleGantt {
     const x = (time) => ((1000 * time) / this.total).toFixed(2);
     const grid = lab.ticks(this.total, 8).map((tick) => lab.svg('path', { class: 'lab-hair', d: `M${x(tick)} 0V${height}` }));
     const rows = lanes.flatMap((_, i) => runs.map((run, k) => {
-      const y = GANTT.top + high * i + GANTT.row * k;
-      return lab.svg('g', {}, ...ganttRow({ ...run.lanes[i], gap: run.gaps[i] }, x, y));
+      const y = GANTT.top + high * i + row * k;
+      return lab.svg('g', {}, ...ganttRow({ ...run.lanes[i], gap: run.gaps[i] }, x, y, row));
     }));
     this.drawing.replaceChildren(...grid, ...rows);
     this.names.style.paddingTop = `${GANTT.top}px`;
@@ -36,6 +38,7 @@ class ScheduleGantt {
       const labels = runNames(runs).map((textContent) => lab.el('span', { textContent: runs.length > 1 ? textContent : '' }));
       const node = lab.el('div', {}, lab.el('b', { textContent: lane.name, title: lane.name }), ...labels);
       node.style.height = `${high}px`;
+      node.style.gridAutoRows = `${row}px`;
       return node;
     }));
     const times = lab.ticks(this.total, 8).filter((time) => time < this.total * 0.97);
@@ -55,18 +58,20 @@ class ScheduleGantt {
   }
 }
 
-function ganttRow(lane, x, y) {
+// One run of one request in a row `row` pixels high: bars, a tick a token, the worst gap.
+function ganttRow(lane, x, y, row) {
+  const middle = y + row / 2;
   const bars = lane.bars.map(({ kind, start_ms: start, end_ms: end }) => {
     if (kind === 'wait' || kind === 'stall') {
-      return lab.svg('path', { class: `lab-${kind}`, d: `M${x(start)} ${y + 8}H${x(end)}`, 'vector-effect': 'non-scaling-stroke' });
+      return lab.svg('path', { class: `lab-${kind}`, d: `M${x(start)} ${middle}H${x(end)}`, 'vector-effect': 'non-scaling-stroke' });
     }
-    const [top, high] = kind === 'prefill' ? [y + 1, 14] : [y + 5, 6];
+    const [top, high] = kind === 'prefill' ? [y + 1, row - 3] : [middle - row / 6, row / 3];
     const width = Math.max(0.8, x(end) - x(start));
     return lab.svg('rect', { class: `lab-${kind}`, x: x(start), y: top, width, height: high, 'vector-effect': 'non-scaling-stroke' });
   });
-  const d = lane.tokens_ms.map((time) => `M${x(time)} ${y + 4}v9`).join('');
+  const d = lane.tokens_ms.map((time) => `M${x(time)} ${y + row / 4}v${row / 2}`).join('');
   const [from, to] = lane.gap ?? [];
-  const bracket = lane.gap ? `M${x(from)} ${y + 11}v5H${x(to)}v-5` : 'M0 0';
+  const bracket = lane.gap ? `M${x(from)} ${y + row - 5}v4H${x(to)}v-4` : 'M0 0';
   return [...bars,
     lab.svg('path', { class: 'lab-token', d: d || 'M0 0', 'vector-effect': 'non-scaling-stroke' }),
     lab.svg('path', { class: 'lab-gap', d: bracket, 'vector-effect': 'non-scaling-stroke' })];
@@ -77,6 +82,6 @@ function ganttKey() {
   const signs = [['waits', bar('wait')], ['runs, but gets no token', bar('stall')], ['prefill', bar('prefill')],
     ['decode, a tick a token', bar('decode', [8, 17])], ['the worst gap', { bars: [], tokens_ms: [], gap: [1, 25] }]];
   const items = signs.map(([told, lane]) => lab.el('span', {},
-    lab.svg('svg', { viewBox: '0 0 26 17', width: 26, height: 17 }, ...ganttRow(lane, (time) => time, 0)), told));
+    lab.svg('svg', { viewBox: '0 0 26 17', width: 26, height: 17 }, ...ganttRow(lane, (time) => time, 0, 17)), told));
   return lab.el('div', { className: 'lab-key', ariaHidden: 'true' }, ...items);
 }

@@ -6,10 +6,10 @@ class ScheduleStepView {
     this.blocks = stepMeter('Blocks');
     this.running = stepQueue('Running');
     this.waiting = stepQueue('Waiting');
-    this.preempted = stepQueue('Preempted in this step');
-    const side = lab.el('div', {}, this.budget.node, this.blocks.node,
+    this.preempted = stepQueue('Preempted');
+    this.side = lab.el('div', {}, this.budget.node, this.blocks.node,
       this.running.node, this.waiting.node, this.preempted.node);
-    this.node = lab.el('div', { className: 'lab-step' }, this.plan, side);
+    this.node = lab.el('div', { className: 'lab-step' }, this.plan, this.side);
   }
 
   draw(run, index) {

@@ -27,18 +27,19 @@ function render({ model, el }) {
   // `aria-disabled`, since a disabled button loses the focus to the page.
   const isOff = (button) => button.getAttribute('aria-disabled') === 'true';
   const again = lab.button('Run the same arrivals', undo, () => {
-    if (isOff(again)) return;
+    if (isOff(again)) { say(why.textContent); return; }
     busy(true);
     const knobs = Object.fromEntries(Object.entries(fields).map(([name, field]) => [name, name === 'policy' ? field.read() : Number(field.read())]));
     model.send({ op: 'rerun', knobs });
   });
   const keep = lab.button('Compare with this run', undo, () => {
-    if (isOff(keep)) return;
+    if (isOff(keep)) { say(why.textContent); return; }
     busy(true);
     model.send({ op: 'keep' });
   });
   again.classList.add('lab-main');
   again.dataset.layer = 'compute';
+  const why = lab.el('span', { className: 'lab-why' }); // why a button is grey
   const shown = lab.field('Show the steps of', undo, {
     options: [['before', 'before'], ['after', 'after']], value: 'before',
     act: (name) => { model.set('shown', name); model.set('step', 0); model.save_changes(); },
@@ -49,9 +50,11 @@ function render({ model, el }) {
   });
   slider.node.classList.add('lab-long');
   root.append(title,
-    lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((field) => field.node), again, keep),
-    note, gantt.node, facts,
-    lab.el('div', { className: 'lab-controls' }, shown.node, slider.node), view.node, output);
+    lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((field) => field.node), again, keep, why),
+    note, gantt.node,
+    lab.el('div', { className: 'lab-controls lab-walk' }, shown.node, slider.node), view.node);
+  view.side.append(output);
+  view.node.append(facts);
 
   function current() {
     const runs = model.get('runs');
@@ -59,7 +62,11 @@ function render({ model, el }) {
   }
   function busy(isBusy) {
     again.setAttribute('aria-disabled', String(isBusy));
-    keep.setAttribute('aria-disabled', String(isBusy || model.get('runs').length < 2));
+    const isAlone = model.get('runs').length < 2;
+    keep.setAttribute('aria-disabled', String(isBusy || isAlone));
+    why.textContent = isBusy ? 'Wait for the run to end.' : isAlone ? 'Nothing to compare yet: change a setting and run.' : '';
+    keep.setAttribute('aria-description', why.textContent);
+    again.setAttribute('aria-description', isBusy ? why.textContent : '');
     if (isBusy) say('Running.');
   }
   function go(index) {
@@ -103,7 +110,7 @@ function render({ model, el }) {
 }
 
 function factRows(runs, rows) {
-  const head = lab.el('tr', {}, lab.el('th'), ...runNames(runs).map((textContent, k) => lab.el('th', { textContent, title: runs[k].setup.join(', '), scope: 'col' })));
+  const head = lab.el('tr', {}, lab.el('td'), ...runNames(runs).map((textContent, k) => lab.el('th', { textContent, title: runs[k].setup.join(', '), scope: 'col' })));
   const lines = rows.map(([name, ...values]) => lab.el('tr', {},
     lab.el('th', { textContent: name, scope: 'row' }),
     ...values.map((textContent) => lab.el('td', { textContent }))));

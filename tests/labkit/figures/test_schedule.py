@@ -112,5 +112,5 @@ def test_a_lone_run_is_before_nothing() -> None:
 def test_a_run_without_a_step_has_no_numbers_and_no_fault() -> None:
     run = schedule_run([], {"a": 0.0}, CONFIG)
     assert (run.worst_gap_ms, run.end_ms, run.filled) == (0.0, 0.0, 0.0)
-    assert ("gap between tokens, worst", "\u2013") in run.facts()
+    assert ("gap, worst", "\u2013") in run.facts()
     assert "<svg" in svg(gantt([run]))

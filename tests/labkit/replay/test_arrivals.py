@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from labkit.config import EngineConfig
+from labkit.engine.policy import Turn
 from labkit.errors import ConfigError, NeverFits
 from labkit.replay.arrivals import replay
 from labkit.sequence import FinishReason
@@ -72,8 +73,26 @@ def test_full_queue_refuses_and_the_result_names_who_was_refused() -> None:
 
 
 def test_request_that_can_never_fit_is_refused_with_the_numbers() -> None:
-    with pytest.raises(NeverFits, match="a needs 300 tokens, the set-up has room for"):
+    words = "a needs 300 tokens, and 64 blocks hold 256: use at least 75 blocks"
+    with pytest.raises(NeverFits, match=words):
         run(Arrival("a", 0.0, 290, 10))
+    with pytest.raises(NeverFits, match="use at least max_context=40"):
+        run(Arrival("a", 0.0, 30, 10), max_context=32)
+
+
+class NewestFirst:
+    """Answers first, then whoever has just come, then the prompts under way."""
+
+    turns = (Turn.DECODES, Turn.ARRIVALS, Turn.PROMPTS)
+
+
+def test_a_policy_of_ones_own_takes_the_place_of_the_named_one() -> None:
+    crowd = (Arrival("book", 0.0, 200, 2), Arrival("short", 0.3, 8, 2))
+    config = EngineConfig(block_size=4, num_blocks=64, max_step_tokens=16)
+    named = replay(crowd, config, COSTS).ttft_s()
+    own = replay(crowd, config, COSTS, NewestFirst()).ttft_s()
+    assert own["short"] < named["short"] / 4
+    assert own["book"] >= named["book"]
 
 
 def test_prefix_that_names_a_later_request_is_refused() -> None:
