@@ -1,7 +1,8 @@
-"""Exercises that the machine checks: a value, or a function tried on cases.
+"""Exercises that the machine checks: a value, a function, or a change of the engine.
 
-A wrong or failing answer gets a sentence and a hint, never a traceback; an answer of
-`...` or None is open, not wrong. The right answers are in `answers.py`, by chapter.
+A wrong or failing answer gets a sentence, never a traceback; an answer of `...` or None
+is open, not wrong. A mistake that is recognised gets its own hint; the general hint is
+for those who ask (`lab.hint`). The right answers are in `answers`, a file a chapter.
 """
 
 from __future__ import annotations
@@ -12,7 +13,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
-__all__ = ["Case", "Exercise", "Grade", "State", "grade"]
+__all__ = [
+    "AnyExercise",
+    "Case",
+    "Exercise",
+    "Grade",
+    "Mistake",
+    "OpenExercise",
+    "Requirement",
+    "State",
+]
 
 
 class State(StrEnum):
@@ -32,6 +42,32 @@ class Case:
 
 
 @dataclass(frozen=True, slots=True)
+class Mistake:
+    """A mistake that can be recognised, and the hint that answers it.
+
+    `when` is the wrong value, or a test of the answer: `lambda answer: answer < 0`. In
+    an `Exercise`, an answer that is a function is judged by the first value that it
+    gets wrong, and a wrong value then means "wrong by the same factor".
+    """
+
+    when: float | Callable[[Any], bool]
+    hint: str
+
+    def is_made(self, found: Any, want: float | None = None, value: float = 1) -> bool:
+        """Whether `found` is this mistake, where `want` is the right value of `value`.
+
+        `value` is the right answer of the exercise, `want` that of the case at hand.
+        """
+        scale = 1.0 if want is None or not value else want / value
+        try:
+            if callable(self.when):
+                return bool(self.when(found))
+            return math.isclose(found, self.when * scale, rel_tol=1e-6)
+        except Exception:  # what cannot read the answer recognises nothing
+            return False
+
+
+@dataclass(frozen=True, slots=True)
 class Exercise:
     """One exercise: the right value, and cases for an answer that is a function."""
 
@@ -42,6 +78,38 @@ class Exercise:
     hint: str
     cases: tuple[Case, ...]
     tolerance: float = 0.0  # how far an answer that was not rounded may be off
+    places: int | None = None  # decimal places it is rounded to, to the nearest
+    mistakes: tuple[Mistake, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """What an answer to an open exercise has to keep: a sentence and its test.
+
+    `test(answer)` returns, or raises `AssertionError` with a sentence that says what
+    was seen.
+    """
+
+    text: str
+    test: Callable[[Any], object]
+
+
+@dataclass(frozen=True, slots=True)
+class OpenExercise:
+    """An exercise that changes the engine: a function or class, and what it must keep.
+
+    Its requirements are tried in order, all of them; `mistakes` are tests of the
+    answer itself.
+    """
+
+    name: str
+    task: str
+    requirements: tuple[Requirement, ...]
+    hint: str = ""
+    mistakes: tuple[Mistake, ...] = ()
+
+
+AnyExercise = Exercise | OpenExercise
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,52 +121,3 @@ class Grade:
 
     def __str__(self) -> str:
         return f"{self.state} {self.text}"
-
-
-def grade(exercise: Exercise, answer: object) -> Grade:
-    """Check `answer`, whatever it is."""
-    if answer is None or answer is ...:
-        return Grade(State.OPEN, f"{exercise.name} is open: {exercise.task}")
-    if callable(answer):
-        return _grade_function(exercise, answer)
-    if _same(answer, exercise.value, exercise.tolerance):
-        right = f"{exercise.value:,g} {exercise.unit}"
-        return Grade(State.RIGHT, f"{exercise.name}: {right} is right.")
-    return _wrong(exercise, f"{_short(answer)} is not right")
-
-
-def _grade_function(exercise: Exercise, function: Callable[..., object]) -> Grade:
-    name = getattr(function, "__name__", "your function")
-    for case in exercise.cases:
-        call = f"{name}({', '.join(map(_short, case.args))})"
-        try:
-            found = function(*case.args)
-        except Exception as error:  # whatever a reader's code may raise
-            return _wrong(exercise, f"{call} raised {type(error).__name__}: {error}")
-        if found is None or found is ...:
-            return Grade(State.OPEN, f"{exercise.name} is open: {call} returns nothing")
-        if not _same(found, case.want, exercise.tolerance):
-            gave = f"{call} gave {_short(found)}, expected {case.want:,g}"
-            return _wrong(exercise, gave)
-    count = len(exercise.cases)
-    return Grade(State.RIGHT, f"{exercise.name}: {name} is right on {count} cases.")
-
-
-def _wrong(exercise: Exercise, what: str) -> Grade:
-    return Grade(State.WRONG, f"{exercise.name}: {what}. Hint: {exercise.hint}")
-
-
-def _same(answer: object, want: float, tolerance: float) -> bool:
-    """Numbers count as equal up to what rounding may change."""
-    try:
-        found = float(answer)  # type: ignore[arg-type]  # what is no number raises
-    except (TypeError, ValueError):
-        return False
-    return not isinstance(answer, bool | str) and math.isclose(
-        found, want, rel_tol=1e-6, abs_tol=tolerance
-    )
-
-
-def _short(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else text[:57] + "..."

@@ -15,12 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from labkit.book import show
 from labkit.book.answers import exercise
-from labkit.book.exercises import State, grade
+from labkit.book.exercises import State
+from labkit.book.grading import grade
 from labkit.book.parts import Part
 from labkit.book.progress import waiting
 from labkit.clock import Clock
 from labkit.config import EngineConfig, from_mapping
-from labkit.errors import TraceError
+from labkit.errors import ConfigError, TraceError
 from labkit.labs.recordings import Measured, Recording, data_folders, open_recording
 from labkit.net.client import LabClient
 from labkit.net.discover import find_server
@@ -146,10 +147,25 @@ class Lab:
 
     def check(self, name: str, answer: object = None) -> None:
         """Check an exercise and say how it went; never fails the cell."""
-        result = grade(exercise(name), answer)
+        try:
+            result = grade(exercise(name), answer)
+        except ConfigError as error:
+            sys.stdout.write(f"{State.WRONG} {error}.\n")
+            return
         if result.state is State.RIGHT:
             self.solved.add(name)
         sys.stdout.write(f"{result}\n")
+
+    def hint(self, name: str) -> None:
+        """Print the hint of an exercise."""
+        try:
+            one = exercise(name)
+            words = (
+                f"Hint for {name}: {one.hint}" if one.hint else f"{name} has no hint."
+            )
+        except ConfigError as error:
+            words = f"{State.WRONG} {error}."
+        sys.stdout.write(f"{words}\n")
 
     def source(self, thing: Any) -> show.Prose:
         """The package's own code of a function, class or module."""

@@ -80,6 +80,19 @@ def test_checks_count_what_is_solved(
     assert lab.solved == {"10.1"}
 
 
+def test_an_unknown_exercise_and_a_hint_are_sentences(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    capsys.readouterr()
+    lab.check("99.9", 3)
+    lab.hint("10.1")
+    lab.hint("10.9")
+    out = capsys.readouterr().out.splitlines()
+    assert out[0].startswith("✗ there is no exercise '99.9'; the exercises are 7.1,")
+    assert out[1].startswith("Hint for 10.1: the first token costs TTFT")
+    assert out[2].endswith("the exercises are 10.1, 10.2, 10.3.")
+
+
 def test_text_outputs_are_rendered(lab: Lab) -> None:
     assert lab.md("**3** ms").markdown == "**3** ms"
     assert lab.table(["a"], [[1]]).plain == "a\n1"
