@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from labkit.errors import LabError
+from scripts.bookbuild.solutions import fold, is_solution
 
 __all__ = ["BuildError", "Notebook", "comparable", "normalise", "slugs"]
 
@@ -26,8 +27,7 @@ WIDGET: Final = "application/vnd.jupyter.widget-view+json"
 LIVE: Final = (WIDGET, "application/vnd.plotly.v1+json", "application/javascript")
 MEASUREMENT: Final = "measurement"  # tag of cells whose output differs each time
 LIVE_ONLY: Final = "live"  # tag of cells whose output is for the reader's own page
-SOLUTION: Final = "solution"
-FOLDED: Final = frozenset({SOLUTION, "plumbing"})  # tags whose code stands folded
+FOLDED: Final = "plumbing"  # tag of cells whose code stands folded
 METADATA: Final = {
     "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
     "language_info": {"name": "python"},
@@ -46,10 +46,11 @@ def normalise(notebook: Notebook, root: Path) -> Notebook:
     count = 0
     for cell in cells:
         if cell["cell_type"] == "code":
-            count += 1
+            count += not is_solution(cell)
             cell["execution_count"] = count
             cell["outputs"] = _outputs(cell, root)
             _check_solution(cell)
+    cells = [fold(cell) if is_solution(cell) else cell for cell in cells]
     return {"cells": cells, "metadata": METADATA, "nbformat": 4, "nbformat_minor": 5}
 
 
@@ -78,7 +79,7 @@ def slugs(notebook: Notebook) -> list[str]:
 
 def _cell(cell: Cell, slug: str) -> Cell:
     kept = {k: v for k, v in cell["metadata"].items() if k in KEPT}
-    if FOLDED.intersection(cell["metadata"].get("tags", [])):
+    if FOLDED in cell["metadata"].get("tags", []):
         kept["jupyter"] = {"source_hidden": True}  # JupyterLab shows it folded
     text = {"cell_type": cell["cell_type"], "id": slug, "metadata": kept}
     outputs = {"outputs": cell["outputs"]} if cell["cell_type"] == "code" else {}
@@ -135,12 +136,8 @@ def _refuse_stderr(cell: Cell) -> None:
         raise BuildError(f"cell {cell['id']} wrote to stderr: {said[0]}")
 
 
-def _is_solution(cell: Cell) -> bool:
-    return SOLUTION in cell["metadata"].get("tags", [])
-
-
 def _check_solution(cell: Cell) -> None:
-    if not _is_solution(cell):
+    if not is_solution(cell):
         return
     texts = [o["text"] for o in cell["outputs"] if o["output_type"] == "stream"]
     signs = {line[:1] for line in "".join(texts).splitlines()}

@@ -8,11 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from labkit.book.parts import part_of
+from scripts.bookbuild.first_cell import COLAB
+from scripts.bookbuild.solutions import is_solution, unfold
 
 MAX_BYTES = 400_000
 MAX_BYTES_TOGETHER = 8_000_000
 MAX_VISIBLE_LINES = 12
 MAX_FOLDED_LINES = 20  # of a cell that JupyterLab shows folded
+MAX_VISIBLE_LINES_TOGETHER = 150  # of a chapter, blank lines and folded cells apart
 MAX_COLUMNS = 88
 MAX_WORDS = 120
 MIN_CLAIMS = 5
@@ -77,21 +80,46 @@ def output_faults(cell: dict[str, Any]) -> list[str]:
 
 
 def budget_faults(notebook: Notebook) -> list[str]:
-    """Cells that are too long or too wide."""
-    faults = []
-    for cell in notebook["cells"]:
-        text, where = text_of(cell), f"cell {cell['id']}"
-        lines = text.splitlines()
-        if cell["cell_type"] == "code":
-            widest = max(map(len, lines), default=0)
-            limit = MAX_FOLDED_LINES if is_folded(cell) else MAX_VISIBLE_LINES
-            if len(lines) > limit:
-                faults.append(f"{where}: {len(lines)} lines, at most {limit}")
-            if widest > MAX_COLUMNS:
-                faults.append(f"{where}: {widest} columns, at most {MAX_COLUMNS}")
-        elif (num_words := len(words(text))) > MAX_WORDS:
-            faults.append(f"{where}: {num_words} words, at most {MAX_WORDS}")
+    """Cells that are too long or too wide, and a chapter that shows too much code."""
+    faults = [fault for cell in notebook["cells"] for fault in cell_faults(cell)]
+    total = sum(num_visible_lines(cell) for cell in code_cells(notebook))
+    if total > MAX_VISIBLE_LINES_TOGETHER:
+        limit = MAX_VISIBLE_LINES_TOGETHER
+        faults.append(f"{total} visible lines of code, at most {limit}")
     return faults
+
+
+def num_visible_lines(cell: dict[str, Any]) -> int:
+    """Lines of a code cell that a reader sees without opening it."""
+    lines = [] if is_folded(cell) else text_of(cell).splitlines()
+    return sum(bool(line.strip()) for line in lines)
+
+
+def cell_faults(cell: dict[str, Any]) -> list[str]:
+    """What is too long or too wide in one cell; a solution counts as folded code."""
+    limit = MAX_FOLDED_LINES if hides_code(cell) else MAX_VISIBLE_LINES
+    where, cell = f"cell {cell['id']}", unfold(cell)
+    text = text_of(cell)
+    if cell["cell_type"] == "markdown":
+        count = len(words(text))
+        return (
+            [f"{where}: {count} words, at most {MAX_WORDS}"]
+            if count > MAX_WORDS
+            else []
+        )
+    lines = text.splitlines()
+    widest = max(map(len, lines), default=0)
+    faults = []
+    if len(lines) > limit:
+        faults.append(f"{where}: {len(lines)} lines, at most {limit}")
+    if widest > MAX_COLUMNS:
+        faults.append(f"{where}: {widest} columns, at most {MAX_COLUMNS}")
+    return faults
+
+
+def hides_code(cell: dict[str, Any]) -> bool:
+    """True for folded code and for a solution."""
+    return is_folded(cell) or is_solution(cell)
 
 
 def words(markdown: str) -> list[str]:
@@ -112,16 +140,21 @@ def size_faults(text: str) -> list[str]:
     return faults
 
 
+def set_up_cell(notebook: Notebook) -> str:
+    """The code of the set-up cell; a cell for Colab may stand before it."""
+    cells = code_cells(notebook)
+    return next(text_of(c) for c in cells if COLAB not in c["metadata"].get("tags", []))
+
+
 def start_faults(notebook: Notebook, name: str) -> list[str]:
-    """A first code cell that starts another part of the book, or none."""
-    first = text_of(code_cells(notebook)[0])
+    """A set-up cell that starts another part of the book, or none."""
     wanted = part_of(name).call
-    return [] if wanted in first else [f"the first code cell lacks {wanted}"]
+    return [] if wanted in set_up_cell(notebook) else [f"the set-up lacks {wanted}"]
 
 
 def first_cell(notebook: Notebook) -> str:
-    """The first code cell with the part's name taken out."""
-    return re.sub(r"start\(.*\)", "start()", text_of(code_cells(notebook)[0]))
+    """The set-up cell with the part's name taken out."""
+    return re.sub(r"start\(.*\)", "start()", set_up_cell(notebook))
 
 
 def content_faults(notebook: Notebook, widgets: set[str]) -> list[str]:
@@ -138,8 +171,9 @@ def content_faults(notebook: Notebook, widgets: set[str]) -> list[str]:
 
 
 def pairing_faults(notebook: Notebook, source: Notebook) -> list[str]:
-    """Cells whose text is not what the source says."""
-    built = [(cell["cell_type"], text_of(cell)) for cell in notebook["cells"]]
+    """Cells whose text is not what the source says; solutions are compared as code."""
+    opened = [unfold(cell) for cell in notebook["cells"]]
+    built = [(cell["cell_type"], text_of(cell)) for cell in opened]
     wanted = [(cell["cell_type"], text_of(cell)) for cell in source["cells"]]
     if len(built) != len(wanted):
         return [f"{len(built)} cells, the source has {len(wanted)}: run make book"]

@@ -14,6 +14,7 @@ import labkit.widgets
 from labkit.book import Lab
 from labkit.book.parts import INDEX
 from labkit.widgets import LabWidget
+from scripts.bookbuild.solutions import fold, opened
 from tests.rules import names, notebooks
 from tests.rules.tree import ROOT
 
@@ -81,7 +82,7 @@ class TestChapter:
             assert notebooks.content_faults(notebooks.load(path), WIDGETS) == []
 
     def test_uses_names_that_exist(self, path: Path) -> None:
-        cells = notebooks.code_cells(notebooks.load(path))
+        cells = notebooks.code_cells(opened(notebooks.load(path)))
         sources = [notebooks.text_of(cell) for cell in cells]
         assert [f for s in sources for f in names.name_faults(s, Lab)] == []
 
@@ -178,6 +179,43 @@ def test_a_start_of_another_part_is_found(name: str) -> None:
 )
 def test_the_index_and_an_appendix_start_by_their_names(name: str, call: str) -> None:
     assert notebooks.start_faults(changed(0, source=f"lab = {call}"), name) == []
+
+
+def test_a_chapter_that_shows_too_much_code_is_found() -> None:
+    cells = [code("x = 1\n\n" * 6, count) for count in range(1, 26)]
+    notebook = {**good(), "cells": cells}
+    assert notebooks.budget_faults(notebook) == []
+    cells.append(code("x = 1", 26))
+    assert notebooks.budget_faults(notebook) == [
+        "151 visible lines of code, at most 150"
+    ]
+    cells[-1]["metadata"] = {"jupyter": {"source_hidden": True}}
+    assert notebooks.budget_faults(notebook) == []
+
+
+def solved(source: str) -> dict[str, Any]:
+    said = {"name": "stdout", "output_type": "stream", "text": "✓ 3.1: right.\n"}
+    tagged = {"tags": ["solution"]}
+    return code(source, 9, outputs=[said], metadata=tagged)
+
+
+def test_a_solution_is_compared_and_measured_as_code() -> None:
+    source, built = good(), good()
+    source["cells"].append(solved("x = 1\nlab.check('3.1', x)"))
+    built["cells"].append(fold(source["cells"][-1]))
+    assert notebooks.pairing_faults(built, source) == []
+    assert notebooks.budget_faults(built) == []
+    source["cells"][-1]["source"] = "x = 2"
+    assert len(notebooks.pairing_faults(built, source)) == 1
+    built["cells"][-1] = fold(solved("x\n" * 21))
+    assert len(notebooks.budget_faults(built)) == 1
+
+
+def test_the_set_up_may_stand_below_a_cell_for_colab() -> None:
+    notebook = good()
+    colab = code("install()", 1, metadata={"tags": ["plumbing", "colab"]})
+    notebook["cells"].insert(0, colab)
+    assert notebooks.start_faults(notebook, "03_gateway") == []
 
 
 def test_too_few_claims_or_widgets_are_found() -> None:

@@ -117,18 +117,23 @@ def test_what_a_reader_would_see_broken_is_refused(
 
 
 def test_a_solution_has_to_pass_its_check() -> None:
-    assert outputs(stream("✓ 10.1: right\n"), tags=["solution"])
     for said in ([stream("✓ a claim\n✗ 10.1: 3 is not right\n")], []):
         with pytest.raises(BuildError, match="solution in cell x does not pass"):
             outputs(*said, tags=["solution"])
 
 
-def test_solutions_and_plumbing_are_folded() -> None:
+def test_a_solution_becomes_text_and_the_counts_go_on_without_it() -> None:
     solved = code("x", stream("✓ 1\n"), tags=["solution"])
-    plumbing = code("z", tags=["plumbing"])
-    made = normalise(book(solved, code("y"), plumbing), ROOT)
+    made = normalise(book(code("w"), solved, code("y")), ROOT)["cells"]
+    assert [cell["cell_type"] for cell in made] == ["code", "markdown", "code"]
+    assert made[1]["source"].startswith("<details>")
+    assert [cell.get("execution_count") for cell in made] == [1, None, 2]
+
+
+def test_plumbing_is_folded() -> None:
+    made = normalise(book(code("y"), code("z", tags=["plumbing"])), ROOT)
     hidden = [cell["metadata"].get("jupyter") for cell in made["cells"]]
-    assert hidden == [{"source_hidden": True}, None, {"source_hidden": True}]
+    assert hidden == [None, {"source_hidden": True}]
 
 
 def test_measurements_may_differ_and_nothing_else() -> None:
