@@ -1,9 +1,10 @@
 """The base class of all widgets: page code, a lock, a still, checked keywords.
 
-A widget's page code is `static/lab.js` and its own `static/NAME.js` joined into one
-module: no relative imports, no CDN. Messages from the page may arrive on another thread
-while a cell runs, so everything that they touch is done under `self._lock`. It refuses
-keywords that a widget does not have and messages that it does not know.
+A widget's page code is the shared scripts (`static/lab*.js`) and its own
+`static/NAME.js` joined into one module: no relative imports, no CDN. Messages from the
+page may arrive on another thread while a cell runs, so everything that they touch is
+done under `self._lock`. It refuses keywords that a widget does not have and messages
+that it does not know.
 """
 
 from __future__ import annotations
@@ -29,9 +30,10 @@ except ModuleNotFoundError as error:
         "pip install 'labkit[book]'"
     ) from error
 
-__all__ = ["LabWidget", "Message", "joined", "listen_apart"]
+__all__ = ["SHARED", "LabWidget", "Message", "joined", "listen_apart"]
 
 STATIC = Path(__file__).parent / "static"
+SHARED = ("lab.js", "lab_wire.js", "lab_parts.js")  # before every widget's own script
 Message = Mapping[str, Any]
 
 
@@ -48,7 +50,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
         cls, page: str | None = None, parts: tuple[str, ...] = (), **kwargs: Any
     ) -> None:
         if page is not None:
-            cls._esm = joined("lab.js", *(f"{part}.js" for part in (*parts, page)))
+            cls._esm = joined(*SHARED, *(f"{part}.js" for part in (*parts, page)))
             cls._css = css_variables() + joined("lab.css", f"{page}.css")
         super().__init_subclass__(**kwargs)
 

@@ -19,7 +19,7 @@ from labkit.figures import race, ttft
 from labkit.figures.drawings import Drawing, Lines, Waterfall
 from labkit.figures.palette import LIGHT, css_variables
 from labkit.widgets.assets import serve
-from labkit.widgets.base import joined, listen_apart
+from labkit.widgets.base import SHARED, joined, listen_apart
 from labkit.widgets.still import StillMixin
 
 __all__ = ["LiteFigure"]
@@ -48,7 +48,7 @@ def _recolour() -> str:
 class LiteFigure(StillMixin, go.FigureWidget):
     """`LiteFigure(race_lines(race))`: the drawing as an interactive figure."""
 
-    _esm = joined("lab.js", "figure.js")
+    _esm = joined(*SHARED, "figure.js")
     _css = css_variables() + joined("lab.css", "figure.css") + _recolour()
     _lab_words = traitlets.Unicode().tag(sync=True)
 

@@ -31,7 +31,7 @@ def test_pool_is_scrubbed_back_and_a_block_is_opened(book: NotebookPage) -> None
     pool.get_by_role("slider").focus()
     book.page.keyboard.press("Home")
     book.page.keyboard.press("ArrowRight")
-    expect(pool.locator("h4")).to_contain_text("Step 1: 9 of 40 blocks held")
+    expect(pool.locator(".lab-title")).to_contain_text("Step 1: 9 of 40 blocks held")
     expect(pool.get_by_role("slider")).to_have_attribute("aria-valuetext", "1 of 12")
     first = pool.get_by_role("option").first
     first.focus()
@@ -56,7 +56,9 @@ def test_live_pool_goes_on_until_nothing_is_left_to_do(book: NotebookPage) -> No
     button = pool.get_by_role("button", name="Run one engine step")
     for step in range(13, 19):
         button.press("Enter")
-        expect(pool.locator("h4")).to_contain_text(f"Step {step}:", timeout=15_000)
+        expect(pool.locator(".lab-title")).to_contain_text(
+            f"Step {step}:", timeout=15_000
+        )
     button.press("Enter")
     expect(pool.locator(".lab-note")).to_have_text("The engine has nothing to do.")
     pool.get_by_role("slider").press("ArrowLeft")
@@ -67,7 +69,7 @@ def test_prompts_are_run_on_the_engine_from_the_page(book: NotebookPage) -> None
     view = book.widget("prefix-miss")
     view.get_by_label("Example").focus()
     book.page.keyboard.press("ArrowDown")
-    expect(view.locator("h4")).to_contain_text("96.9% is a hit")
+    expect(view.locator(".lab-title")).to_contain_text("96.9% is a hit")
     view.get_by_role("button", name="Run both").press("Enter")
     told = re.compile("528 tokens came from the cache")
     expect(view.locator("output")).to_contain_text(told, timeout=120_000)
@@ -86,9 +88,11 @@ def test_money_is_not_taken_for_mathematics(book: NotebookPage) -> None:
 
 def test_calculator_answers_to_the_keyboard(book: NotebookPage) -> None:
     view = book.widget("kv")
-    expect(view.locator("h4")).to_contain_text("Llama-3-8B: 1.000 GiB of cache")
+    expect(view.locator(".lab-title")).to_contain_text("Llama-3-8B: 1.000 GiB of cache")
     view.get_by_label("Context, tokens").press("ArrowRight")
-    expect(view.locator("h4")).to_contain_text("2.000 GiB of cache for a sequence")
+    expect(view.locator(".lab-title")).to_contain_text(
+        "2.000 GiB of cache for a sequence"
+    )
 
 
 def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:

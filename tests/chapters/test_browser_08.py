@@ -73,7 +73,7 @@ def test_the_scheduler_is_stepped_and_run_again(book: NotebookPage) -> None:
     view.get_by_label("Tokens a step (chunk)").select_option("256")
     view.get_by_label("Policy").select_option("prefill-first")
     view.get_by_role("button", name="Run the same arrivals").press("Enter")
-    title = view.locator("h4")
+    title = view.locator(".lab-title")
     expect(title).to_contain_text("with prefill-first, 256 tokens a step")
     view.get_by_role("button", name="Compare with this run").press("Enter")
     expect(title).not_to_contain_text("decode-first")
@@ -97,7 +97,7 @@ def test_cells_below_the_scheduler_say_the_same_whatever_a_reader_did_with_it(
     view = debugger(book)
     view.get_by_label("Tokens a step (chunk)").select_option("64")
     view.get_by_role("button", name="Run the same arrivals").press("Enter")
-    expect(view.locator("h4")).to_contain_text("64 tokens a step")
+    expect(view.locator(".lab-title")).to_contain_text("64 tokens a step")
     view.get_by_role("button", name="Compare with this run").press("Enter")
     expect(view.locator("thead th")).to_have_text(["this run"])
     assert book.page.evaluate(RUN_AGAIN, "worst_gap_ms") >= 5

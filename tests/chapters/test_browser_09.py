@@ -30,26 +30,26 @@ def test_a_knob_and_a_stage_are_moved_on_the_real_vector(book: NotebookPage) -> 
     cell = book.page.locator(".jp-Cell", has_text="temperature=0.8, top_p=0.95").first
     cell.scroll_into_view_if_needed()
     bench = cell.locator(".lab-bench")  # of two benches; the later may be drawn first
-    expect(bench.locator("h4")).to_contain_text("survive")
-    before = bench.locator("h4").inner_text()
+    expect(bench.locator(".lab-title")).to_contain_text("survive")
+    before = bench.locator(".lab-title").inner_text()
     bench.get_by_role("slider", name="Temperature").press("End")
-    expect(bench.locator("h4")).not_to_have_text(before)
-    hot = bench.locator("h4").inner_text()
+    expect(bench.locator(".lab-title")).not_to_have_text(before)
+    hot = bench.locator(".lab-title").inner_text()
     handle = bench.get_by_role("button", name="Move Temperature")
     for _ in range(4):  # below top-p and the others: the cut comes first now
         handle.press("ArrowDown")
     expect(bench.locator("output")).to_contain_text("temperature is now stage 8 of 8")
-    assert survivors(bench.locator("h4").inner_text()) < survivors(hot)
+    assert survivors(bench.locator(".lab-title").inner_text()) < survivors(hot)
 
 
 def test_engines_agree_at_temperature_1_and_part_at_2(book: NotebookPage) -> None:
     orders = book.widget("orders")
     agreed = "All engines give the same distribution"
-    expect(orders.locator("h4")).to_have_text(agreed)
+    expect(orders.locator(".lab-title")).to_have_text(agreed)
     slider = orders.get_by_role("slider", name="Temperature")
     for _ in range(10):
         slider.press("ArrowRight")
-    expect(orders.locator("h4")).to_contain_text("llama.cpp", timeout=15_000)
+    expect(orders.locator(".lab-title")).to_contain_text("llama.cpp", timeout=15_000)
 
 
 def test_another_candidate_is_taken_on_the_live_engine(book: NotebookPage) -> None:
@@ -61,7 +61,7 @@ def test_another_candidate_is_taken_on_the_live_engine(book: NotebookPage) -> No
     book.page.keyboard.press("Enter")
     third = tree.get_by_role("listbox", name="Tokens of branch C")
     expect(third.get_by_role("option").first).to_be_focused(timeout=30_000)
-    expect(tree.locator("h4")).to_contain_text("3 branches filled")
+    expect(tree.locator(".lab-title")).to_contain_text("3 branches filled")
 
 
 def test_nothing_went_wrong_on_the_page(book: NotebookPage) -> None:

@@ -92,11 +92,11 @@ def test_trace_bar_shows_another_layer(book: NotebookPage) -> None:
 
 def test_waterfall_shows_another_request(book: NotebookPage) -> None:
     chart = book.widget("ttft")
-    before = chart.locator("h4").inner_text()
+    before = chart.locator(".lab-title").inner_text()
     chart.get_by_label("Request").focus()
     book.page.keyboard.press("ArrowDown")
-    expect(chart.locator("h4")).not_to_have_text(before)
-    expect(chart.locator("h4")).to_contain_text("long: first text after")
+    expect(chart.locator(".lab-title")).not_to_have_text(before)
+    expect(chart.locator(".lab-title")).to_contain_text("long: first text after")
 
 
 def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
@@ -109,14 +109,15 @@ def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
 
 def test_faults_split_the_two_readers(book: NotebookPage) -> None:
     view = book.widget("sse")
-    expect(view.locator("h4")).to_contain_text("both readers agree")
+    expect(view.locator(".lab-title")).to_contain_text("both readers agree")
     view.get_by_label("Recording").focus()
     book.page.keyboard.press("End")
     view.get_by_label("Cut inside characters").press("Space")
-    expect(view.locator("h4")).to_contain_text("openai, raw UTF-8: ")
-    expect(view.locator("h4")).to_contain_text("naive reader")
+    expect(view.locator(".lab-title")).to_contain_text("openai, raw UTF-8: ")
+    expect(view.locator(".lab-title")).to_contain_text("naive reader")
     real, naive = (
-        reading.locator("h5") for reading in view.locator(".lab-reading").all()
+        reading.locator(".lab-subtitle")
+        for reading in view.locator(".lab-reading").all()
     )
     expect(real).to_contain_text("\N{CHECK MARK}")
     expect(naive).to_contain_text("\N{BALLOT X}")

@@ -22,7 +22,7 @@ def test_a_rejected_candidate_is_taken_by_keyboard(notebook) -> None:
     book.page.keyboard.press("Tab")
     expect(tree.get_by_role("button", name="Go on with 3")).to_be_focused()
     book.page.keyboard.press("Enter")
-    expect(tree.locator("h4")).to_contain_text("2 branches filled 3 blocks")
+    expect(tree.locator(".lab-title")).to_contain_text("2 branches filled 3 blocks")
     lane = tree.get_by_role("listbox", name="Tokens of branch B")
     expect(lane.get_by_role("option").first).to_be_focused()
     shared = tree.get_by_role("listitem", name="block 7, shared with the parent")
@@ -36,7 +36,7 @@ def test_a_branch_above_others_is_forked_by_keyboard(notebook, key) -> None:
         HEAD, "tree = BranchTree(TwoWays(), word)\ntree.fork('b1', 1, 4)\ntree"
     )
     tree, press = book.widget("branches"), book.page.keyboard.press
-    head = tree.locator(".lab-candidates h5")
+    head = tree.locator(".lab-candidates .lab-subtitle")
     first = tree.get_by_role("listbox", name="Tokens of branch A").get_by_role("option")
     first.first.focus()
     press("ArrowRight")
@@ -62,7 +62,7 @@ def test_tab_from_a_token_leads_to_the_next_branch(notebook) -> None:
         HEAD, "tree = BranchTree(TwoWays(), word)\ntree.fork('b1', 1, 4)\ntree"
     )
     tree = book.widget("branches")
-    head = tree.locator(".lab-candidates h5")
+    head = tree.locator(".lab-candidates .lab-subtitle")
     tree.get_by_role("option").first.focus()
     expect(head).to_contain_text("Branch A, token 1")
     book.page.keyboard.press("Tab")

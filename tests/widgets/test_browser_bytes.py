@@ -24,7 +24,7 @@ TEXT = 'The answer is "1" (1). 🍓'
 def test_every_fault_switch_changes_what_arrives(notebook) -> None:
     book = notebook(HEAD, INSPECTOR)
     view = book.widget("sse")
-    title = view.locator("h4")
+    title = view.locator(".lab-title")
     expect(title).to_contain_text("both readers agree")
     steps = [
         ("Cut into pieces of", "ArrowDown", "Home"),
@@ -50,12 +50,12 @@ def test_naive_reader_breaks_where_the_real_one_does_not(notebook) -> None:
     view = book.widget("sse")
     view.get_by_label("Recording").focus()
     book.page.keyboard.press("ArrowDown")
-    expect(view.locator("h4")).to_contain_text("anthropic: ")
+    expect(view.locator(".lab-title")).to_contain_text("anthropic: ")
     view.get_by_label("Cut inside characters").press("Space")
     real, naive = view.locator(".lab-reading").all()
-    expect(naive.locator("h5")).to_contain_text("✗")
+    expect(naive.locator(".lab-subtitle")).to_contain_text("✗")
     expect(naive.locator(".lab-recovered")).not_to_have_text(TEXT)
-    expect(real.locator("h5")).to_contain_text("✓")
+    expect(real.locator(".lab-subtitle")).to_contain_text("✓")
     expect(real.locator(".lab-recovered")).to_have_text(TEXT)
     book.check()
 
@@ -64,7 +64,7 @@ def test_choosing_a_frame_lights_its_bytes_and_its_event(notebook) -> None:
     book = notebook(HEAD, INSPECTOR)
     view = book.widget("sse")
     view.get_by_label("Cut into pieces of").select_option("64")
-    expect(view.locator("h4")).to_contain_text("the naive reader gets")
+    expect(view.locator(".lab-title")).to_contain_text("the naive reader gets")
     view.locator(".lab-column-frame [role=option]").first.focus()
     book.page.keyboard.press("ArrowDown")
     expect(view.locator("output")).to_contain_text("frame 2: bytes 171 to ")
@@ -81,7 +81,7 @@ def test_race_runs_pauses_and_reports_to_python(notebook) -> None:
     expect(race.locator("output")).to_contain_text("Ready: ")
     race.locator("button.lab-main").press("Enter")
     expect(race.locator("output")).to_contain_text("nodes written", timeout=60_000)
-    expect(race.locator("h4")).to_contain_text("times as long as")
+    expect(race.locator(".lab-title")).to_contain_text("times as long as")
     assert len(race.locator("polyline").first.get_attribute("points") or "") > 100
     book.add_cell_and_run(
         "full, memo, stream = (lane.nodes[-1] for lane in race.race.lanes)\n"

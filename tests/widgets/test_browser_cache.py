@@ -29,11 +29,11 @@ def block(pool: Locator, number: int) -> Locator:
 def test_slider_scrubs_back_through_the_steps(notebook) -> None:
     book = notebook(HEAD, MAP)
     pool = book.widget("block-map")
-    expect(pool.locator("h4")).to_contain_text("Step 5: 8 of 8 blocks held")
+    expect(pool.locator(".lab-title")).to_contain_text("Step 5: 8 of 8 blocks held")
     slider = pool.get_by_role("slider")
     slider.focus()
     book.page.keyboard.press("Home")
-    expect(pool.locator("h4")).to_contain_text("Step 0: 3 of 8 blocks held")
+    expect(pool.locator(".lab-title")).to_contain_text("Step 0: 3 of 8 blocks held")
     expect(slider).to_have_attribute("aria-valuetext", "0 of 5")
     book.page.keyboard.press("ArrowRight")
     expect(block(pool, 0)).to_have_accessible_name(re.compile("held by A and B"))
@@ -91,7 +91,7 @@ def test_button_steps_a_live_pool(notebook) -> None:
     pool = book.widget("block-map")
     for step in (1, 2):
         pool.get_by_role("button", name="Run one engine step").press("Enter")
-        expect(pool.locator("h4")).to_contain_text(f"Step {step}:")
+        expect(pool.locator(".lab-title")).to_contain_text(f"Step {step}:")
     book.check()
 
 
@@ -104,17 +104,17 @@ def test_second_view_follows_and_survives_the_first(notebook) -> None:
     book.cut_last_cell()
     expect(views).to_have_count(1)
     views.first.get_by_role("slider").press("Home")
-    expect(views.first.locator("h4")).to_contain_text("Step 0:")
+    expect(views.first.locator(".lab-title")).to_contain_text("Step 0:")
     book.check()
 
 
 def test_example_is_chosen_and_measured_by_keyboard(notebook) -> None:
     book = notebook(HEAD, "PrefixMissExplainer(PAIRS, WORDS, CARD, measured)")
     view = book.widget("prefix-miss")
-    expect(view.locator("h4")).to_contain_text("Timestamp: token 10 differs")
+    expect(view.locator(".lab-title")).to_contain_text("Timestamp: token 10 differs")
     view.get_by_label("Example").focus()
     book.page.keyboard.press("ArrowDown")
-    expect(view.locator("h4")).to_contain_text("Tool order: token 8 differs")
+    expect(view.locator(".lab-title")).to_contain_text("Tool order: token 8 differs")
     view.get_by_role("button", name="Run both").press("Enter")
     expect(view.locator("output")).to_contain_text("Measured here: prefill 60.0 ms")
     expect(view.get_by_role("button", name="Run both")).to_be_focused()
@@ -127,7 +127,7 @@ def test_pasted_prompt_is_compared(notebook) -> None:
     view = book.widget("prefix-miss")
     first = view.get_by_label("First request").input_value()
     view.get_by_label("Second request").fill(first)
-    expect(view.locator("h4")).to_contain_text("No difference")
+    expect(view.locator(".lab-title")).to_contain_text("No difference")
     assert view.get_by_role("button", name="Run both").count() == 0
     book.check()
 
@@ -135,13 +135,13 @@ def test_pasted_prompt_is_compared(notebook) -> None:
 def test_sliders_and_selects_change_the_sums(notebook) -> None:
     book = notebook(HEAD, "sums = KVCalculator(MODELS, GPUS)\nsums")
     view = book.widget("kv")
-    expect(view.locator("h4")).to_contain_text(
+    expect(view.locator(".lab-title")).to_contain_text(
         "0.176 GiB of cache for a sequence of 8,192"
     )
     view.get_by_label("Context, tokens").press("End")
-    expect(view.locator("h4")).to_contain_text("1,048,576 tokens")
+    expect(view.locator(".lab-title")).to_contain_text("1,048,576 tokens")
     view.get_by_label("Sequences at once").press("ArrowRight")
-    expect(view.locator("h4")).to_contain_text("2 sequences")
+    expect(view.locator(".lab-title")).to_contain_text("2 sequences")
     view.get_by_label("Model").focus()
     book.page.keyboard.press("ArrowDown")
     expect(view.locator("output")).to_contain_text("the weights alone do not fit")

@@ -55,11 +55,11 @@ def test_the_end_of_a_slider_is_off_and_the_noise_picks_the_token(notebook) -> N
     noise = bench.get_by_role("slider", name="Noise of the draw")
     for _ in range(4):
         noise.press("ArrowRight")
-    expect(bench.locator("h4")).to_contain_text("the draw picks '3'")
+    expect(bench.locator(".lab-title")).to_contain_text("the draw picks '3'")
     expect(bench.locator(".lab-picked")).to_contain_text("picked")
     bench.get_by_role("button", name="All knobs off").press("Enter")
     expect(k).to_have_attribute("aria-valuetext", "off")
-    expect(bench.locator("h4")).to_contain_text("the draw picks '3'")
+    expect(bench.locator(".lab-title")).to_contain_text("the draw picks '3'")
     book.check()
 
 
@@ -72,7 +72,7 @@ def test_temperature_0_is_shown_as_greedy(notebook) -> None:
     slider.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "greedy")
     expect(draw).to_contain_text("greedy: takes the likeliest")
-    expect(bench.locator("h4")).to_contain_text("the likeliest is taken, 'The'")
+    expect(bench.locator(".lab-title")).to_contain_text("the likeliest is taken, 'The'")
     book.check()
 
 
@@ -177,11 +177,15 @@ def test_a_preset_order_is_chosen_by_key(notebook) -> None:
 def test_orders_move_apart_with_the_temperature(notebook) -> None:
     book = notebook(HEAD, "orders = OrderCompare(FourOrders(), word)\norders")
     widget = book.widget("orders")
-    expect(widget.locator("h4")).to_have_text("All engines give the same distribution")
+    expect(widget.locator(".lab-title")).to_have_text(
+        "All engines give the same distribution"
+    )
     slider = widget.get_by_role("slider", name="Temperature")
     for _ in range(10):
         slider.press("ArrowRight")
-    expect(widget.locator("h4")).to_contain_text("disagree about 50.0 % of the mass")
+    expect(widget.locator(".lab-title")).to_contain_text(
+        "disagree about 50.0 % of the mass"
+    )
     expect(widget.locator("td").filter(has_text="0.500")).to_have_count(6)
     expect(widget.get_by_role("list", name="Order of SGLang")).to_contain_text("top_k")
     book.check()

@@ -41,7 +41,7 @@ def test_rerun_overlays_both_runs_and_tells_python(notebook) -> None:
     expect(chunk).to_have_value("32")
     view.get_by_role("button", name="Run the same arrivals").press("Enter")
     title = "The worst gap is 91 ms with 128 tokens a step; 43 ms with 32 tokens a step"
-    expect(view.locator("h4")).to_have_text(title)
+    expect(view.locator(".lab-title")).to_have_text(title)
     expect(view.locator("output")).to_have_text(title)  # what a screen reader hears
     expect(view.locator("thead th")).to_have_text(["before", "after"])
     expect(view.get_by_label("Show the steps of")).to_have_value("after")
@@ -62,7 +62,7 @@ def test_run_keeps_the_focus_and_the_worst_gap_is_marked(notebook) -> None:
     view = book.widget("scheduler")
     button = view.get_by_role("button", name="Run the same arrivals")
     button.press("Enter")
-    expect(view.locator("h4")).to_contain_text("with the same set-up")
+    expect(view.locator(".lab-title")).to_contain_text("with the same set-up")
     expect(button).to_have_attribute("aria-disabled", "false")
     expect(button).to_be_focused()
     marks = view.locator(".lab-plot .lab-gap").evaluate_all(

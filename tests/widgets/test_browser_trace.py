@@ -66,12 +66,16 @@ def test_waterfall_changes_with_the_request_and_the_part(notebook) -> None:
     make = "TTFTWaterfall([trace('cold'), trace('warm', prefill_s=0.01)])"
     book = notebook(HEAD, make)
     chart = book.widget("ttft")
-    expect(chart.locator("h4")).to_contain_text("cold: first text after 182.0 ms")
+    expect(chart.locator(".lab-title")).to_contain_text(
+        "cold: first text after 182.0 ms"
+    )
     bar = chart.locator(".lab-row", has_text="prefill").locator("i")
     wide = bar.evaluate("node => node.getBoundingClientRect().width")
     chart.get_by_label("Request").focus()
     book.page.keyboard.press("ArrowDown")
-    expect(chart.locator("h4")).to_contain_text("warm: first text after 92.0 ms")
+    expect(chart.locator(".lab-title")).to_contain_text(
+        "warm: first text after 92.0 ms"
+    )
     assert bar.evaluate("node => node.getBoundingClientRect().width") < wide / 2
     chart.locator(".lab-row[role=option]").first.focus()
     book.page.keyboard.press("End")

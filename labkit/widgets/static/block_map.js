@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'block-map', 'Blocks of the cache');
   const { node: output, say } = lab.speaker(undo); // the block that has the focus
-  const title = lab.el('h4', { ariaLive: 'polite' });
+  const title = lab.title('', { ariaLive: 'polite' });
   const legend = lab.el('div', { className: 'lab-legend' });
   const events = lab.el('p', { className: 'lab-events', ariaLive: 'polite' });
   const note = lab.el('p', { className: 'lab-note', ariaLive: 'polite' });
@@ -70,4 +70,4 @@ function signWords(view, signs) {
   return lab.el('span', { className: 'lab-sign-words', textContent: words.join('   ') });
 }
 
-export default { render };
+export default lab.widget(render);

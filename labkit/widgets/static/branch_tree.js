@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'branches', 'Branches of an answer and the blocks they share');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const lanes = lab.el('div', { className: 'lab-lanes' });
   const note = lab.el('p', { className: 'lab-note', role: 'status' });
   const lost = lab.el('span', {}, lab.el('i', { className: 'lab-own lab-lost', textContent: '2' }), ' given back, now a later branch’s  ');
@@ -32,7 +32,7 @@ function render({ model, el }) {
       candidates.querySelectorAll('button').forEach((node) => { node.disabled = true; });
       model.send({ op: 'fork', branch: branch.name, at, id });
     }));
-    candidates.replaceChildren(lab.el('h5', { textContent: `Branch ${branch.letter}, token ${at + 1}: what could have stood here` }), ...rows);
+    candidates.replaceChildren(lab.subtitle(`Branch ${branch.letter}, token ${at + 1}: what could have stood here`), ...rows);
     const others = token.top.filter(([id]) => id !== token.id).map(([, text, p]) => `${text} ${lab.number(100 * p, 1)} %`).join(', ');
     say(`Branch ${branch.letter}, token ${at + 1}: ${token.text} with ${lab.number(100 * token.p, 1)} %. Rejected: ${others || 'none known'}.`);
   }
@@ -72,4 +72,4 @@ function render({ model, el }) {
   return () => undo.run();
 }
 
-export default { render };
+export default lab.widget(render);

@@ -10,22 +10,20 @@ export default () => {
     await widget.initialize({ model });
     return widget;
   };
-  return {
-    async render(view) {
-      inner ??= load(view.model);
-      const words = view.model.get('_lab_words');
-      view.el.classList.add('lab', 'lab-figure');
-      view.el.setAttribute('role', 'group');
-      view.el.setAttribute('aria-label', words);
-      // Of its own height: plotly takes its host's at every change of the window's size.
-      const plot = lab.el('div', { className: 'lab-plot' });
-      plot.style.height = `${view.model.get('_widget_layout').height}px`;
-      view.el.replaceChildren(plot, lab.el('p', { className: 'lab-words', textContent: words }));
-      const undo = await (await inner).render({ ...view, el: plot });
-      const width = followed(plot);
-      return () => { width.disconnect(); undo?.(); };
-    },
-  };
+  return lab.widget(async (view) => {
+    inner ??= load(view.model);
+    const words = view.model.get('_lab_words');
+    view.el.classList.add('lab', 'lab-figure');
+    view.el.setAttribute('role', 'group');
+    view.el.setAttribute('aria-label', words);
+    // Of its own height: plotly takes its host's at every change of the window's size.
+    const plot = lab.el('div', { className: 'lab-plot' });
+    plot.style.height = `${view.model.get('_widget_layout').height}px`;
+    view.el.replaceChildren(plot, lab.el('p', { className: 'lab-words', textContent: words }));
+    const undo = await (await inner).render({ ...view, el: plot });
+    const width = followed(plot);
+    return () => { width.disconnect(); undo?.(); };
+  });
 };
 
 // plotly follows the window only; a side bar that opens changes the plot's room as well.

@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'kv', 'Memory of keys and values');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const bars = lab.el('div', { className: 'lab-bars', ariaHidden: 'true' });
   const facts = lab.el('dl', { className: 'lab-facts' });
   const fields = loadFields(model, undo);
@@ -72,4 +72,4 @@ function nearest(steps, value) {
   return steps.reduce((best, _, i) => (distance(i) < distance(best) ? i : best), 0);
 }
 
-export default { render };
+export default lab.widget(render);

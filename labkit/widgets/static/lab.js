@@ -1,5 +1,5 @@
-// Shared by all widgets. Python joins this file and static/NAME.js into one module, so
-// there is nothing to import; what a widget may use is the object `lab`.
+// Shared by all widgets. Python joins the lab*.js files and static/NAME.js into one module,
+// so there is nothing to import; what a widget may use is the object `lab`.
 const lab = {
   // An element with properties, `data` and `aria` sets, and children.
   el(tag, { data = {}, aria = {}, role, ...props } = {}, ...children) {
@@ -125,66 +125,5 @@ const lab = {
     const node = lab.el('div', { className: `lab lab-${name}`, role: 'group', aria: { label: title } });
     host.replaceChildren(node);
     return node;
-  },
-
-  // One copy of a vendor file a page, whichever widget asks first; never in initialize().
-  asset(model, name) {
-    const cache = (globalThis.__labAssets ??= new Map());
-    if (!cache.has(name)) {
-      const answer = lab.ask(model, { op: 'asset', name }, lab.patienceMs).then(([bytes]) => bytes);
-      cache.set(name, answer);
-      answer.catch(() => cache.delete(name));
-    }
-    return cache.get(name);
-  },
-
-  // The module in a vendor file.
-  module(model, name) {
-    const cache = (globalThis.__labModules ??= new Map());
-    if (!cache.has(name)) {
-      const loaded = lab.asset(model, name).then((bytes) => {
-        const url = URL.createObjectURL(new Blob([bytes], { type: 'text/javascript' }));
-        return import(url).finally(() => URL.revokeObjectURL(url));
-      });
-      cache.set(name, loaded);
-      loaded.catch(() => cache.delete(name));
-    }
-    return cache.get(name);
-  },
-
-  patienceMs: 900000, // what a drawing waits for may stand behind a whole Run All
-
-  // Send a message, wait for the answer with the same id: its buffers.
-  ask(model, message, limitMs = 30000) {
-    return new Promise((resolve, reject) => {
-      const id = crypto.randomUUID?.() ?? String(Math.random());
-      const listen = (answer, buffers) => {
-        if (answer.id !== id) return;
-        finish();
-        if (answer.error) reject(new Error(answer.error)); else resolve(buffers);
-      };
-      const finish = () => { clearTimeout(timer); model.off('msg:custom', listen); };
-      const timer = setTimeout(() => {
-        finish();
-        reject(new Error(`no answer to ${message.op} from Python; is the kernel running?`));
-      }, limitMs);
-      model.on('msg:custom', listen);
-      model.send({ ...message, id });
-    });
-  },
-
-  // 1234.5 -> "1,234.5"; the same in every locale, as in the stills.
-  number(value, digits = 1) {
-    return value.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
-  },
-  ms(value, digits = 1) { return `${lab.number(value, digits)} ms`; },
-
-  // Round values from 0 to `high`, about `count` of them.
-  ticks(high, count = 6) {
-    if (!(high > 0)) return [0];
-    const raw = high / count;
-    const power = 10 ** Math.floor(Math.log10(raw));
-    const step = [1, 2, 2.5, 5, 10].map((m) => m * power).find((s) => s >= raw * 0.999);
-    return Array.from({ length: Math.floor(high / step + 1e-9) + 1 }, (_, i) => Number((i * step).toPrecision(10)));
   },
 };

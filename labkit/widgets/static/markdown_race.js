@@ -6,7 +6,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'race', 'Three ways to render a growing Markdown text');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4', { textContent: 'Three renderers, the same chunks' });
+  const title = lab.title('Three renderers, the same chunks');
   const lanes = STRATEGIES.map((strategy) => new RaceLane(strategy));
   undo.add(() => lanes.forEach((lane) => lane.end()));
   const plots = [
@@ -121,4 +121,4 @@ function render({ model, el }) {
   return () => undo.run();
 }
 
-export default { render };
+export default lab.widget(render);

@@ -11,7 +11,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'orders', 'One distribution, four orders of the same stages');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const cards = lab.el('div', { className: 'lab-cards' });
   const table = lab.el('div', { className: 'lab-apart' });
   const turn = (name, value) => {
@@ -27,7 +27,7 @@ function render({ model, el }) {
     title.textContent = words;
     const most = Math.max(...views.map((view) => view.top[0][1]));
     cards.replaceChildren(...views.map((view) => engineCard(view, most)));
-    table.replaceChildren(lab.el('h5', { textContent: 'Total variation: the share of the mass that two engines place differently' }), distanceTable(views));
+    table.replaceChildren(lab.subtitle('Total variation: the share of the mass that two engines place differently'), distanceTable(views));
     root.dataset.tick = tick;
     say(`${words}. ${alt}`);
   }
@@ -63,7 +63,7 @@ function engineCard(view, most) {
   });
   const fact = (name, value) => lab.el('div', {}, lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }));
   return lab.el('section', { className: 'lab-engine', aria: { label: view.title } },
-    lab.el('h5', { textContent: view.title }),
+    lab.subtitle(view.title),
     lab.el('ol', { className: 'lab-order', aria: { label: `Order of ${view.title}` } }, ...chips),
     lab.el('dl', { className: 'lab-facts' }, fact('survivors', lab.number(view.kept, 0)), fact('entropy', `${lab.number(view.entropy, 2)} nats`)),
     ...tokens);
@@ -81,4 +81,4 @@ function distanceTable(views) {
   return lab.el('table', {}, lab.el('tbody', {}, head, ...rows));
 }
 
-export default { render };
+export default lab.widget(render);

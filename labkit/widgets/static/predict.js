@@ -15,7 +15,7 @@ function render({ model, el }) {
   for (const input of control.inputs) {
     undo.on(input, 'keydown', (event) => { if (event.key === 'Enter') lock(); });
   }
-  root.append(lab.el('h4', { textContent: model.get('question') }), control.node, button, output);
+  root.append(lab.title(model.get('question')), control.node, button, output);
 
   function draw() {
     const isClosed = model.get('is_closed');
@@ -75,4 +75,4 @@ function numberBox(model, undo, draw) {
   };
 }
 
-export default { render };
+export default lab.widget(render);

@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'prefix-miss', 'Why a prompt misses the cache');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const body = lab.el('div');
   const facts = lab.el('dl', { className: 'lab-facts' });
   const choice = lab.field('Example', undo, {
@@ -60,4 +60,4 @@ function promptBox(name, undo, act) {
   return { node, write };
 }
 
-export default { render };
+export default lab.widget(render);

@@ -76,7 +76,7 @@ class RaceLane {
     this.pane = lab.el('div', { className: 'lab-pane', inert: true });
     this.count = lab.el('span');
     this.node = lab.el('div', { className: 'lab-racer', data: { layer } },
-      lab.el('h5', {}, lab.el('b', { textContent: name }), this.count), this.pane);
+      lab.subtitle('', {}, lab.el('b', { textContent: name }), this.count), this.pane);
   }
 
   reset(vendor) {

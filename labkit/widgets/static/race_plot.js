@@ -16,7 +16,7 @@ class RacePlot {
     this.left = lab.el('div', { className: 'lab-left' });
     this.bottom = lab.el('div', { className: 'lab-axis' });
     this.names = lab.el('div', { className: 'lab-names' }, ...this.lines.map((line) => line.name));
-    this.node = lab.el('figure', { role: 'img', aria: { label: title } },
+    this.node = lab.el('figure', { aria: { label: title } },
       lab.el('figcaption', { textContent: title }),
       lab.el('div', { className: 'lab-frame' }, this.left, drawing, this.names, this.bottom));
   }

@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'bench', 'From logits to a token, stage by stage');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const state = () => JSON.stringify([model.get('order'), model.get('knobs')]);
   let told = {}; // words on the last move, said with its result while this is the state
   const set = (name, value, words = '') => {
@@ -54,4 +54,4 @@ function render({ model, el }) {
   return () => undo.run();
 }
 
-export default { render };
+export default lab.widget(render);

@@ -6,7 +6,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'scheduler', 'The scheduler, step by step');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const note = lab.el('p', { className: 'lab-note', role: 'status' });
   const facts = lab.el('table', { className: 'lab-compare' });
   const view = new ScheduleStepView();
@@ -117,4 +117,4 @@ function factRows(runs, rows) {
   return [lab.el('thead', {}, head), lab.el('tbody', {}, ...lines)];
 }
 
-export default { render };
+export default lab.widget(render);

@@ -30,7 +30,7 @@ class LinkedColumns {
       return item;
     });
     const list = lab.el('div', { className: 'lab-list', role: 'listbox', aria: { label: title } }, ...items);
-    const column = { kind, rows, items, node: lab.el('div', { className: `lab-column lab-column-${kind}` }, lab.el('h5', { textContent: title }), list) };
+    const column = { kind, rows, items, node: lab.el('div', { className: `lab-column lab-column-${kind}` }, lab.subtitle(title), list) };
     if (total > rows.length) list.append(lab.el('p', { className: 'lab-more', textContent: `and ${total - rows.length} more` }));
     lab.rove(items, this.undo, (index) => this.choose(column, index))(0);
     return column;

@@ -5,7 +5,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'sse', 'Bytes, frames and events of a stream');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const columns = new LinkedColumns(say);
   undo.add(() => columns.undo.run());
   const verdict = lab.el('div', { className: 'lab-verdict' });
@@ -75,7 +75,7 @@ function readingCard(name, reading, truth) {
   ]);
   const sign = isRight ? '✓' : '✗';
   return lab.el('div', { className: `lab-reading${isRight ? '' : ' lab-wrong'}` },
-    lab.el('h5', { textContent: `${sign} ${name}` }),
+    lab.subtitle(`${sign} ${name}`),
     lab.el('p', { className: 'lab-recovered', textContent: reading.text || '(no text)' }), facts.node);
 }
 
@@ -86,4 +86,4 @@ class FactRow {
   }
 }
 
-export default { render };
+export default lab.widget(render);

@@ -10,7 +10,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'stream', 'A stream of text and its stamps');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const note = lab.el('p', { className: 'lab-note', role: 'status' });
   const letters = document.createTextNode(''); // the answer grows in this one node
   const text = lab.el('div', { className: 'lab-text' }, letters, lab.el('i', { className: 'lab-caret' }));
@@ -148,4 +148,4 @@ function render({ model, el }) {
   return () => undo.run();
 }
 
-export default { render };
+export default lab.widget(render);

@@ -7,7 +7,7 @@ function render({ model, el }) {
   const cells = drawing.cells.map((cell) => traceCell(cell, drawing.lit));
   const list = lab.el('div', { className: 'lab-cells', role: 'listbox', aria: { label: 'Layers' } }, ...cells);
   root.append(
-    lab.el('h4', { textContent: drawing.title }),
+    lab.title(drawing.title),
     traceStrip(drawing),
     list,
     output,
@@ -84,4 +84,4 @@ function cellWords(cell, drawing) {
   return `${name}: ${lab.ms(cell.ms, 2)} of ${lab.ms(drawing.total_ms)} (${share} %), ${spans}${bytes}.`;
 }
 
-export default { render };
+export default lab.widget(render);

@@ -3,7 +3,7 @@ function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'ttft', 'Time to first text, part by part');
   const { node: output, say } = lab.speaker(undo);
-  const title = lab.el('h4');
+  const title = lab.title();
   const body = lab.el('div');
   const names = model.get('names');
   const choice = lab.field('Request', undo, {
@@ -95,4 +95,4 @@ function partWords(drawing, index) {
     + `the parts before it add up to ${lab.ms(before, 2)}.`;
 }
 
-export default { render };
+export default lab.widget(render);
