@@ -34,6 +34,27 @@ EXTENSIONS = ("top_p", "frequency_penalty", "presence_penalty", "seed", "ignore_
 FILTERS = ("top_k", "min_p", "typical_p", "repetition_penalty", "temperature")
 
 MAX_BIASES = 1024  # entries of logit_bias
+# What is wrong with a value, by pydantic's name for it; `{...}` come from its finding.
+REASONS: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "greater_than_equal": "{given} is too small; use {ge} or more",
+        "greater_than": "{given} is too small; use more than {gt}",
+        "less_than_equal": "{given} is too large; use {le} or less",
+        "int_type": "{given} is not a whole number",
+        "int_from_float": "{given} is not a whole number",
+        "float_type": "{given} is not a number",
+        "finite_number": "{given} is not a finite number",
+        "bool_type": "{given} is neither true nor false",
+        "string_type": "{given} is not a text",
+        "list_type": "{given} is not a list",
+        "dict_type": "{given} is not an object",
+        "model_type": "{given} is not an object",
+        "literal_error": "{given} is none of these: {expected}",
+        "string_too_long": "the text is too long; use {max_length} characters or fewer",
+        "too_short": "the list is too short; give {min_length} or more",
+        "too_long": "there are {actual_length} entries; give {max_length} or fewer",
+    }
+)
 ASKS_NOTHING = "this server does not support the field; leave it out"
 
 # Fields that clients send by themselves, and the values that change nothing here: no
@@ -255,7 +276,15 @@ def _refusal(error: ErrorDetails) -> ApiError:
         return ApiError(problem)
     if error["type"] == "missing":
         return _invalid(param, "the field is required", "missing_required_parameter")
-    return _invalid(param[:80], error["msg"])
+    return _invalid(param[:80], _reason(error))
+
+
+def _reason(error: ErrorDetails) -> str:
+    """What is wrong with the value and what to give instead."""
+    words = REASONS.get(error["type"])
+    if words is None:
+        return error["msg"]
+    return words.format(given=_shown(error["input"]), **error.get("ctx", {}))
 
 
 def _invalid(param: str, reason: str, code: str = "invalid_value") -> ApiError:

@@ -95,9 +95,9 @@ def stream_drawing(chunks: Sequence[StreamChunk], status: str) -> StreamDrawing:
 def _title(found: Pace, status: str) -> str:
     if found.first_text_ms is None:
         return f"A stream, {status}: no text yet"
-    return (
-        f"{found.num_texts} pieces of text, the first after {_ms(found.first_text_ms)}"
-    )
+    pieces = "piece" if found.num_texts == 1 else "pieces"
+    first = _ms(found.first_text_ms)
+    return f"{found.num_texts} {pieces} of text, the first after {first}"
 
 
 def _ms(value: float | None) -> str:

@@ -1,6 +1,6 @@
 """Stream chunks as the JSON that Python and a page exchange, both ways.
 
-Times are milliseconds there, as on every axis. What a page reports is checked field by
+A chunk whose frame has log-probabilities is sent with its tokens' probabilities. Times are milliseconds there, as on every axis. What a page reports is checked field by
 field, and what is of another type counts as absent: a page is outside, even our own.
 """
 
@@ -10,7 +10,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from labkit.dialects.wire import count_of, mapping_of, text_of
+from labkit.dialects.wire import count_of, data_of, from_json, mapping_of, text_of
 from labkit.records import StreamChunk, Usage
 
 __all__ = ["from_page", "to_page"]
@@ -26,7 +26,36 @@ def to_page(chunk: StreamChunk) -> dict[str, Any]:
         "kind": chunk.kind,
         "text": chunk.text,
         "finish": chunk.finish,
+        "tokens": _tokens(chunk.raw),
     }
+
+
+def _tokens(raw: str) -> list[dict[str, Any]]:
+    """The tokens of an OpenAI frame with their probabilities, likeliest others last."""
+    if '"top_logprobs"' not in raw:
+        return []
+    body = mapping_of(from_json(data_of(raw.encode()) or ""))
+    choices = body.get("choices")
+    first = mapping_of(choices[0]) if isinstance(choices, list) and choices else {}
+    listed = mapping_of(first.get("logprobs")).get("content")
+    entries = map(mapping_of, listed if isinstance(listed, list) else [])
+    return [
+        {**_scored(entry), "others": _others(entry.get("top_logprobs"), entry)}
+        for entry in entries
+    ]
+
+
+def _others(listed: object, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """The candidates that were not chosen."""
+    entries = map(mapping_of, listed if isinstance(listed, list) else [])
+    return [_scored(e) for e in entries if e.get("token") != chosen.get("token")]
+
+
+def _scored(entry: Mapping[str, Any]) -> dict[str, Any]:
+    value = entry.get("logprob")
+    is_number = isinstance(value, int | float) and value <= 0
+    share = round(math.exp(value), 6) if is_number else None
+    return {"text": text_of(entry.get("token")) or "", "p": share}
 
 
 def from_page(index: int, item: object) -> StreamChunk:

@@ -14,8 +14,9 @@ from typing import Any, Protocol
 from labkit.errors import LabError
 from labkit.records import StreamChunk
 
-__all__ = ["ChatStreamLike", "StreamRun", "StreamSource"]
+__all__ = ["ChatStreamLike", "StreamRun", "StreamSource", "broken_words"]
 
+NO_END = "its end, [DONE], never came"
 Messages = Sequence[Mapping[str, str]]
 
 
@@ -28,6 +29,16 @@ class ChatStreamLike(Protocol):
 
     def cancel(self) -> object:
         """Make the server stop working on it; safe from another thread."""
+        ...
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether the stream's own end has come, such as `[DONE]`."""
+        ...
+
+    @property
+    def error(self) -> str | None:
+        """Why it broke off, where something said so."""
         ...
 
 
@@ -74,8 +85,11 @@ class StreamRun:
     def _read(self) -> None:
         status, words = "done", ""
         try:
-            for chunk in self._opened():
+            stream = self._opened()
+            for chunk in stream:
                 self._on_chunk(self, chunk)
+            if stream.error is not None or not stream.is_complete:
+                status, words = "failed", broken_words(stream.error)
         except LabError as error:
             status, words = "failed", str(error)
         except Exception as error:  # no caller above this thread would see it
@@ -93,3 +107,9 @@ class StreamRun:
         if is_stopped:
             stream.cancel()
         return stream
+
+
+def broken_words(reason: str | None) -> str:
+    """What the reader is told of a stream that did not come to its own end."""
+    why = (reason or NO_END).rstrip(".")
+    return f"The stream broke off: {why}. What is shown is not the whole answer."

@@ -1,8 +1,9 @@
 """Shows a stream as it arrives: its text, a time stamp per chunk, its pace.
 
 The stream is read in a thread of its own, so the kernel is never blocked and the stop
-button works while a cell runs. With `transport="browser"` the page asks the server
-itself and reports what it got; where it cannot, it says so and the kernel reads.
+button works while a cell runs. A stream that ends without its own end is "failed", and
+the view says why. With `transport="browser"` the page asks the server itself and
+reports what it got; where it cannot, it says so and the kernel reads.
 """
 
 from __future__ import annotations
@@ -23,20 +24,30 @@ from labkit.widgets.base import LabWidget, Message
 from labkit.widgets.chunks import from_page, to_page
 from labkit.widgets.stream_run import Messages, StreamRun, StreamSource
 
-__all__ = ["StreamView"]
+__all__ = ["StreamInterrupted", "StreamView"]
 
+PATIENCE_S = 5.0  # for a stream that was told to stop
 KNOBS = (*(field.name for field in fields(SamplingParams)), "logprobs", "model")
+
+
+class StreamInterrupted(KeyboardInterrupt):
+    """The reader interrupted the cell; the notebook shows it as one line."""
+
+    def _render_traceback_(self) -> list[str]:
+        return [str(self)]
 
 
 class StreamView(
     LabWidget,
     page="stream_view",
-    parts=("stream_reader", "stream_fetch", "stream_lane"),
+    parts=("stream_reader", "stream_fetch", "stream_lane", "stream_text"),
 ):
     """`StreamView(lab.server, messages, max_tokens=40, temperature=0.7)`.
 
-    `run()` reads a whole stream now; the buttons do so later. Every knob that is a
-    number is also a control. `status` is idle, running, done, stopped or failed.
+    Show the view first, then `run()` it, so that the answer is seen as it arrives; or
+    leave the start to its button. Every knob that is a number is also a control. With
+    `logprobs=True` the view tells how probable each token was. `status` is idle,
+    running, done, stopped or failed.
     """
 
     hurried = frozenset({"stop"})  # cancelling may take a round trip
@@ -104,8 +115,8 @@ class StreamView(
         with self._lock:
             if self.status == "running":
                 return
+            self.tell("reset")  # before the status, so that no page tells of the last run
             self._chunks, self.problem, self.status = [], "", "running"
-            self.tell("reset")
             messages, knobs = list(self.messages), dict(self.knobs)
             run = StreamRun(
                 lambda: source.stream(messages, **knobs), self._arrived, self._ended
@@ -125,16 +136,28 @@ class StreamView(
             raise ConfigError(f"no end after {limit_s:g} s: stopped; ask for less")
         return self
 
-    def run(self, limit_s: float = 120.0) -> Self:
-        """`start()`, then `wait()`."""
-        self.start()
-        return self.wait(limit_s)
+    def run(self, limit_s: float = 120.0) -> None:
+        """`start()`, then `wait()`; interrupting the cell stops the stream."""
+        try:
+            self.start()
+            self.wait(limit_s)
+        except KeyboardInterrupt:
+            self.stop()
+            if self._run is not None:
+                self._run.wait(PATIENCE_S)
+            raise StreamInterrupted("Interrupted: the stream was stopped.") from None
+
+    def ask(self, messages: Messages) -> None:
+        """Work on these messages from now on; what is shown stays until the start."""
+        with self._lock:
+            self.messages = [dict(message) for message in messages]
 
     def handle(self, op: str, message: Message) -> None:
         """Buttons of the page, and what a page read by itself."""
         match op:
             case "start":
                 self._turn(message.get("knobs", {}))
+                self._reword(message.get("prompt"))
                 self.start()
             case "stop":
                 self.stop()
@@ -152,6 +175,12 @@ class StreamView(
         """Take the controls' values; a control for no known knob is refused."""
         reject_unknown(knobs, self.knobs, "StreamView")
         self.knobs = {**self.knobs, **knobs}
+
+    def _reword(self, prompt: object) -> None:
+        """Put what the reader typed in the place of the last message."""
+        last = self.messages[-1] if self.messages else None
+        if last is not None and isinstance(prompt, str) and prompt.strip():
+            self.messages = [*self.messages[:-1], {**last, "content": prompt}]
 
     def _arrived(self, run: StreamRun, chunk: StreamChunk) -> None:
         with self._lock:

@@ -13,11 +13,20 @@ from labkit.records import StreamChunk
 
 
 class ScriptedStream:
-    """Yields its chunks until `cancel()`; `is_cancelled` tells."""
+    """Yields its chunks until `cancel()`, or breaks off after `breaks_after` of them.
 
-    def __init__(self, chunks: Sequence[StreamChunk], pause_s: float) -> None:
-        self._chunks, self._pause_s = chunks, pause_s
+    As with the real client, breaking off raises nothing: the chunks end, and the stream
+    is not complete.
+    """
+
+    def __init__(
+        self, chunks: Sequence[StreamChunk], pause_s: float, breaks_after: int | None
+    ) -> None:
+        self._chunks, self._pause_s = chunks[:breaks_after], pause_s
+        self._is_whole = breaks_after is None
         self._cancelled = threading.Event()
+        self.is_complete = False
+        self.error: str | None = None
 
     @property
     def is_cancelled(self) -> bool:
@@ -28,6 +37,7 @@ class ScriptedStream:
             if self._cancelled.wait(self._pause_s):
                 return
             yield chunk
+        self.is_complete = self._is_whole
 
     def cancel(self) -> None:
         self._cancelled.set()
@@ -36,8 +46,14 @@ class ScriptedStream:
 class ScriptedSource:
     """Keeps the requests it got and the streams it gave."""
 
-    def __init__(self, chunks: Sequence[StreamChunk], pause_s: float = 0.0) -> None:
+    def __init__(
+        self,
+        chunks: Sequence[StreamChunk],
+        pause_s: float = 0.0,
+        breaks_after: int | None = None,
+    ) -> None:
         self._chunks, self._pause_s = chunks, pause_s
+        self._breaks_after = breaks_after
         self.requests: list[tuple[list[dict[str, str]], dict[str, Any]]] = []
         self.streams: list[ScriptedStream] = []
 
@@ -45,5 +61,6 @@ class ScriptedSource:
         self, messages: Sequence[Mapping[str, str]], **knobs: Any
     ) -> ScriptedStream:
         self.requests.append(([dict(message) for message in messages], knobs))
-        self.streams.append(ScriptedStream(self._chunks, self._pause_s))
+        made = ScriptedStream(self._chunks, self._pause_s, self._breaks_after)
+        self.streams.append(made)
         return self.streams[-1]

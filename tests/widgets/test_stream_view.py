@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import math
+import signal
 import threading
 from collections.abc import Iterator
 
@@ -10,6 +13,9 @@ import pytest
 from labkit.errors import ConfigError, ServerUnavailable
 from labkit.records import StreamChunk, Usage
 from labkit.widgets import StreamView
+from labkit.widgets.chunks import to_page
+from labkit.widgets.stream_run import broken_words
+from labkit.widgets.stream_view import StreamInterrupted
 from tests.support.requests import PIECES, chunks
 from tests.support.streams import ScriptedSource
 
@@ -34,6 +40,9 @@ class Gate:
     def cancel(self) -> None:
         self.cancelled.set()
 
+    is_complete = True
+    error = None
+
 
 class Failing:
     """A source that cannot be reached, or fails in its own way."""
@@ -45,13 +54,20 @@ class Failing:
         raise self.error
 
 
+def interrupt_when(ready: threading.Event) -> None:
+    """Press Ctrl-C, as a notebook's interrupt does, once `ready` is set."""
+    assert ready.wait(10)
+    signal.pthread_kill(threading.main_thread().ident or 0, signal.SIGINT)
+
+
 def page_says(view: StreamView, op: str, **values: object) -> None:
     view._receive(view, {"op": op, **values}, [])
 
 
 def test_run_reads_the_whole_stream_with_the_knobs_given() -> None:
     source = ScriptedSource(chunks())
-    view = StreamView(source, HELLO, max_tokens=10, seed=7).run()
+    view = StreamView(source, HELLO, max_tokens=10, seed=7)
+    view.run()
     assert source.requests == [(HELLO, {"max_tokens": 10, "seed": 7})]
     assert (view.status, view.text) == ("done", "".join(PIECES))
     assert len(view.recorded) == len(view.chunks) == 13
@@ -122,8 +138,92 @@ def test_new_run_begins_with_an_empty_stream() -> None:
     ],
 )
 def test_failure_is_shown_and_does_not_escape_the_thread(error, words) -> None:
-    view = StreamView(Failing(error), HELLO).run()
+    view = StreamView(Failing(error), HELLO)
+    view.run()
     assert (view.status, view.problem) == ("failed", words)
+
+
+@pytest.mark.parametrize("reason", [None, "the connection broke: reset"])
+def test_stream_without_its_end_is_broken_off_and_never_done(reason) -> None:
+    source = ScriptedSource(chunks(), breaks_after=5)
+    view = StreamView(source, HELLO)
+    view.start()
+    source.streams[0].error = reason
+    view.wait(10)
+    assert view.status == "failed"
+    assert view.problem.startswith("The stream broke off: ")
+    assert view.problem.endswith("What is shown is not the whole answer.")
+    assert view.text == "".join(PIECES[:4])
+
+
+def test_server_s_own_word_about_a_broken_stream_is_told() -> None:
+    told = broken_words("the engine's process has ended; a new one is being loaded")
+    assert "a new one is being loaded. What is shown" in told
+
+
+def test_run_gives_nothing_back_so_that_a_cell_shows_the_view_once() -> None:
+    assert StreamView(ScriptedSource(chunks()), HELLO).run() is None
+
+
+@pytest.fixture
+def ctrl_c() -> Iterator[None]:
+    """Python's own handler, which a background job does not have."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("ctrl_c")
+def test_interrupting_a_run_stops_the_stream_and_is_one_line() -> None:
+    gate = Gate()
+    view = StreamView(gate, HELLO)
+    threading.Thread(target=interrupt_when, args=(gate.opened,)).start()
+    with pytest.raises(StreamInterrupted) as caught:
+        view.run()
+    assert gate.cancelled.is_set()
+    assert view.status == "stopped"
+    shown = caught.value._render_traceback_()
+    assert shown == ["Interrupted: the stream was stopped."]
+
+
+def test_reader_s_own_messages_are_sent_from_then_on() -> None:
+    source = ScriptedSource(chunks())
+    view = StreamView(source, HELLO)
+    own = [{"role": "user", "content": "why?"}]
+    view.ask(own)
+    assert source.requests == []
+    view.run()
+    assert source.requests == [(own, {})]
+
+
+def test_prompt_of_the_page_replaces_the_last_message_only() -> None:
+    source = ScriptedSource(chunks())
+    system = {"role": "system", "content": "be kind"}
+    view = StreamView(source, [system, *HELLO])
+    for prompt in ("why?", "  ", None):
+        page_says(view, "start", knobs={}, prompt=prompt)
+        view.wait(10)
+    want = [system, {"role": "user", "content": "why?"}]
+    assert [messages for messages, _ in source.requests] == [want] * 3
+
+
+def test_page_gets_the_probability_of_every_token() -> None:
+    entry = {"token": "The", "logprob": math.log(0.75), "bytes": None}
+    other = {"token": "A", "logprob": math.log(0.25), "bytes": None}
+    content = [{**entry, "top_logprobs": [entry, other]}]
+    body = {"choices": [{"index": 0, "logprobs": {"content": content}}]}
+    raw = f"data: {json.dumps(body)}\n\n"
+    shown = to_page(StreamChunk(0, 0.1, "content", raw, "The"))
+    others = [{"text": "A", "p": 0.25}]
+    assert shown["tokens"] == [{"text": "The", "p": 0.75, "others": others}]
+
+
+@pytest.mark.parametrize(
+    "body", ["", "[", '{"choices": 3}', '{"choices": [{"logprobs": {"content": 5}}]}']
+)
+def test_frame_that_tells_no_probabilities_has_none(body: str) -> None:
+    raw = f'data: {body}\n: "top_logprobs"\n\n'
+    assert to_page(StreamChunk(0, 0.1, "content", raw, "The"))["tokens"] == []
 
 
 def test_stream_that_takes_too_long_is_stopped() -> None:

@@ -6,7 +6,8 @@ class StampLane {
     this.axis = lab.el('div', { className: 'lab-axis' });
     const key = lab.el('p', { className: 'lab-key' },
       lab.el('i', { className: 'lab-stamp' }), ' text, the bar is its gap  ',
-      lab.el('i', { className: 'lab-stamp lab-plain' }), ' role, finish, usage');
+      lab.el('i', { className: 'lab-stamp lab-plain' }), ' role, finish, usage  ',
+      lab.el('span', { className: 'lab-doubt', textContent: 'word' }), ' less probable than 1 in 2');
     this.node = lab.el('div', { className: 'lab-lane', ariaHidden: 'true' }, this.dots, this.axis, key);
     this.clear();
   }
@@ -70,6 +71,21 @@ function paceOf(chunks) {
     'jitter p99 − p50': p50 === null ? null : p99 - p50,
     'text chunks': `${texts.length} of ${chunks.length}`,
   };
+}
+
+const BROKEN = 'The stream broke off: its end, [DONE], never came. What is shown is not the whole answer.';
+const STATUS_WORDS = { idle: 'Press Start.', done: 'Done.', stopped: 'Stopped.', failed: 'Failed.', running: 'Streaming.' };
+
+function streamTitle(pace, isOn) {
+  const texts = Number(pace['text chunks'].split(' ')[0]);
+  if (!texts) return isOn ? 'Waiting for the first text' : 'No text yet';
+  return `${texts} ${texts === 1 ? 'piece' : 'pieces'} of text, the first after ${lab.ms(pace['first text'])}`;
+}
+
+// While a stream runs its figures change with every chunk, so they are not spoken.
+function statusWords(status, summary) {
+  const words = STATUS_WORDS[status] ?? status;
+  return status === 'running' || !summary ? words : `${words} ${summary}`;
 }
 
 // A list of facts that is written in place.

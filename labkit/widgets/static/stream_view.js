@@ -1,4 +1,5 @@
-// A stream as it arrives. Joined with lab.js, stream_fetch.js and stream_lane.js.
+// A stream as it arrives. Joined with lab.js, stream_fetch.js, stream_lane.js
+// and stream_text.js.
 const KNOB_FIELDS = {
   max_tokens: { label: 'Max tokens', type: 'number', min: 1, max: 512, step: 1 },
   temperature: { label: 'Temperature', type: 'range', min: 0, max: 2, step: 0.1, show: (v) => v.toFixed(1) },
@@ -12,8 +13,7 @@ function render({ model, el }) {
   const { node: output, say } = lab.speaker(undo);
   const title = lab.title();
   const note = lab.el('p', { className: 'lab-note', role: 'status' });
-  const letters = document.createTextNode(''); // the answer grows in this one node
-  const text = lab.el('div', { className: 'lab-text' }, letters, lab.el('i', { className: 'lab-caret' }));
+  const text = new StreamText(undo, say);
   const lane = new StampLane();
   const facts = new FactList();
   let chunks = [];
@@ -27,32 +27,40 @@ function render({ model, el }) {
   start.dataset.layer = 'streaming';
   const knobs = Object.entries(KNOB_FIELDS).filter(([name]) => name in model.get('knobs'))
     .map(([name, { label, ...props }]) => [name, lab.field(label, undo, { ...props, value: model.get('knobs')[name] })]);
+  const prompt = lab.field('Prompt', undo, { type: 'text', value: '' });
   const slider = lab.field('Show up to chunk', undo, {
     type: 'range', min: 0, max: 0, step: 1, value: 0, show: (v) => `${v} of ${chunks.length}`,
     act: (count) => { clearTimeout(player); show(count); describe(count); },
   });
-  root.append(title,
+  root.append(title, prompt.node,
     lab.el('div', { className: 'lab-controls' }, ...knobs.map(([, field]) => field.node), start, stop, play, slider.node),
-    note, text, lane.node, facts.node, output);
+    note, text.node, lane.node, facts.node, output);
 
   const isRunning = () => own !== null || model.get('status') === 'running';
   const knobValues = () => Object.fromEntries(knobs.map(([name, field]) => [name, field.read()])
     .filter(([, value]) => !Number.isNaN(value)));
 
+  const ask = () => model.send({ op: 'start', knobs: knobValues(), prompt: prompt.read() });
+  const lastOf = (messages) => messages.at(-1)?.content ?? '';
+  const worded = () => model.get('messages').map((message, i, all) =>
+    (i === all.length - 1 && prompt.read().trim() ? { ...message, content: prompt.read() } : message));
+
   async function begin() {
     clearTimeout(player);
-    note.textContent = '';
-    if (model.get('transport') !== 'browser') { model.send({ op: 'start', knobs: knobValues() }); return; }
+    note.textContent = prompt.read().trim() ? '' : 'The prompt is empty: type one first.';
+    if (note.textContent) return;
+    if (model.get('transport') !== 'browser') { ask(); return; }
     own = new AbortController();
     reset();
     let [status, problem] = ['done', ''];
     try {
-      await fetchStream({ messages: model.get('messages'), knobs: { ...model.get('knobs'), ...knobValues() }, signal: own.signal, take: add });
+      await fetchStream({ messages: worded(), knobs: { ...model.get('knobs'), ...knobValues() }, signal: own.signal, take: add });
+      if (!chunks.some((chunk) => chunk.kind === 'done')) [status, problem] = ['failed', BROKEN];
     } catch (error) {
       if (error instanceof NoTransport) {
         own = null;
         note.textContent = `The page cannot stream by itself: ${error.message}. The kernel reads instead.`;
-        model.send({ op: 'start', knobs: knobValues() });
+        ask();
         return;
       }
       [status, problem] = own.signal.aborted ? ['stopped', ''] : ['failed', String(error)];
@@ -83,35 +91,35 @@ function render({ model, el }) {
   function reset() {
     clearTimeout(player);
     chunks = [];
-    letters.data = '';
+    text.clear();
     lane.clear();
     refresh();
   }
   function add(chunk) {
     chunks.push(chunk);
-    letters.appendData(chunk.text);
+    text.add(chunk);
     lane.add(chunk);
     refresh();
   }
   function load(all) {
     reset();
-    for (const chunk of all) { chunks.push(chunk); lane.add(chunk); }
+    for (const chunk of all) { chunks.push(chunk); lane.add(chunk); text.add(chunk); }
     show(chunks.length);
     refresh();
   }
   function show(count) {
-    letters.data = chunks.slice(0, count).map((chunk) => chunk.text).join('');
+    text.upTo(count);
     lane.upTo(count);
     facts.write(paceOf(chunks.slice(0, count)));
   }
   function describe(count) {
     const chunk = chunks[count - 1];
-    say(chunk ? `Chunk ${count} of ${chunks.length}: ${chunk.kind} at ${lab.ms(chunk.ms)}${chunk.text ? `, ${JSON.stringify(chunk.text)}` : ''}.` : 'Before the first chunk.');
+    say(chunk ? `Chunk ${count} of ${chunks.length}, ${chunk.kind}: ${pieceWords(chunk)}` : 'Before the first chunk.');
   }
   // Controls, title and pace for the state now.
   function refresh() {
     const isOn = isRunning();
-    start.hidden = stop.hidden = !model.get('can_start');
+    start.hidden = stop.hidden = prompt.node.hidden = !model.get('can_start');
     start.disabled = isOn;
     stop.disabled = !isOn;
     play.hidden = slider.node.hidden = isOn || !chunks.length;
@@ -119,16 +127,13 @@ function render({ model, el }) {
     slider.write(chunks.length);
     root.dataset.status = isOn ? 'running' : model.get('status');
     const pace = paceOf(chunks);
-    const texts = chunks.filter((chunk) => chunk.text).length;
-    title.textContent = texts ? `${texts} pieces of text, the first after ${lab.ms(pace['first text'])}`
-      : isOn ? 'Waiting for the first text' : 'No stream yet';
+    title.textContent = streamTitle(pace, isOn);
     facts.write(pace);
   }
   function finish(status, problem) {
     refresh();
     if (problem) note.textContent = problem;
-    const words = { idle: 'Press Start.', done: 'Done.', stopped: 'Stopped.', failed: 'Failed.', running: 'Streaming.' };
-    say(`${words[status] ?? status} ${chunks.length ? `${title.textContent}.` : ''}`);
+    say(statusWords(status, chunks.length ? `${title.textContent}.` : ''));
   }
   const fromModel = () => finish(model.get('status'), model.get('problem'));
 
@@ -139,8 +144,17 @@ function render({ model, el }) {
     if (message.at === chunks.length) add(message.chunk); else model.send({ op: 'open' });
   });
   undo.model(model, 'change:recorded', () => {
-    if (!own && model.get('recorded').length !== chunks.length) load(model.get('recorded'));
+    const all = model.get('recorded');
+    const isNews = all.length !== chunks.length || all.some((chunk, i) => chunk.tokens.length && !chunks[i].tokens);
+    if (!own && isNews) load(all);
   });
+  const reword = () => prompt.write(lastOf(model.get('messages')));
+  undo.model(model, 'change:messages', () => {
+    if (prompt.read() === lastOf(model.get('messages'))) return; // it was typed here
+    reword();
+    say('A new prompt: press Start.');
+  });
+  reword();
   undo.model(model, 'change:status', () => { if (!own) fromModel(); });
   load(model.get('recorded'));
   fromModel();

@@ -214,3 +214,21 @@ def test_a_refused_value_is_named_with_its_field() -> None:
 def test_a_bias_for_1024_tokens_is_taken() -> None:
     bias = {str(i): 1 for i in range(1024)}
     assert len(to_chat({**MINIMAL, "logit_bias": bias}).sampling.logit_bias) == 1024
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"max_tokens": 0}, "max_tokens: 0 is too small; use 1 or more"),
+        ({"max_tokens": 1.5}, "max_tokens: 1.5 is not a whole number"),
+        ({"temperature": 3}, "temperature: 3 is too large; use 2.0 or less"),
+        ({"stop": ["a"] * 5}, "stop: there are 5 entries; give 4 or fewer"),
+        ({"store": True}, "store: this server only has false here"),
+        ({"messages": ["hi"]}, "messages[0]: 'hi' is not an object"),
+        ({"logprobs": 3}, "logprobs: 3 is neither true nor false"),
+    ],
+)
+def test_a_refusal_says_the_value_and_the_remedy_in_our_words(fields, words) -> None:
+    with pytest.raises(ApiError) as caught:
+        to_chat({**MINIMAL, **fields})
+    assert caught.value.problem.message == words
