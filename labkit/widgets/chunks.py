@@ -53,8 +53,9 @@ def _others(listed: object, chosen: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 def _scored(entry: Mapping[str, Any]) -> dict[str, Any]:
     value = entry.get("logprob")
-    is_number = isinstance(value, int | float) and value <= 0
-    share = round(math.exp(value), 6) if is_number else None
+    share = None
+    if isinstance(value, int | float) and value <= 0:
+        share = round(math.exp(value), 6)
     return {"text": text_of(entry.get("token")) or "", "p": share}
 
 

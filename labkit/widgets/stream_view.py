@@ -115,7 +115,9 @@ class StreamView(
         with self._lock:
             if self.status == "running":
                 return
-            self.tell("reset")  # before the status, so that no page tells of the last run
+            self.tell(
+                "reset"
+            )  # before the status, so that no page tells of the last run
             self._chunks, self.problem, self.status = [], "", "running"
             messages, knobs = list(self.messages), dict(self.knobs)
             run = StreamRun(
