@@ -1,7 +1,8 @@
 """Stream chunks as the JSON that Python and a page exchange, both ways.
 
-A chunk whose frame has log-probabilities is sent with its tokens' probabilities. Times are milliseconds there, as on every axis. What a page reports is checked field by
-field, and what is of another type counts as absent: a page is outside, even our own.
+A chunk whose frame has log-probabilities is sent with its tokens' probabilities. Times
+are milliseconds there, as on every axis. What a page reports is checked field by field,
+and what is of another type counts as absent: a page is outside, even our own.
 """
 
 from __future__ import annotations
