@@ -1,6 +1,6 @@
 # The logic is in scripts/; this file only names it. `make` alone lists the targets.
 PYTHON ?= python3
-export PORT IP
+export PORT IP RENEW
 RUN = @command -v $(PYTHON) >/dev/null || \
 	{ echo "There is no $(PYTHON): install Python 3.11 or newer." >&2; exit 1; }; \
 	exec $(PYTHON) -m scripts
@@ -10,7 +10,7 @@ RUN = @command -v $(PYTHON) >/dev/null || \
 help: ## List these targets
 	@awk -F ':.*## ' '/^[a-z]+:.*## /{printf "make %-8s %s\n", $$1, $$2}' Makefile
 
-lab: ## Set up what is missing, start JupyterLab in chapters/, print its URL (PORT=, IP=)
+lab: ## Start JupyterLab in your copy, work/, print its URL (PORT=, IP=, RENEW=1)
 	$(RUN) lab
 
 test: ## Set up what is missing and run all checks (ONLY="unit rules" picks groups)

@@ -25,7 +25,8 @@ COMMANDS = (
     "bench",
     "readme",
     "pins",
-    "overrides",
+    "settings",
+    "work",
 )
 
 

@@ -7,10 +7,11 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from datetime import date
 from pathlib import Path
 from types import FrameType
 
-from scripts import bench, book, environment, lab, testing
+from scripts import bench, book, environment, lab, testing, working_copy
 from scripts.problem import Problem
 from scripts.shell import say
 
@@ -32,9 +33,18 @@ def start_lab(_: Sequence[str]) -> int:
     wish = lab.read_port(os.environ.get("PORT", ""))
     lab.choose_port(wish, ip)  # a port that is taken is said before minutes of set-up
     python = environment.ensure(ROOT, BOOK)
-    lab.write_overrides(ROOT / ".venv")
+    lab.write_settings(ROOT / ".venv")
     lab.fetch_weights(ROOT, python)
+    make_working_copy(())
     return lab.serve(ROOT, python, wish, ip)
+
+
+def make_working_copy(_: Sequence[str]) -> int:
+    """Make `work/`, or bring it up to date; RENEW=1 hands out edited chapters again."""
+    is_anew = bool(os.environ.get("RENEW"))
+    for line in working_copy.renew(ROOT, date.today(), anew=is_anew):  # noqa: DTZ011
+        say(line)
+    return 0
 
 
 def run_tests(names: Sequence[str]) -> int:
@@ -88,9 +98,9 @@ def write_pins(_: Sequence[str]) -> int:
     return run(environment.ensure(ROOT, ALL), "-m", "scripts.pins", str(ROOT))
 
 
-def write_overrides(_: Sequence[str]) -> int:
-    """Quieten JupyterLab in the environment that runs this (Binder's postBuild)."""
-    lab.write_overrides(Path(sys.prefix))
+def write_settings(_: Sequence[str]) -> int:
+    """Settings for the environment that runs this (Binder's postBuild)."""
+    lab.write_settings(Path(sys.prefix))
     return 0
 
 
@@ -104,7 +114,8 @@ COMMANDS: Mapping[str, Command] = {
     "js": build_js,
     "readme": write_generated,
     "pins": write_pins,
-    "overrides": write_overrides,
+    "settings": write_settings,
+    "work": make_working_copy,
 }
 
 

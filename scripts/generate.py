@@ -38,7 +38,8 @@ POST_BUILD = """\
 #!/usr/bin/env bash
 # For Binder, after the environment is made. Written by `make readme`; do not edit.
 set -euo pipefail
-python -m scripts overrides
+python -m scripts settings
+python -m scripts work
 python -m {name}.model.fetch
 """
 NO_ADDRESS = """\

@@ -1,4 +1,4 @@
-"""Starts JupyterLab in chapters/ and prints one URL.
+"""Starts JupyterLab in the reader's working copy and prints one URL.
 
 Jupyter's own words go to a log. The token travels in the environment, not on the
 command line, where other users of the machine could read it.
@@ -19,6 +19,7 @@ from pathlib import Path
 
 from scripts.problem import Problem
 from scripts.shell import say
+from scripts.working_copy import FOLDER
 
 __all__ = [
     "choose_port",
@@ -26,26 +27,42 @@ __all__ = [
     "first_page",
     "read_port",
     "serve",
-    "write_overrides",
+    "write_settings",
 ]
 
 FIRST_PORT = 8888
 NUM_PORTS = 50
 START_LIMIT_S = 60.0
-QUIET = {
+OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
-    }
+    },
+    # a saved notebook then shows its widgets again, also without a kernel
+    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
 }
+KERNEL = """\
+# Written by `make lab`: every kernel of this environment starts with the book's help.
+c = get_config()
+c.InteractiveShellApp.extensions = ["labkit.book.kernel"]
+"""
 
 
-def write_overrides(prefix: Path) -> Path:
-    """Switch JupyterLab's news and update check off for the environment at `prefix`."""
-    path = prefix / "share" / "jupyter" / "lab" / "settings" / "overrides.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(QUIET, indent=1) + "\n", encoding="utf-8")
-    return path
+def write_settings(prefix: Path) -> list[Path]:
+    """Settings of JupyterLab and of the kernels in the environment at `prefix`.
+
+    No news and no update check; widgets are saved with their notebook; kernels load
+    `labkit.book.kernel`, which says what to run first after a restart.
+    """
+    texts = {
+        "share/jupyter/lab/settings/overrides.json": json.dumps(OVERRIDES, indent=1),
+        "etc/ipython/ipython_kernel_config.py": KERNEL,
+    }
+    paths = [prefix / name for name in texts]
+    for path, text in zip(paths, texts.values(), strict=True):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text.rstrip("\n") + "\n", encoding="utf-8")
+    return paths
 
 
 def fetch_weights(root: Path, python: Path) -> bool:
@@ -100,7 +117,7 @@ def choose_port(
 
 def first_page(root: Path) -> str:
     """Path within JupyterLab of the index, or else of the first chapter there is."""
-    folder = root / "chapters"
+    folder = root / FOLDER
     pages = [*folder.glob("index.ipynb"), *sorted(folder.glob("[0-9][0-9]_*.ipynb"))]
     return f"lab/tree/{pages[0].name}" if pages else "lab"
 
@@ -108,7 +125,7 @@ def first_page(root: Path) -> str:
 def command(python: Path, port: int, ip: str) -> list[str]:
     """JupyterLab's command line."""
     flags = {
-        "ServerApp.root_dir": "chapters",
+        "ServerApp.root_dir": FOLDER,
         "ServerApp.ip": ip,
         "ServerApp.port": port,
         "ServerApp.port_retries": 0,

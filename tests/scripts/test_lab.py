@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from traitlets.config import Config
 
 from scripts import lab
 from scripts.problem import Problem
@@ -53,26 +54,41 @@ def test_no_wish_is_any_port() -> None:
     assert lab.read_port("9000") == 9000
 
 
-def test_overrides_switch_the_news_off(tmp_path: Path) -> None:
-    path = lab.write_overrides(tmp_path)
+def test_overrides_switch_the_news_off_and_save_widgets(tmp_path: Path) -> None:
+    path, _ = lab.write_settings(tmp_path)
     data = json.loads(path.read_text(encoding="utf-8"))
     quiet = data["@jupyterlab/apputils-extension:notification"]
     assert quiet == {"fetchNews": "false", "checkForUpdates": False}
+    assert data["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
     assert path.relative_to(tmp_path).as_posix() == (
         "share/jupyter/lab/settings/overrides.json"
     )
 
 
+def test_kernels_load_the_books_help_when_they_start(tmp_path: Path) -> None:
+    _, path = lab.write_settings(tmp_path)
+    assert path.relative_to(tmp_path).as_posix() == (
+        "etc/ipython/ipython_kernel_config.py"
+    )
+    config = Config()
+    exec(path.read_text(encoding="utf-8"), {"get_config": lambda: config})
+    assert config.InteractiveShellApp.extensions == ["labkit.book.kernel"]
+
+
 def test_the_first_page_is_the_index_or_the_first_chapter(
     tmp_path: Path,
 ) -> None:
-    (tmp_path / "chapters").mkdir()
+    (tmp_path / "work").mkdir()
     assert lab.first_page(tmp_path) == "lab"
     for name in ("10_streaming.ipynb", "06_tokens.ipynb", "notes.ipynb"):
-        (tmp_path / "chapters" / name).touch()
+        (tmp_path / "work" / name).touch()
     assert lab.first_page(tmp_path) == "lab/tree/06_tokens.ipynb"
-    (tmp_path / "chapters" / "index.ipynb").touch()
+    (tmp_path / "work" / "index.ipynb").touch()
     assert lab.first_page(tmp_path) == "lab/tree/index.ipynb"
+
+
+def test_the_working_copy_is_the_root_of_jupyterlab() -> None:
+    assert "--ServerApp.root_dir=work" in lab.command(Path("python"), 1, "127.0.0.1")
 
 
 def test_the_token_is_not_on_the_command_line() -> None:
