@@ -35,8 +35,6 @@ class BlockPool:
         self._blank = deque(range(num_blocks))
         self._kept: OrderedDict[int, None] = OrderedDict()  # oldest first
         self.ref_counts = [0] * num_blocks  # holders of each block
-        self._last_use = [0] * num_blocks
-        self._num_uses = 0
 
     @property
     def num_free(self) -> int:
@@ -58,7 +56,7 @@ class BlockPool:
             )
         blocks = [self._next() for _ in range(num_blocks)]
         for block in blocks:
-            self._use(block)
+            self.ref_counts[block] += 1
         return blocks
 
     def hold(self, blocks: ListLike[int]) -> None:
@@ -68,7 +66,7 @@ class BlockPool:
             assert known, f"block {block} is blank: nobody can share it"
         for block in blocks:
             self._kept.pop(block, None)
-            self._use(block)
+            self.ref_counts[block] += 1
 
     def release(self, blocks: ListLike[int], keep: Container[int] = ()) -> None:
         """Remove one holder from each of a sequence's `blocks`, given in its order.
@@ -98,10 +96,6 @@ class BlockPool:
         assert 0 <= block < total, f"block {block} is not one of 0 to {total - 1}"
         return self.ref_counts[block]
 
-    def last_use(self, block: int) -> int:
-        """The number of the pool's use that last took or hit `block`; 0: none did."""
-        return self._last_use[block]
-
     def counts(self) -> BlockCounts:
         """The pool by what its blocks are doing."""
         free, cached, total = len(self._blank), len(self._kept), len(self.ref_counts)
@@ -118,13 +112,16 @@ class BlockPool:
                 f"{'is' if block in free else 'is not'} in the free queue"
             )
 
-    def _next(self) -> int:
-        return self._blank.popleft() if self._blank else self._kept.popitem(False)[0]
+    def victim(self, kept: Iterable[int]) -> int:
+        """Which of the blocks that are `kept`, oldest first, is evicted; not empty."""
+        return next(iter(kept))
 
-    def _use(self, block: int) -> None:
-        self._num_uses += 1
-        self.ref_counts[block] += 1
-        self._last_use[block] = self._num_uses
+    def _next(self) -> int:
+        if self._blank:
+            return self._blank.popleft()
+        block = self.victim(self._kept)
+        del self._kept[block]
+        return block
 
 
 class BlockTable:

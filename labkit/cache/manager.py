@@ -27,12 +27,17 @@ class CacheManager:
     """Who holds which block, which prefix is known, and what becomes of both."""
 
     def __init__(
-        self, num_blocks: int, block_size: int, *, is_caching: bool = True
+        self,
+        num_blocks: int,
+        block_size: int,
+        *,
+        is_caching: bool = True,
+        pool: BlockPool | None = None,
     ) -> None:
         self.events: list[BlockEvent] | None = None  # a list: what happens is added
         self._block_size = block_size  # tokens
         self._is_caching = is_caching
-        self._pool = BlockPool(num_blocks)
+        self._pool = pool or BlockPool(num_blocks)
         self._index = PrefixIndex(block_size)
         self.counts = self._pool.counts  # the pool by what its blocks are doing
         self.tables: dict[str, BlockTable] = {}  # by request; look, do not touch
@@ -202,9 +207,10 @@ class CacheManager:
                 owners.setdefault(block, []).append(request)
                 part = tuple(ids[place * size : (place + 1) * size])
                 filling[block] = max(filling.get(block, ()), part, key=len)
-        everyone = range(self.counts().total)
+        places = {block: i for i, block in enumerate(self._pool.free_queue)}
         return tuple(
-            self._view(b, owners.get(b, ()), filling.get(b, ())) for b in everyone
+            self._view(b, owners.get(b, ()), filling.get(b, ()), places.get(b))
+            for b in range(self.counts().total)
         )
 
     def check(self) -> None:
@@ -258,7 +264,11 @@ class CacheManager:
             self.events += [BlockEvent(kind, b, request, source) for b in blocks]
 
     def _view(
-        self, block: int, owners: ListLike[str], filling: tuple[int, ...]
+        self,
+        block: int,
+        owners: ListLike[str],
+        filling: tuple[int, ...],
+        queue_place: int | None,
     ) -> BlockView:
         hashed = self._index.get(block)
         ids = filling if hashed is None else hashed.token_ids
@@ -270,5 +280,5 @@ class CacheManager:
             ids,
             hash=hashed.key if hashed else None,
             parent=hashed.parent if hashed else None,
-            last_use=self._pool.last_use(block),
+            queue_place=queue_place,
         )

@@ -1,12 +1,12 @@
 """One frame of the block pool as cells: owners, blocks kept for reuse, recent events.
 
-Every owner has a letter as well as a colour, every event a sign as well as a word. It
-reads frames and decides nothing about blocks; the letters hold for a whole recording.
+Every owner has a letter as well as a colour, every event a word. It reads frames and
+decides nothing about blocks; the letters hold for a whole recording.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -14,9 +14,10 @@ from labkit.records import BlockEvent, BlockEventKind, BlockView, Layer, PoolFra
 
 __all__ = [
     "OWNER_LAYERS",
-    "SIGNS",
+    "WORDS",
     "BlockCell",
     "BlockGrid",
+    "EventWords",
     "Owner",
     "block_grid",
     "chain_of",
@@ -33,16 +34,33 @@ OWNER_LAYERS = (
     Layer.CONTEXT,
     Layer.TOKENS,
 )
-SIGNS = {
-    BlockEventKind.TAKE: ("+", "taken"),
-    BlockEventKind.HIT: ("↺", "hit by hash"),
-    BlockEventKind.HASH: ("#", "full and hashed"),
-    BlockEventKind.EVICT: ("!", "evicted"),
-    BlockEventKind.COPY: ("⇒", "copied on write"),
-    BlockEventKind.SHARE: ("=", "shared by a fork"),
-    BlockEventKind.FREE: ("−", "given back"),
-}
 State = Literal["free", "held", "kept"]
+
+
+@dataclass(frozen=True, slots=True)
+class EventWords:
+    """One kind of event: the word inside a cell, the verb, and what it means."""
+
+    mark: str
+    verb: str
+    meaning: str
+
+
+WORDS = {
+    BlockEventKind.TAKE: EventWords("new", "taken", "taken in this step"),
+    BlockEventKind.HIT: EventWords("hit", "found by its hash", "found by its hash"),
+    BlockEventKind.HASH: EventWords(
+        "full", "full and hashed", "others can find it now"
+    ),
+    BlockEventKind.EVICT: EventWords(
+        "evicted", "evicted", "its old tokens were given up"
+    ),
+    BlockEventKind.COPY: EventWords(
+        "copy", "copied on write", "made because a shared block is not written"
+    ),
+    BlockEventKind.SHARE: EventWords("forked", "shared by a fork", "one more holder"),
+    BlockEventKind.FREE: EventWords("let go", "released", "one holder fewer"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,9 +84,9 @@ class BlockCell:
     patterns: tuple[int, ...]
     ref_count: int
     num_filled: int
+    tokens: tuple[str, ...]  # of the filled slots, spelled out
     short_hash: str  # "" for a block that cannot be hit
-    last_use: int
-    signs: str  # what happened to it in this step
+    marks: tuple[str, ...]  # what happened to it in this step
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,10 +122,13 @@ def _owner(request: str, index: int) -> Owner:
 
 
 def block_grid(
-    frame: PoolFrame, owners: Mapping[str, Owner], block_size: int
+    frame: PoolFrame,
+    owners: Mapping[str, Owner],
+    block_size: int,
+    spell: Callable[[int], str] = str,
 ) -> BlockGrid:
-    """The drawing of one frame."""
-    cells = tuple(_cell(view, frame.events, owners) for view in frame.blocks)
+    """The drawing of one frame; `spell` makes a token id readable."""
+    cells = tuple(_cell(view, frame.events, owners, spell) for view in frame.blocks)
     now = {name for view in frame.blocks for name in view.owners}
     count = {s: sum(c.state == s for c in cells) for s in ("held", "kept", "free")}
     shared = sum(cell.ref_count > 1 for cell in cells)
@@ -115,7 +136,7 @@ def block_grid(
     return BlockGrid(
         title=f"Step {frame.step}: {count['held']} of {len(cells)} blocks held, "
         f"{count['kept']} kept for reuse, {count['free']} free",
-        alt=f"With more than one holder: {shared}. {' '.join(events)}".strip(),
+        alt=" ".join((_sharing(shared), *events)),
         block_size=block_size,
         cells=cells,
         owners=tuple(owner for name, owner in owners.items() if name in now),
@@ -124,8 +145,17 @@ def block_grid(
     )
 
 
+def _sharing(count: int) -> str:
+    if count == 0:
+        return "No block is shared."
+    return f"{count} blocks are shared." if count > 1 else "1 block is shared."
+
+
 def _cell(
-    view: BlockView, events: Sequence[BlockEvent], owners: Mapping[str, Owner]
+    view: BlockView,
+    events: Sequence[BlockEvent],
+    owners: Mapping[str, Owner],
+    spell: Callable[[int], str],
 ) -> BlockCell:
     own = [owners[name] for name in view.owners]
     state: State = "held" if view.ref_count else "kept" if view.hash else "free"
@@ -138,10 +168,17 @@ def _cell(
         patterns=tuple(owner.pattern for owner in own),
         ref_count=view.ref_count,
         num_filled=view.num_filled,
+        tokens=tuple(spell(token_id) for token_id in view.token_ids),
         short_hash=(view.hash or "")[:4],
-        last_use=view.last_use,
-        signs="".join(SIGNS[kind][0] for kind in kinds),
+        marks=_marks(kinds),
     )
+
+
+def _marks(kinds: Collection[BlockEventKind]) -> tuple[str, ...]:
+    """Words for a cell; that an evicted block is taken goes without saying."""
+    is_evicted = BlockEventKind.EVICT in kinds
+    told = (k for k in kinds if not (is_evicted and k is BlockEventKind.TAKE))
+    return tuple(WORDS[kind].mark for kind in told)
 
 
 def _sentences(
@@ -158,7 +195,8 @@ def _sentences(
         owner = None if request is None else owners.get(request)
         link = "by" if kind is BlockEventKind.FREE else "for"
         who = "" if owner is None else f" {link} {owner.letter}"
-        yield f"{blocks} {SIGNS[kind][1]}{tail}{who}."
+        is_one = len(several) == 1
+        yield f"{blocks} {'was' if is_one else 'were'} {WORDS[kind].verb}{tail}{who}."
 
 
 def _listed(blocks: Sequence[int]) -> str:

@@ -1,13 +1,13 @@
 """Still of the block pool: a cell a block, its owners' letters, what just happened.
 
-A held block has a solid edge, one kept for reuse a dashed one, a free one none; the bar
-at the foot of a cell shows how many of its slots are filled. A dashed line leads from a
-block to the copy that was made of it in this step.
+A held block has a solid edge, one kept for reuse a dashed one, a free one none; inside
+a block are its tokens, and at its foot what happened to it in this step. A dashed line
+leads from a block to the copy that was made of it in this step.
 """
 
 from __future__ import annotations
 
-from labkit.figures.blocks import SIGNS, BlockCell, BlockGrid
+from labkit.figures.blocks import WORDS, BlockCell, BlockGrid
 from labkit.figures.svg import Canvas, measure, number, wrap
 from labkit.records import Layer
 
@@ -16,32 +16,36 @@ __all__ = ["draw_blocks"]
 WIDTH = 860
 EDGE = 16.0
 COLUMNS = 12
-CELL, GAP = 62.0, 7.0
-MAX_LINES = 4  # of words
+CELL, HIGH, GAP = 62.0, 80.0, 7.0
+MAX_LINES = 4  # of words, and of tokens in a cell
+TOKEN_PX = 8.5
 
 
 def draw_blocks(drawing: BlockGrid) -> str:
     """The cells, the owners, then the step's events in words."""
     num_rows = -(-len(drawing.cells) // COLUMNS)
-    foot = 44 + num_rows * (CELL + GAP) + 14
+    foot = 44 + num_rows * (HIGH + GAP) + 14
     lines = wrap(" ".join(drawing.events), WIDTH - 2 * EDGE)[:MAX_LINES]
-    canvas = Canvas(
-        WIDTH, round(foot + 44 + 17 * len(lines)), drawing.title, drawing.alt
-    )
+    told = wrap(_told(drawing), WIDTH - 2 * EDGE, 11)
+    words_at = foot + 22 + 15 * len(told)
+    height = round(words_at + 17 * len(lines))
+    canvas = Canvas(WIDTH, height, drawing.title, drawing.alt)
     canvas.head()
     for i, cell in enumerate(drawing.cells):
-        _cell(canvas, cell, _corner(i), drawing.block_size)
+        _cell(canvas, cell, _corner(i))
     for source, own in drawing.copies:
         _copy(canvas, _corner(source), _corner(own))
-    _legend(canvas, drawing, foot)
+    _owners(canvas, drawing, foot)
+    for i, line in enumerate(told):
+        canvas.text((EDGE, foot + 20 + 15 * i), line, colour="mut", px=11)
     for i, line in enumerate(lines):
-        canvas.text((EDGE, foot + 44 + 17 * i), line, colour="mut")
+        canvas.text((EDGE, words_at + 17 * i), line, colour="mut")
     return canvas.done()
 
 
 def _corner(index: int) -> tuple[float, float]:
     row, column = divmod(index, COLUMNS)
-    return EDGE + column * (CELL + GAP), 44 + row * (CELL + GAP)
+    return EDGE + column * (CELL + GAP), 44 + row * (HIGH + GAP)
 
 
 def _copy(
@@ -56,44 +60,56 @@ def _copy(
     canvas.dot(x2 + CELL / 2, y2 + 3, 4, Layer.GATEWAY)
 
 
-def _cell(
-    canvas: Canvas, cell: BlockCell, at: tuple[float, float], block_size: int
-) -> None:
+def _cell(canvas: Canvas, cell: BlockCell, at: tuple[float, float]) -> None:
     x, y = at
     edge = cell.layers[0] if cell.layers else "grid"
-    canvas.rect((x, y, CELL, CELL), "soft", radius=4)
+    canvas.rect((x, y, CELL, HIGH), "soft", radius=4)
     if cell.state != "free":
-        data = f"M{number(x)} {number(y)}h{CELL:g}v{CELL:g}h-{CELL:g}z"
+        data = f"M{number(x)} {number(y)}h{CELL:g}v{HIGH:g}h-{CELL:g}z"
         dash = "4 3" if cell.state == "kept" else None
         canvas.path(data, "mut" if dash else edge, width=1.5, dash=dash)
     canvas.text((x + 5, y + 13), str(cell.block), colour="mut", px=10)
-    canvas.text((x + CELL - 5, y + 13), cell.signs, anchor="end", px=11, face="bold")
     words = cell.label.replace("+", "") or ("kept" if cell.state == "kept" else "")
     if cell.ref_count > 1:
         words = f"{words} ×{cell.ref_count}"
-    canvas.text((x + CELL / 2, y + 33), words[:9], anchor="middle", face="bold")
-    hash_at = (x + CELL / 2, y + 47)
-    canvas.text(
-        hash_at, cell.short_hash, colour="mut", anchor="middle", px=10, face="mono"
-    )
-    wide = (CELL - 8) * cell.num_filled / block_size
-    colours = cell.layers or ("mut",)
-    for i, colour in enumerate(colours if wide else ()):
-        part = wide / len(colours)
-        canvas.rect((x + 4 + i * part, y + CELL - 9, part, 5), colour)
+    canvas.text((x + CELL - 5, y + 13), words[:8], anchor="end", px=10, face="bold")
+    for i, line in enumerate(_flowed(cell.tokens)):
+        at_line = (x + 5, y + 27 + 12 * i)
+        canvas.text(at_line, line, px=TOKEN_PX, face="mono")
+    marks = (x + CELL / 2, y + HIGH - 4)
+    canvas.text(marks, ", ".join(cell.marks), colour="mut", anchor="middle", px=9)
 
 
-def _legend(canvas: Canvas, drawing: BlockGrid, y: float) -> None:
+def _flowed(tokens: tuple[str, ...]) -> list[str]:
+    """Tokens in lines that fit into a cell; those that do not are an ellipsis."""
+    room = int((CELL - 8) / (TOKEN_PX * 0.6))
+    lines: list[str] = []
+    for token in tokens:
+        short = token if len(token) <= room else f"{token[: room - 1]}…"
+        if lines and len(lines[-1]) + 1 + len(short) <= room:
+            lines[-1] += f" {short}"
+        else:
+            lines.append(short)
+    cut = lines[:MAX_LINES]
+    if len(lines) > MAX_LINES:
+        cut[-1] = f"{cut[-1][: room - 1]}…"
+    return cut
+
+
+def _owners(canvas: Canvas, drawing: BlockGrid, y: float) -> None:
     x = EDGE
     for owner in drawing.owners:
         words = f"{owner.letter} {owner.request}"
         canvas.dot(x + 5, y - 4, 5, owner.layer)
         canvas.text((x + 15, y), words)
         x += measure(words) + 34
-    used = {sign for cell in drawing.cells for sign in cell.signs}
-    told = [f"{sign} {word}" for sign, word in SIGNS.values() if sign in used]
+
+
+def _told(drawing: BlockGrid) -> str:
+    """What the edges, lines and words of this frame mean."""
+    used = {mark for cell in drawing.cells for mark in cell.marks}
+    told = ["dashed line: copied to"] if drawing.copies else []
     if any(cell.state == "kept" for cell in drawing.cells):
         told.append("dashed edge: kept for reuse")
-    if drawing.copies:
-        told.append("dashed line: copied to")
-    canvas.text((EDGE, y + 20), "   ".join(told), colour="mut", px=11)
+    told += [f"{w.mark}: {w.meaning}" for w in WORDS.values() if w.mark in used]
+    return "; ".join(told)

@@ -68,12 +68,6 @@ class KVStore:
         self._keys[:, targets] = self._keys[:, sources]
         self._values[:, targets] = self._values[:, sources]
 
-    def key_norms(self, slots: Tensor) -> Tensor:
-        """Length of each slot's keys, all heads together: float32 [slots, layers]."""
-        keys = self._keys[:, slots].float()
-        norms: Tensor = torch.linalg.vector_norm(keys, dim=(2, 3))  # [layers, slots]
-        return norms.T
-
 
 def _zeros(shape: tuple[int, ...], dtype: torch.dtype, device: torch.device) -> Tensor:
     """Zeros; on the CPU from calloc (numpy), as torch would write, so take, all.

@@ -36,7 +36,7 @@ class BlockView:
     token_ids: tuple[int, ...] = ()  # of the filled slots
     hash: str | None = None  # of a full block that may be hit, in hex
     parent: str | None = None  # hash of the block before it; None for a first one
-    last_use: int = 0  # count of uses of the pool when it was last taken or hit
+    queue_place: int | None = None  # 0: handed out next; None: somebody holds it
 
 
 class BlockEventKind(StrEnum):

@@ -1,32 +1,41 @@
 """The block pool of an engine, step by step: owners, reference counts, hash chains.
 
-It takes frames (records) and scrubs back and forth through them; `step` lets the page
-move a live engine on by one step. What a chosen block held at that step is spelled out,
-with its key norms where they were recorded. It never changes a block.
+It takes frames (records) and scrubs or plays through them; a `Pool` lets the page move
+a live engine on by one step and put the reader's own prompt into it. Every block shows
+its tokens; what else a chosen one is gets spelled out. It never changes a block.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from typing import Any, Protocol
 
 import traitlets
 
-from labkit.errors import ConfigError
-from labkit.figures.blocks import SIGNS, BlockGrid, block_grid, chain_of, owners_of
+from labkit.errors import ConfigError, LabError
+from labkit.figures.blocks import WORDS, BlockGrid, block_grid, chain_of, owners_of
 from labkit.records import BlockView, PoolFrame
 from labkit.widgets.base import LabWidget, Message
 
-__all__ = ["BlockMap", "Norms", "Spell", "Step"]
+__all__ = ["BlockMap", "Messages", "Pool", "Spell"]
 
 Spell = Callable[[int], str]  # a token id to its visible text
-Norms = Callable[[PoolFrame, int], Sequence[Sequence[float]]]  # [slots][layers]
-Step = Callable[[], PoolFrame | None]  # None: the engine has nothing to do
+Messages = Sequence[Mapping[str, str]]
+
+
+class Pool(Protocol):
+    """A live engine's pool, such as a `PoolLog`."""
+
+    def step(self) -> PoolFrame | None:
+        """One engine step; None: the engine has nothing to do."""
+
+    def ask(self, messages: Messages) -> PoolFrame | None:
+        """Queue a chat and run one step."""
 
 
 class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail")):
-    """`BlockMap(log.frames, spell=lab.tokenizer.label, norms=log.key_norms)`.
+    """`BlockMap(log.frames, 4, spell=lab.tokenizer.label, pool=log)`.
 
     `frame` is the place in the frames, `selected` a block or None; `grid` and `detail`
     are what is shown. `append` adds a frame and shows it if the last one was shown.
@@ -38,7 +47,7 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
     selected = traitlets.Int(None, allow_none=True).tag(sync=True)
     view: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     detail: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
-    signs: traitlets.List[Any] = traitlets.List().tag(sync=True)
+    words: traitlets.List[Any] = traitlets.List().tag(sync=True)
     can_step = traitlets.Bool(False).tag(sync=True)
     note = traitlets.Unicode("").tag(sync=True)
 
@@ -47,22 +56,21 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         frames: Sequence[PoolFrame],
         block_size: int = 16,
         spell: Spell = str,
-        norms: Norms | None = None,
-        step: Step | None = None,
+        pool: Pool | None = None,
         **unknown: object,
     ) -> None:
         if not frames:
             raise ConfigError("BlockMap(frames=[]): record at least one step")
         self._frames = list(frames)
         self._block_size = block_size
-        self._spell, self._norms, self._step = spell, norms, step
+        self._spell, self._pool = spell, pool
         self._owners = owners_of(frames)
         super().__init__(
             unknown,
             num_frames=len(frames),
             frame=len(frames) - 1,
-            signs=[list(pair) for pair in SIGNS.values()],
-            can_step=step is not None,
+            words=[[w.mark, w.meaning] for w in WORDS.values()],
+            can_step=pool is not None,
         )
         self.observe(self._draw, ["frame"])
         self.observe(self._explain, ["selected"])
@@ -71,7 +79,8 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
     @property
     def grid(self) -> BlockGrid:
         """The frame that is shown."""
-        return block_grid(self._frames[self.frame], self._owners, self._block_size)
+        frame = self._frames[self.frame]
+        return block_grid(frame, self._owners, self._block_size, self._spell)
 
     def record(self) -> BlockGrid:
         """The frame that is shown."""
@@ -89,16 +98,30 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
 
     def handle(self, op: str, message: Message) -> None:
         """Handle `step`: run one engine step and show the blocks after it."""
-        if op != "step" or self._step is None:
+        if op != "step" or self._pool is None:
             return super().handle(op, message)
-        found = self._step()
+        return self._go_on(self._pool.step)
+
+    def ask(self, messages: Messages) -> None:
+        """Put the reader's own prompt into the pool and show the step after it."""
+        pool = self._pool
+        if pool is None:
+            raise ConfigError("this BlockMap shows a recording: give it a pool=")
+        self._go_on(lambda: pool.ask(messages))
+
+    def _go_on(self, step: Callable[[], PoolFrame | None]) -> None:
+        """Show what `step` gives; a refusal becomes a note, never a traceback."""
+        try:
+            found = step()
+        except LabError as error:
+            self.note = f"{error}."
+            return
         with self._lock:
             if found is None:
                 self.note = "The engine has nothing to do."
             else:
                 self.append(found)
                 self.frame = len(self._frames) - 1
-        return None
 
     def at(self, frame: int) -> BlockMap:
         """Show the frame with this number; returns the map, for a cell's last line."""
@@ -133,45 +156,39 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
             return
         view = frame.blocks[self.selected]
         before, after = chain_of(frame, view.block)
-        rows = self._norms(frame, view.block) if self._norms else None
         self.detail = {
             "block": view.block,
             "words": self._words(view),
             "tokens": [self._spell(token_id) for token_id in view.token_ids],
-            "norms": _heat(rows) if rows else None,
             "before": list(before),
             "after": list(after),
         }
 
     def _words(self, view: BlockView) -> str:
-        size = self._block_size
-        held = ", ".join(
-            f"{self._owners[name].letter} ({name})" for name in view.owners
-        )
-        holders = "1 holder" if view.ref_count == 1 else f"{view.ref_count} holders"
-        who = f"held by {held}" if held else "kept for reuse" if view.hash else "free"
-        hashed = f"hash {view.hash[:8]}" if view.hash else "no hash yet"
-        if view.hash and view.parent:
-            hashed += f" after {view.parent[:8]}"
-        return (
-            f"Block {view.block}: {who}; {holders}; "
-            f"{view.num_filled} of {size} slots filled; {hashed}; "
-            f"last use no. {view.last_use}."
+        """The chosen block in sentences."""
+        return " ".join(
+            (
+                f"Block {view.block} {self._state(view)}.",
+                f"{view.num_filled} of its {self._block_size} slots are filled.",
+                _hashed(view),
+            )
         )
 
+    def _state(self, view: BlockView) -> str:
+        names = [f"{self._owners[n].letter} ({n})" for n in view.owners]
+        if names:
+            return f"is held by {' and '.join(names)}"
+        kind = "is kept for reuse" if view.hash else "is free"
+        if view.queue_place is None:
+            return kind
+        if view.queue_place == 0:
+            return f"{kind}; it is the next to be handed out"
+        return f"{kind}; {view.queue_place} others are handed out before it"
 
-def _heat(rows: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Key norms with their range; in each layer 0 is its smallest, 1 its largest."""
-    layers = list(zip(*rows, strict=True))  # [layers][slots]
-    every = [value for row in rows for value in row]
-    shares = [_spread(layer) for layer in layers]
-    return {
-        "low": round(min(every), 2),
-        "high": round(max(every), 2),
-        "shares": shares,
-    }
 
-
-def _spread(layer: Sequence[float]) -> list[float]:
-    low, high = min(layer), max(layer)
-    return [round((value - low) / ((high - low) or 1.0), 3) for value in layer]
+def _hashed(view: BlockView) -> str:
+    if not view.hash:
+        return "It has no hash, so it cannot be found."
+    if not view.parent:
+        return f"Its hash begins with {view.hash[:8]}; it is the first of its prompt."
+    return f"Its hash begins with {view.hash[:8]} and contains {view.parent[:8]}."

@@ -1,19 +1,16 @@
-"""Records the block pool after every step of an engine, and the norms of its keys.
+"""Records the block pool after every step of an engine.
 
 The frames are made of the engine's own events and views, by an observer on its one real
-path, whoever steps the engine. Norms are taken at each step, since blocks are written
-again later: keep the pool small.
+path, whoever steps the engine.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence as ListLike
-
-import torch
-from torch import Tensor
+from collections.abc import Mapping, Sequence
 
 from labkit.engine import Engine
 from labkit.records import PoolFrame, StepReport
+from labkit.sequence import SamplingParams
 
 __all__ = ["PoolLog"]
 
@@ -26,8 +23,14 @@ class PoolLog:
         self.reports: list[StepReport] = []
         with engine.lock:  # no step between the first frame and the observer
             self.frames = [PoolFrame(0, engine.block_views())]
-            self._norms = [self._norms_now()]  # a frame: [slots of the pool, layers]
             self._undo = engine.observe(self._note)
+
+    def ask(self, messages: Sequence[Mapping[str, str]]) -> PoolFrame | None:
+        """Queue a chat of the reader's for eight greedy tokens and run one step."""
+        text = self.engine.template.render(messages)
+        ids = self.engine.tokenizer.encode(text, allow_special=True)
+        self.engine.add(ids, SamplingParams(max_tokens=8, temperature=0.0))
+        return self.step()
 
     def step(self) -> PoolFrame | None:
         """One engine step and its frame; None where there is nothing to do."""
@@ -42,24 +45,11 @@ class PoolLog:
         while self.step() is not None:
             pass
 
-    def key_norms(self, frame: PoolFrame, block: int) -> ListLike[ListLike[float]]:
-        """Length of the keys in each filled slot of `block` at that frame, by layer."""
-        start = block * self.engine.config.block_size
-        end = start + len(frame.blocks[block].token_ids)
-        norms: list[list[float]] = self._norms[frame.step][start:end].tolist()
-        return norms
-
     def close(self) -> None:
         """Stop recording."""
         self._undo()
 
     def _note(self, report: StepReport) -> None:
-        views = self.engine.block_views()
         self.reports.append(report)
-        frame = PoolFrame(len(self.frames), views, report.block_events)
-        self._norms.append(self._norms_now())
-        self.frames.append(frame)
-
-    def _norms_now(self) -> Tensor:
-        kv = self.engine.kv
-        return kv.key_norms(torch.arange(kv.num_slots))
+        views = self.engine.block_views()
+        self.frames.append(PoolFrame(len(self.frames), views, report.block_events))

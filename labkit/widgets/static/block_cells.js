@@ -1,13 +1,13 @@
 // The cells of a BlockMap and the lines between them. Joined with lab.js.
 class BlockCells {
-  constructor(count, signs, undo, say, choose) {
-    this.items = Array.from({ length: count }, () => blockItem(signs));
+  constructor(count, undo, say, choose) {
+    this.items = Array.from({ length: count }, () => blockItem());
     this.lines = lab.svg('svg', { class: 'lab-lines', 'aria-hidden': 'true' });
     this.grid = lab.el('div', { className: 'lab-grid', role: 'listbox', aria: { label: 'Blocks of the pool' } },
       ...this.items.map((item) => item.node));
     this.node = lab.el('div', { className: 'lab-pool' }, this.grid, this.lines);
     const nodes = this.items.map((item) => item.node);
-    lab.rove(nodes, undo, (index) => { if (this.view) say(cellWords(this.view.cells[index], this.view.block_size, signs)); })(0);
+    lab.rove(nodes, undo, (index) => { if (this.view) say(cellWords(this.view.cells[index], this.view.block_size)); })(0);
     nodes.forEach((node, index) => {
       undo.on(node, 'click', () => choose(index));
       undo.on(node, 'keydown', (event) => {
@@ -63,33 +63,29 @@ class BlockCells {
   }
 }
 
-// One block: number, signs, owners' letters, hash, and a bar of filled slots.
-function blockItem(told) {
+// One block: number and owners, its tokens, what happened to it, and a bar of its owners' colours.
+function blockItem() {
   const part = (className) => lab.el('span', { className });
-  const [number, signs, label, hash, fill] = ['lab-number', 'lab-signs', 'lab-owner', 'lab-hash', 'lab-fill'].map(part);
-  const node = lab.el('div', { className: 'lab-block', role: 'option' }, number, signs, label, hash, fill);
+  const [number, owner, tokens, marks, fill] = ['lab-number', 'lab-owner', 'lab-texts', 'lab-marks', 'lab-fill'].map(part);
+  const node = lab.el('div', { className: 'lab-block', role: 'option' }, number, owner, tokens, marks, fill);
   const write = (cell, size) => {
     node.dataset.state = cell.state;
     node.dataset.layer = cell.layers[0] ?? '';
-    node.setAttribute('aria-label', cellWords(cell, size, told));
+    node.setAttribute('aria-label', cellWords(cell, size));
+    node.title = cell.tokens.join(' ');
     number.textContent = cell.block;
-    signs.textContent = cell.signs;
     const name = cell.label.replaceAll('+', '') || (cell.state === 'kept' ? 'kept' : '');
-    label.textContent = cell.ref_count > 1 ? `${name} ×${cell.ref_count}` : name;
-    hash.textContent = cell.short_hash;
-    const colours = cell.layers.length ? cell.layers : [''];
-    fill.replaceChildren(...colours.map((layer, i) => {
-      const bar = lab.el('i', { data: { layer, pattern: cell.patterns[i] ?? 0 } });
-      bar.style.width = `${(100 * cell.num_filled) / size / colours.length}%`;
-      return bar;
-    }));
+    owner.textContent = cell.ref_count > 1 ? `${name} ×${cell.ref_count}` : name;
+    const empty = cell.state === 'held' ? Array(size - cell.tokens.length).fill('') : [];
+    tokens.replaceChildren(...cell.tokens.concat(empty).map((text) => lab.el('i', { textContent: text, className: text ? '' : 'lab-empty' })));
+    marks.textContent = cell.marks.join(', ');
+    fill.replaceChildren(...cell.layers.map((layer, i) => lab.el('b', { data: { layer, pattern: cell.patterns[i] } })));
   };
   return { node, write };
 }
 
-function cellWords(cell, size, signs) {
+function cellWords(cell, size) {
   const owners = cell.label ? `held by ${cell.label.replaceAll('+', ' and ')}` : cell.state === 'kept' ? 'kept for reuse' : 'free';
-  const hash = cell.short_hash ? `, hash ${cell.short_hash}` : '';
-  const now = signs.filter(([sign]) => cell.signs.includes(sign)).map(([, word]) => word).join(', ');
-  return `Block ${cell.block}: ${owners}, ${cell.num_filled} of ${size} slots${hash}, last use no. ${cell.last_use}${now ? `; in this step ${now}` : ''}.`;
+  const now = cell.marks.length ? `; in this step ${cell.marks.join(', ')}` : '';
+  return `Block ${cell.block}: ${owners}, ${cell.num_filled} of ${size} slots${now}. ${cell.tokens.join(' ')}`;
 }

@@ -1,35 +1,28 @@
-// What a chosen block holds: its tokens and the lengths of their keys. Joined with lab.js.
+// What a chosen block is, in sentences, and its tokens in full. Joined with lab.js.
 function blockDetail() {
   const words = lab.el('p', { className: 'lab-detail-words' });
   const tokens = lab.el('div', { className: 'lab-tokens' });
-  const heat = lab.el('div', { className: 'lab-heat', role: 'img' });
-  const scale = lab.el('p', { className: 'lab-scale' });
-  const node = lab.el('div', { className: 'lab-detail', ariaLive: 'polite' }, words, tokens, heat, scale);
+  const node = lab.el('div', { className: 'lab-detail', ariaLive: 'polite' }, words, tokens);
   const draw = (detail) => {
     node.hidden = detail.block === undefined;
     if (node.hidden) return;
     words.textContent = detail.words;
-    const count = Math.max(1, detail.tokens.length);
-    for (const part of [tokens, heat]) part.style.gridTemplateColumns = `repeat(${count}, minmax(0, 1fr))`;
-    tokens.replaceChildren(...detail.tokens.map((text) => lab.el('span', { textContent: text, title: text })));
-    drawHeat(heat, scale, detail);
+    tokens.replaceChildren(...detail.tokens.map((text) => lab.el('span', { textContent: text })));
   };
   return { node, draw };
 }
 
-// A row a layer, a column a slot; darker is longer, from the layer's shortest key to its longest.
-function drawHeat(heat, scale, { norms, tokens }) {
-  heat.hidden = !norms;
-  const none = tokens.length ? 'No key norms were recorded.' : 'No tokens in it.';
-  scale.textContent = norms ? '' : none;
-  if (!norms) return;
-  heat.replaceChildren(...norms.shares.flatMap((row) => row.map((share) => {
-    const cell = lab.el('i');
-    cell.style.opacity = String(0.06 + 0.94 * share);
-    return cell;
-  })));
-  const words = `Key norms: a row for each of ${norms.shares.length} layers, first layer on top, a column a token; `
-    + `${lab.number(norms.low, 2)} to ${lab.number(norms.high, 2)}, each row from its own smallest (pale) to its largest.`;
-  heat.setAttribute('aria-label', words);
-  scale.textContent = words;
+// A button that walks through the frames, one a second, until the last one or `Pause`.
+function playButton(undo, { isLast, next, rewind }) {
+  let timer = 0;
+  const stop = () => { clearInterval(timer); timer = 0; node.textContent = 'Play'; };
+  const tick = () => { if (isLast()) stop(); else next(); };
+  const node = lab.button('Play', undo, () => {
+    if (timer) { stop(); return; }
+    if (isLast()) rewind();
+    timer = setInterval(tick, 1000);
+    node.textContent = 'Pause';
+  });
+  undo.add(() => clearInterval(timer));
+  return { node, stop };
 }

@@ -9,21 +9,27 @@ function render({ model, el }) {
   const note = lab.el('p', { className: 'lab-note', ariaLive: 'polite' });
   const detail = blockDetail();
   const set = (name, value) => { model.set(name, value); model.save_changes(); };
-  const cells = new BlockCells(model.get('view').cells.length, model.get('signs'), undo, say,
+  const cells = new BlockCells(model.get('view').cells.length, undo, say,
     (index) => set('selected', model.get('selected') === index ? null : index));
+  const last = () => model.get('num_frames') - 1;
+  const play = playButton(undo, {
+    isLast: () => model.get('frame') >= last(),
+    next: () => set('frame', model.get('frame') + 1),
+    rewind: () => set('frame', 0),
+  });
   const slider = lab.field('Step', undo, {
     type: 'range', min: 0, max: 0, step: 1, value: 0,
-    show: (i) => `${i} of ${model.get('num_frames') - 1}`, act: (i) => set('frame', i),
+    show: (i) => `${i} of ${last()}`, act: (i) => { play.stop(); set('frame', i); },
   });
-  const button = lab.button('Run one engine step', undo, () => model.send({ op: 'step' }));
+  const button = lab.button('Run one engine step', undo, () => { play.stop(); model.send({ op: 'step' }); });
   button.classList.add('lab-main');
   button.dataset.layer = 'cache';
-  root.append(title, lab.el('div', { className: 'lab-controls' }, slider.node, button), cells.node, legend, events, detail.node, note, output);
+  root.append(title, lab.el('div', { className: 'lab-controls' }, slider.node, play.node, button), cells.node, legend, events, detail.node, note, output);
 
   function draw() {
     const view = model.get('view');
     title.textContent = view.title;
-    slider.input.max = model.get('num_frames') - 1;
+    slider.input.max = last();
     slider.write(model.get('frame'));
     button.hidden = !model.get('can_step');
     cells.draw(view);
@@ -34,7 +40,7 @@ function render({ model, el }) {
   function writeLegend() {
     const view = model.get('view');
     const hasChain = model.get('detail').before?.length || model.get('detail').after?.length;
-    legend.replaceChildren(...view.owners.map(ownerChip), signWords(view, model.get('signs')),
+    legend.replaceChildren(...view.owners.map(ownerChip), edgeWords(view), meanings(view, model.get('words')),
       ...(view.copies.length ? [lineWords('lab-copy', 'copied to')] : []),
       ...(hasChain ? [lineWords('lab-chain', 'hash chain, parent to child')] : []));
   }
@@ -64,10 +70,18 @@ function lineWords(kind, words) {
   return lab.el('span', { className: 'lab-chip' }, sample, ` ${words}`);
 }
 
-function signWords(view, signs) {
-  const used = new Set(view.cells.flatMap((cell) => [...cell.signs]));
-  const words = signs.filter(([sign]) => used.has(sign)).map(([sign, word]) => `${sign} ${word}`);
-  return lab.el('span', { className: 'lab-sign-words', textContent: words.join('   ') });
+// What a block's edge says, for the edges that are seen.
+function edgeWords(view) {
+  const kept = view.cells.some((cell) => cell.state === 'kept');
+  return lab.el('span', { className: 'lab-edges', textContent: `solid edge: held${kept ? '; dashed: kept for reuse' : ''}; dotted: free` });
+}
+
+// The words inside blocks of this frame, explained.
+function meanings(view, words) {
+  const used = new Set(view.cells.flatMap((cell) => cell.marks));
+  const told = words.filter(([mark]) => used.has(mark));
+  return lab.el('dl', { className: 'lab-meanings' }, ...told.map(([mark, meaning]) => lab.el('div', {},
+    lab.el('dt', { textContent: mark }), lab.el('dd', { textContent: meaning }))));
 }
 
 export default lab.widget(render);

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
 import pytest
@@ -32,12 +33,26 @@ def test_kept_blocks_are_taken_last_and_a_sequences_head_after_its_tail() -> Non
     assert pool.counts() == BlockCounts(free=2, held=0, cached=3, total=5)
 
 
+class Newest(BlockPool):
+    """Evicts what was kept last."""
+
+    def victim(self, kept: Iterable[int]) -> int:
+        return list(kept)[-1]
+
+
+def test_rule_of_a_subclass_decides_which_kept_block_is_evicted() -> None:
+    pool = Newest(3)
+    pool.release(pool.take(3), keep=range(3))  # kept in the order 2, 1, 0
+    assert pool.take(2) == [0, 1]
+    pool.check()
+
+
 def test_kept_block_is_held_again_from_the_middle_of_the_queue() -> None:
     pool = BlockPool(3)
     blocks = pool.take(3)
     pool.release(blocks, keep=blocks)
     pool.hold([1])
-    assert (pool.free_queue, pool.ref_count(1), pool.last_use(1)) == ((2, 0), 1, 4)
+    assert (pool.free_queue, pool.ref_count(1)) == ((2, 0), 1)
     pool.check()
 
 

@@ -171,9 +171,9 @@ def test_views_show_owners_tokens_and_the_chain() -> None:
         4,
         (1, 2, 3, 4),
     )
-    assert (first.parent, first.ref_count, first.last_use) == (None, 2, 3)
+    assert (first.parent, first.ref_count, first.queue_place) == (None, 2, None)
     assert (second.hash, second.num_filled, second.token_ids) == (None, 2, (5, 6))
-    assert blank == BlockView(2, 0, (), 0)
+    assert blank == BlockView(2, 0, (), 0, queue_place=0)
 
 
 def test_check_compares_holders_with_tables() -> None:

@@ -7,7 +7,7 @@ from xml.etree import ElementTree
 
 import pytest
 
-from labkit.figures.blocks import SIGNS, BlockGrid, block_grid, chain_of, owners_of
+from labkit.figures.blocks import WORDS, BlockGrid, block_grid, chain_of, owners_of
 from labkit.figures.stills import svg
 from labkit.records import BlockEventKind, BlockView, PoolFrame
 from tests.support.pools import SIZE, pool_frames
@@ -17,7 +17,7 @@ OWNERS = owners_of(FRAMES)
 
 
 def grid(step: int) -> BlockGrid:
-    return block_grid(FRAMES[step], OWNERS, SIZE)
+    return block_grid(FRAMES[step], OWNERS, SIZE, spell=lambda i: f"t{i}")
 
 
 def test_owners_keep_their_letter_through_all_steps() -> None:
@@ -34,13 +34,13 @@ def test_neighbouring_owners_differ_in_colour_and_in_pattern() -> None:
 
 def test_shared_prefix_has_both_letters_and_two_holders() -> None:
     shared = grid(1).cells[0]
-    assert (shared.label, shared.ref_count, shared.signs) == ("A+B", 2, "↺")
+    assert (shared.label, shared.ref_count, shared.marks) == ("A+B", 2, ("hit",))
     assert grid(1).cells[3].label == "B"
 
 
 def test_copy_on_write_is_an_arrow_and_a_sentence() -> None:
     assert grid(3).copies == ((2, 4),)
-    assert "Block 4 copied on write from block 2 for C." in grid(3).events
+    assert "Block 4 was copied on write from block 2 for C." in grid(3).events
 
 
 def test_kept_blocks_are_told_from_free_ones() -> None:
@@ -49,13 +49,13 @@ def test_kept_blocks_are_told_from_free_ones() -> None:
     assert grid(4).title.startswith("Step 4: 0 of 8 blocks held, 2 kept")
 
 
-def test_evicted_block_says_so_in_a_sign_and_in_words() -> None:
-    assert "!" in grid(5).cells[0].signs
+def test_evicted_block_says_so_inside_and_in_a_sentence() -> None:
+    assert grid(5).cells[0].marks == ("evicted", "full")
     assert any("evicted" in words for words in grid(5).events)
 
 
 def test_a_block_is_given_back_by_its_holder() -> None:
-    assert "Blocks 3, 1, 0 given back by B." in grid(4).events
+    assert "Blocks 3, 1, 0 were released by B." in grid(4).events
 
 
 def test_still_of_a_copy_has_a_dashed_line_and_a_legend_for_it() -> None:
@@ -64,9 +64,28 @@ def test_still_of_a_copy_has_a_dashed_line_and_a_legend_for_it() -> None:
     assert svg(grid(3)).count('stroke-dasharray="5 4"') == 1
 
 
-def test_every_event_has_a_sign_of_its_own() -> None:
-    assert set(SIGNS) == set(BlockEventKind)
-    assert len({sign for sign, _ in SIGNS.values()}) == len(SIGNS)
+def test_every_event_has_a_word_of_its_own() -> None:
+    assert set(WORDS) == set(BlockEventKind)
+    assert len({words.mark for words in WORDS.values()}) == len(WORDS)
+
+
+def test_number_of_shared_blocks_is_a_sentence() -> None:
+    assert grid(0).alt.startswith("No block is shared. ")
+    assert grid(1).alt.startswith("2 blocks are shared. ")
+
+
+def test_tokens_stand_inside_their_block_in_the_picture_and_in_the_still() -> None:
+    assert grid(0).cells[1].tokens == ("t4", "t5", "t6", "t7")
+    assert "t4 t5 t6" in svg(grid(0))
+
+
+def test_more_tokens_than_fit_into_a_cell_of_the_still_end_in_an_ellipsis() -> None:
+    words = [f"long-word-{i}" for i in range(16)]
+    view = BlockView(0, 1, ("a",), 16, tuple(range(16)))
+    frame = PoolFrame(0, (view,))
+    still = svg(block_grid(frame, owners_of([frame]), 16, words.__getitem__))
+    assert "long-word-3" not in still
+    assert "long-word-…" in still
 
 
 def test_hash_chain_goes_back_to_the_first_block_and_on_to_the_next() -> None:

@@ -44,7 +44,7 @@ def sent(widget: LabWidget, op: str, **values: Any) -> None:
 
 def of_block_map(engine: Engine) -> Press:
     log = PoolLog(engine)
-    shown = BlockMap(log.frames, engine.config.block_size, step=log.step)
+    shown = BlockMap(log.frames, engine.config.block_size, pool=log)
 
     def press() -> None:
         engine.add(PROMPT, knobs(max_tokens=3, temperature=0.0))
@@ -146,7 +146,7 @@ def test_observer_that_shows_a_frame_on_a_widget_does_not_wait_for_its_button() 
     """The button's thread waits for the engine, an observer of it for the widget."""
     engine = tiny_engine()
     log = PoolLog(engine)
-    shown = BlockMap(log.frames, step=log.step)
+    shown = BlockMap(log.frames, pool=log)
     can_press = threading.Event()
 
     def show(report: StepReport) -> None:

@@ -1,7 +1,10 @@
-"""Frames of a real engine's pool, and key norms only while the keys are there."""
+"""Frames of a real engine's pool, whoever steps it."""
 
 from __future__ import annotations
 
+import pytest
+
+from labkit.errors import NeverFits
 from labkit.labs.cache.pool_log import PoolLog
 from labkit.records import BlockEventKind
 from tests.support.engines import HELLO, knobs, tiny_engine
@@ -25,29 +28,14 @@ def test_frames_hold_what_happened_to_blocks() -> None:
     assert BlockEventKind.FREE in kinds
 
 
-def test_key_norms_have_a_row_a_slot_and_a_column_a_layer() -> None:
+def test_chat_of_the_reader_is_queued_and_its_first_step_run() -> None:
     log = PoolLog(tiny_engine())
-    log.engine.add(HELLO, knobs(2), request="a")
-    log.step()
-    norms = log.key_norms(log.frames[-1], 0)
-    assert [len(row) for row in norms] == [2] * 4
-    assert all(value > 0 for row in norms for value in row)
-
-
-def test_block_that_was_overwritten_keeps_the_norms_of_its_step() -> None:
-    log = PoolLog(tiny_engine(num_blocks=4))
-    log.engine.add(HELLO, knobs(1), request="a")
-    log.drain()
-    before = log.key_norms(log.frames[1], 0)
-    log.engine.add(tuple(range(150, 165)), knobs(1), request="b")
-    log.drain()
-    assert log.key_norms(log.frames[1], 0) == before
-    assert log.key_norms(log.frames[-1], 0)[: len(before)] != before
-
-
-def test_block_without_tokens_has_no_norms() -> None:
-    log = PoolLog(tiny_engine())
-    assert log.key_norms(log.frames[0], 0) == []
+    frame = log.ask([{"role": "user", "content": "Hi"}])
+    assert frame is log.frames[1]
+    assert log.reports[0].emitted
+    with pytest.raises(NeverFits):
+        log.ask([{"role": "user", "content": "word " * 5000}])
+    assert log.engine.has_work, "the first chat goes on"
 
 
 def test_closed_log_records_no_more() -> None:
