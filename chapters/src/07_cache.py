@@ -279,8 +279,7 @@ idle = log.frames[-1]  # A, B and C are done
 # %% [markdown]
 # Then D brings a long prompt, and the pool is short: blocks that nobody holds are
 # *evicted*, oldest first. Move the slider (arrow keys work) and watch owners come and
-# go; choose a block with Enter: its tokens, its hash chain, and how long its keys were
-# in each layer. The map opens where C gets its copy. D is not done: **Run one engine
+# go; choose a block with Enter: who holds it, and its hash chain. The map opens where C gets its copy. D is not done: **Run one engine
 # step** goes on with it.
 
 # %%
@@ -292,7 +291,7 @@ tiny.add(long_ids, eight_tokens, request="long")
 log.step(), log.step()
 kinds = [{event.kind for event in frame.events} for frame in log.frames]
 copied = next(i for i, here in enumerate(kinds) if BlockEventKind.COPY in here)
-pool = BlockMap(log.frames, 4, engine.tokenizer.label, log.key_norms, log.step)
+pool = BlockMap(log.frames, 4, engine.tokenizer.label, log)
 pool.at(copied)
 
 # %% tags=["nbval-check-output"]

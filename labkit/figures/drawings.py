@@ -14,7 +14,6 @@ from labkit.figures.blocks import BlockGrid
 from labkit.records import Layer
 
 __all__ = [
-    "Bars",
     "Chip",
     "Drawing",
     "Gantt",
@@ -23,6 +22,8 @@ __all__ = [
     "Kind",
     "LayerCell",
     "Lines",
+    "Memory",
+    "MemoryPart",
     "Pin",
     "Scale",
     "Segment",
@@ -70,15 +71,35 @@ class Lines:
 
 
 @dataclass(frozen=True, slots=True)
-class Bars:
-    """One horizontal bar for each label."""
+class MemoryPart:
+    """Something that takes memory, drawn as a stretch of a bar."""
+
+    name: str
+    layer: Layer
+    num_bytes: int
+    size: str  # the same in words
+    pieces: int = 1  # equal parts that it consists of
+
+
+@dataclass(frozen=True, slots=True)
+class Memory:
+    """What is stacked in a memory, how much that has room for, and what else could be.
+
+    `parts` share the memory's bar; each of the `others` has a bar of its own below.
+    """
 
     title: str
     alt: str
-    labels: tuple[str, ...]
-    values: tuple[float, ...]
-    unit: str
-    layers: tuple[Layer, ...]
+    room: str  # the memory's name
+    num_bytes: int  # that it has room for
+    rest: str  # what is free or missing, in words
+    parts: tuple[MemoryPart, ...]
+    others: tuple[MemoryPart, ...]
+
+    @property
+    def scale(self) -> int:
+        """Bytes that the whole width of the memory's bar stands for."""
+        return max(self.num_bytes, sum(part.num_bytes for part in self.parts))
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,5 +231,12 @@ class Gantt:
 
 
 Drawing = (
-    Lines | Bars | Table | Waterfall | TraceDrawing | StreamDrawing | Gantt | BlockGrid
+    Lines
+    | Memory
+    | Table
+    | Waterfall
+    | TraceDrawing
+    | StreamDrawing
+    | Gantt
+    | BlockGrid
 )

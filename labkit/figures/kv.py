@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from fractions import Fraction
 
-from labkit.figures.drawings import Bars
+from labkit.figures.drawings import Memory, MemoryPart
 from labkit.records import Layer
 
 __all__ = [
@@ -18,9 +18,10 @@ __all__ = [
     "KVLoad",
     "KVSums",
     "ModelShape",
-    "gib",
-    "kv_bars",
+    "beyond",
+    "kv_memory",
     "kv_sums",
+    "size",
 ]
 
 LATENT = 576  # numbers per token and layer in DeepSeek-V3: 512, and 64 for RoPE
@@ -42,6 +43,7 @@ class ModelShape:
     num_params: int
     value_dim: int | None = None
     latent_dim: int | None = None  # MLA: numbers kept a token and layer
+    max_context: int | None = None  # tokens that the model was made for
 
     @property
     def attention(self) -> str:
@@ -106,68 +108,93 @@ class KVSums:
 def kv_sums(shape: ModelShape, gpu: GPU, load: KVLoad) -> KVSums:
     """Everything the calculator shows."""
 
-    def size(kind: str | None) -> int:
+    def per_token(kind: str | None) -> int:
         return shape.numbers(kind) * load.element_bits // 8
 
     weights = shape.num_params * WEIGHT_BYTES
     usable = int(USABLE * gpu.memory_gb * GB) * load.num_gpus
-    sequence = size(None) * load.context
+    sequence = per_token(None) * load.context
     return KVSums(
-        token=size(None),
-        token_mha=size("MHA"),
-        token_mla=size("MLA"),
+        token=per_token(None),
+        token_mha=per_token("MHA"),
+        token_mla=per_token("MLA"),
         sequence=sequence,
         batch=sequence * load.batch,
         weights=weights,
         usable=usable,
         max_sequences=max(0, usable - weights) // sequence,
-        even_context=weights // size(None),
+        even_context=weights // per_token(None),
     )
 
 
-def kv_bars(shape: ModelShape, gpu: GPU, load: KVLoad) -> Bars:
-    """Bars of the GPU's memory, the weights, and the cache under each kind of head."""
+def kv_memory(shape: ModelShape, gpu: GPU, load: KVLoad) -> Memory:
+    """Weights and cache in the GPU's memory; below, the cache by kind of head."""
     sums = kv_sums(shape, gpu, load)
     tokens = load.context * load.batch
     many = f"{load.num_gpus} x " if load.num_gpus > 1 else ""
-    room = f"90 % of {many}{gpu.name}"
-    rows = [
-        (room, sums.usable, Layer.NETWORK),
-        ("weights, bfloat16", sums.weights, Layer.COMPUTE),
+    room = f"90 % of {many}{gpu.name}: {size(sums.usable)}"
+    left = sums.usable - sums.weights - sums.batch
+    others = (
         (f"cache as built ({shape.attention})", sums.batch, Layer.CACHE),
         ("cache with MHA", sums.token_mha * tokens, Layer.STREAMING),
         ("cache with a latent (MLA)", sums.token_mla * tokens, Layer.SAMPLING),
-    ]
-    return Bars(
-        title=_title(shape, load, sums),
+    )
+    rest = f"free: {size(left)}" if left >= 0 else f"too much by {size(-left)}"
+    return Memory(
+        title=_title(shape, f"{many}{gpu.name}", load, sums),
         alt=f"{_numbers(shape, load, sums)} {_room(room, load, sums)}",
-        labels=tuple(name for name, _, _ in rows),
-        values=tuple(round(value / GIB, 3) for _, value, _ in rows),
-        unit="GiB",
-        layers=tuple(layer for _, _, layer in rows),
+        room=room,
+        num_bytes=sums.usable,
+        rest=rest,
+        parts=(
+            _part("weights, bfloat16", sums.weights, Layer.COMPUTE),
+            _part(f"cache of {_many(load)}", sums.batch, Layer.CACHE, load.batch),
+        ),
+        others=tuple(_part(*other) for other in others),
     )
 
 
-def gib(num_bytes: int) -> str:
-    """Bytes in GiB, with three decimals below ten of them, one above."""
-    size = num_bytes / GIB
-    return f"{size:,.{3 if size < 10 else 1}f} GiB"
+def beyond(shape: ModelShape, load: KVLoad) -> str:
+    """A sentence where the context is longer than the model takes, else nothing."""
+    if shape.max_context is None or load.context <= shape.max_context:
+        return ""
+    return (
+        f"{shape.name} takes at most {shape.max_context:,} tokens: a context of "
+        f"{load.context:,} would fill this memory, but the model cannot use it."
+    )
+
+
+def size(num_bytes: int) -> str:
+    """Bytes in GiB, or in TiB from 1,024 GiB on; three decimals below ten, else one."""
+    unit, value = "GiB", num_bytes / GIB
+    if value >= 1024:
+        unit, value = "TiB", value / 1024
+    return f"{value:,.{3 if value < 10 else 1}f} {unit}"
+
+
+def _part(name: str, num_bytes: int, layer: Layer, pieces: int = 1) -> MemoryPart:
+    return MemoryPart(name, layer, num_bytes, size(num_bytes), pieces)
 
 
 def _many(load: KVLoad) -> str:
-    return "a sequence" if load.batch == 1 else f"{load.batch:,} sequences"
+    return "1 sequence" if load.batch == 1 else f"{load.batch:,} sequences"
 
 
-def _title(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
-    return (
-        f"{shape.name}: {gib(sums.batch)} of cache for {_many(load)} of "
-        f"{load.context:,} tokens"
-    )
+def _title(shape: ModelShape, gpus: str, load: KVLoad, sums: KVSums) -> str:
+    if sums.usable < sums.weights:
+        return f"{shape.name}: the weights alone do not fit on {gpus}"
+    most = sums.max_sequences
+    each = f"of {load.context:,} tokens"
+    if load.batch <= most:
+        fits = "1 sequence" if most == 1 else f"up to {most:,} sequences"
+        return f"{shape.name} on {gpus}: {fits} {each} fit beside the weights"
+    fits = "none fits" if most == 0 else f"{most:,} would"
+    return f"{shape.name} on {gpus}: {_many(load)} {each} do not fit; {fits}"
 
 
 def _numbers(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
     return (
-        f"{sums.token:,} bytes a token at {load.element_bits} bits a number "
+        f"A token takes {sums.token:,} bytes at {load.element_bits} bits a number "
         f"({shape.attention}); MHA would take {sums.token_mha:,}, a latent of "
         f"{shape.latent_dim or LATENT} numbers a layer {sums.token_mla:,}. Cache and "
         f"weights weigh the same at {sums.even_context:,} tokens."
@@ -176,11 +203,11 @@ def _numbers(shape: ModelShape, load: KVLoad, sums: KVSums) -> str:
 
 def _room(room: str, load: KVLoad, sums: KVSums) -> str:
     """How many sequences fit, and whether those that are asked for do."""
-    head = f"{room} is {gib(sums.usable)}, weights take {gib(sums.weights)}"
+    head = f"{room}, weights take {size(sums.weights)}"
     if sums.usable < sums.weights:
         return f"{head}: the weights alone do not fit."
     fits = "fits" if load.batch <= sums.max_sequences else "does not fit"
     return (
         f"{head}: {sums.max_sequences:,} such sequences fit beside them; the cache of "
-        f"{_many(load)} {fits}."
+        f"{_many(load)}, {size(sums.batch)}, {fits}."
     )

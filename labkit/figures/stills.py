@@ -1,4 +1,4 @@
-"""Drawings as SVG stills: bars and tables here, other kinds in `still_*.py`.
+"""Drawings as SVG stills: tables here, other kinds in `still_*.py`.
 
 `svg(drawing)` is the only entry point. It never measures, rounds or decides what is
 shown: the drawing says that. A kind of drawing that is missing here is a type error.
@@ -10,10 +10,10 @@ from typing import assert_never
 
 from labkit.figures.blocks import BlockGrid
 from labkit.figures.drawings import (
-    Bars,
     Drawing,
     Gantt,
     Lines,
+    Memory,
     StreamDrawing,
     Table,
     TraceDrawing,
@@ -22,13 +22,14 @@ from labkit.figures.drawings import (
 from labkit.figures.still_blocks import draw_blocks
 from labkit.figures.still_gantt import draw_gantt
 from labkit.figures.still_lines import draw_lines
+from labkit.figures.still_memory import draw_memory
 from labkit.figures.still_stream import draw_stream
 from labkit.figures.still_time import draw_trace, draw_waterfall
-from labkit.figures.svg import Canvas, label, measure, wrap
+from labkit.figures.svg import Canvas, measure, wrap
 
 __all__ = ["svg"]
 
-ROW = 26  # height of a bar or table row, px
+ROW = 26  # height of a table row, px
 
 
 def svg(drawing: Drawing) -> str:
@@ -36,8 +37,8 @@ def svg(drawing: Drawing) -> str:
     match drawing:
         case Lines():
             return draw_lines(drawing)
-        case Bars() | Table():
-            return _rows(drawing)
+        case Table():
+            return _table(drawing)
         case Waterfall():
             return draw_waterfall(drawing)
         case TraceDrawing():
@@ -46,31 +47,16 @@ def svg(drawing: Drawing) -> str:
             return draw_stream(drawing)
         case Gantt():
             return draw_gantt(drawing)
-        case BlockGrid():
-            return draw_blocks(drawing)
+        case BlockGrid() | Memory():
+            return _of_cache(drawing)
         case _:
             assert_never(drawing)
 
 
-def _rows(drawing: Bars | Table) -> str:
-    return _bars(drawing) if isinstance(drawing, Bars) else _table(drawing)
-
-
-def _bars(drawing: Bars) -> str:
-    height = 64 + ROW * len(drawing.values)
-    canvas = Canvas(640, height, drawing.title, drawing.alt)
-    canvas.head()
-    left = 28 + max(measure(text) for text in drawing.labels)
-    room = 640 - left - 96
-    top = max(drawing.values, default=0) or 1
-    for i, (text, value) in enumerate(zip(drawing.labels, drawing.values, strict=True)):
-        y = 48 + ROW * i
-        length = room * value / top
-        canvas.text((left - 10, y + 14), text, anchor="end")
-        canvas.rect((left, y, max(length, 1), 18), drawing.layers[i], radius=3)
-        shown = f"{label(value)} {drawing.unit}".strip()
-        canvas.text((left + length + 8, y + 14), shown, colour="mut")
-    return canvas.done()
+def _of_cache(drawing: BlockGrid | Memory) -> str:
+    if isinstance(drawing, BlockGrid):
+        return draw_blocks(drawing)
+    return draw_memory(drawing)
 
 
 def _table(drawing: Table) -> str:

@@ -1,7 +1,8 @@
 """How much memory keys and values take: model, context, number format, batch, GPU.
 
-Python does the sums (`labkit.figures.kv`), the page draws them; what the bars show is
-also said in words. It takes shapes as records and knows no model of its own.
+Python does the sums (`labkit.figures.kv`), the page stacks weights and cache into the
+GPU's bar; what is drawn is also said in words. It takes shapes as records, knows no
+model of its own, and says so where a context is more than the model was made for.
 """
 
 from __future__ import annotations
@@ -14,8 +15,16 @@ import traitlets
 
 from labkit.config import from_mapping, reject_unknown
 from labkit.errors import ConfigError
-from labkit.figures.drawings import Bars
-from labkit.figures.kv import GPU, KVLoad, KVSums, ModelShape, gib, kv_bars, kv_sums
+from labkit.figures.drawings import Memory
+from labkit.figures.kv import (
+    GPU,
+    KVLoad,
+    KVSums,
+    ModelShape,
+    beyond,
+    kv_memory,
+    kv_sums,
+)
 from labkit.widgets.base import LabWidget
 
 __all__ = ["KVCalculator"]
@@ -80,9 +89,9 @@ class KVCalculator(LabWidget, page="kv_calculator"):
             self.load = {**self.load, **load}
         return self.sums
 
-    def record(self) -> Bars:
-        """Memory, weights and the three caches as bars."""
-        return kv_bars(*self._chosen())
+    def record(self) -> Memory:
+        """The GPU's memory with weights and cache, and the cache by kind of head."""
+        return kv_memory(*self._chosen())
 
     @traitlets.validate("model", "gpu")
     def _is_known(self, proposal: Any) -> str:
@@ -107,16 +116,18 @@ class KVCalculator(LabWidget, page="kv_calculator"):
         return self._models[self.model], self._gpus[self.gpu], KVLoad(**self.load)
 
     def _sum(self, _: object = None) -> None:
-        sums = self.sums
-        facts = [
-            ["a token", f"{sums.token:,} B"],
-            ["a sequence", gib(sums.sequence)],
-            ["the batch", gib(sums.batch)],
-            ["MHA takes", f"{sums.token_mha / sums.token:.1f} times as much"],
-            ["sequences that fit", f"{sums.max_sequences:,}"],
-            ["cache = weights at", f"{sums.even_context:,} tokens"],
-        ]
-        self.result = {**asdict(self.record()), "facts": facts}
+        sums, drawing = self.sums, self.record()
+        shape, _gpu, load = self._chosen()
+        self.result = {
+            **asdict(drawing),
+            "scale": drawing.scale,
+            "warning": beyond(shape, load),
+            "facts": [
+                ["a token takes", f"{sums.token:,} bytes"],
+                ["with MHA it would take", f"{sums.token_mha / sums.token:.1f} x that"],
+                ["cache = weights at", f"{sums.even_context:,} tokens"],
+            ],
+        }
 
 
 def _choices() -> dict[str, Any]:

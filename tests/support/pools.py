@@ -19,7 +19,7 @@ PREFIX = tuple(range(8))  # two blocks of four
 SIZE = 4
 
 MODELS = {
-    "small": ModelShape("small", 30, 9, 3, 64, 134_515_008),
+    "small": ModelShape("small", 30, 9, 3, 64, 134_515_008, max_context=8192),
     "latent": ModelShape("latent", 61, 128, 128, 192, 671 * 10**9, 128, 576),
 }
 GPUS = {"one": GPU("one", 80, 3.35, 989.4)}

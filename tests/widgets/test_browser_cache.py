@@ -16,6 +16,9 @@ HEAD = (
     "from tests.support.pools import *\n"
 )
 MAP = "pool = BlockMap(pool_frames(), 4, spell=lambda i: f't{i}')\npool"
+IS_CUT = (
+    "n => [...n.querySelectorAll('span')].some(s => s.scrollWidth > s.clientWidth + 1)"
+)
 LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
@@ -141,16 +144,20 @@ def test_sliders_and_selects_change_the_sums(notebook) -> None:
     book = notebook(HEAD, "sums = KVCalculator(MODELS, GPUS)\nsums")
     view = book.widget("kv")
     expect(view.locator(".lab-title")).to_contain_text(
-        "0.176 GiB of cache for a sequence of 8,192"
+        "up to 379 sequences of 8,192 tokens"
     )
     view.get_by_label("Context, tokens").press("End")
-    expect(view.locator(".lab-title")).to_contain_text("1,048,576 tokens")
+    expect(view.locator(".lab-title")).to_contain_text("of 1,048,576 tokens")
+    expect(view.locator(".lab-note")).to_contain_text("takes at most 8,192 tokens")
     view.get_by_label("Sequences at once").press("ArrowRight")
-    expect(view.locator(".lab-title")).to_contain_text("2 sequences")
+    expect(view.locator(".lab-key")).to_contain_text("cache of 2 sequences")
     view.get_by_label("Model").focus()
     book.page.keyboard.press("ArrowDown")
     expect(view.locator("output")).to_contain_text("the weights alone do not fit")
-    expect(view.locator(".lab-over").first).to_contain_text("does not fit")
+    expect(view.locator(".lab-stack")).to_have_class(re.compile("lab-over"))
+    view.get_by_label("Sequences at once").press("End")
+    expect(view.locator(".lab-bar").nth(1)).to_contain_text("4,880.0 TiB")
+    assert not view.locator(".lab-bar").nth(1).evaluate(IS_CUT)
     book.add_cell_and_run("print(sums.load['context'], sums.model)")
     printed = book.page.locator(".jp-Notebook")
     expect(printed).to_contain_text("1048576 latent", timeout=15_000)

@@ -21,7 +21,7 @@ def test_controls_change_the_answer() -> None:
     assert widget.sums.sequence == 1024 * 23_040
     assert widget.still() != before
     widget.set_state({"model": "latent"})
-    assert widget.result["title"].startswith("latent: ")
+    assert widget.result["title"].startswith("latent: the weights alone")
 
 
 def test_show_takes_numbers_between_the_slider_s_steps() -> None:
@@ -31,9 +31,26 @@ def test_show_takes_numbers_between_the_slider_s_steps() -> None:
 
 def test_words_say_what_the_bars_show() -> None:
     widget = KVCalculator(MODELS, GPUS, load=KVLoad(batch=3))
-    assert "23,040 bytes a token" in widget.summary()
-    assert ["a token", "23,040 B"] in widget.result["facts"]
-    assert widget.record().values[2] == round(3 * 8192 * 23_040 / 2**30, 3)
+    assert "A token takes 23,040 bytes" in widget.summary()
+    assert ["a token takes", "23,040 bytes"] in widget.result["facts"]
+    assert widget.record().parts[1].num_bytes == 3 * 8192 * 23_040
+
+
+def test_context_beyond_the_limit_is_flagged_until_it_is_taken_back() -> None:
+    widget = KVCalculator(MODELS, GPUS)
+    widget.show(context=16_384)
+    assert widget.result["warning"].startswith("small takes at most 8,192 tokens")
+    widget.show(context=8192)
+    assert widget.result["warning"] == ""
+
+
+def test_no_size_is_told_twice_in_the_page() -> None:
+    result = KVCalculator(MODELS, GPUS, load=KVLoad(batch=3)).result
+    parts = [part["size"] for part in result["parts"]]
+    facts = [value for _, value in result["facts"]]
+    told = [*parts, *facts, result["rest"]]
+    assert len(set(told)) == len(told)
+    assert not any(value in result["title"] for value in told)
 
 
 @pytest.mark.parametrize(

@@ -11,18 +11,3 @@ function blockDetail() {
   };
   return { node, draw };
 }
-
-// A button that walks through the frames, one a second, until the last one or `Pause`.
-function playButton(undo, { isLast, next, rewind }) {
-  let timer = 0;
-  const stop = () => { clearInterval(timer); timer = 0; node.textContent = 'Play'; };
-  const tick = () => { if (isLast()) stop(); else next(); };
-  const node = lab.button('Play', undo, () => {
-    if (timer) { stop(); return; }
-    if (isLast()) rewind();
-    timer = setInterval(tick, 1000);
-    node.textContent = 'Pause';
-  });
-  undo.add(() => clearInterval(timer));
-  return { node, stop };
-}

@@ -12,10 +12,13 @@ function render({ model, el }) {
   const cells = new BlockCells(model.get('view').cells.length, undo, say,
     (index) => set('selected', model.get('selected') === index ? null : index));
   const last = () => model.get('num_frames') - 1;
-  const play = playButton(undo, {
-    isLast: () => model.get('frame') >= last(),
-    next: () => set('frame', model.get('frame') + 1),
-    rewind: () => set('frame', 0),
+  const play = lab.player(undo, {
+    advance: () => {
+      const next = model.get('frame') < last() ? model.get('frame') + 1 : 0; // from the end: anew
+      set('frame', next);
+      return next < last();
+    },
+    everyMs: 1000,
   });
   const slider = lab.field('Step', undo, {
     type: 'range', min: 0, max: 0, step: 1, value: 0,

@@ -5,15 +5,17 @@ function render({ model, el }) {
   const { node: output, say } = lab.speaker(undo);
   const title = lab.title();
   const bars = lab.el('div', { className: 'lab-bars', ariaHidden: 'true' });
+  const warning = lab.el('p', { className: 'lab-note', ariaLive: 'polite' });
   const facts = lab.el('dl', { className: 'lab-facts' });
   const fields = loadFields(model, undo);
-  root.append(title, lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((f) => f.node)), bars, facts, output);
+  root.append(title, lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((f) => f.node)), warning, bars, facts, output);
 
   function draw() {
     const result = model.get('result');
     title.textContent = result.title;
-    const high = Math.max(...result.values);
-    bars.replaceChildren(...result.labels.map((name, i) => memoryBar(name, result, i, high)));
+    warning.textContent = result.warning;
+    const high = Math.max(...result.others.map((part) => part.num_bytes));
+    bars.replaceChildren(memoryStack(result), memoryKey(result), ...result.others.map((part) => otherBar(part, high)));
     facts.replaceChildren(...result.facts.map(([name, value]) => lab.el('div', {},
       lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }))));
     say(result.alt);
@@ -54,16 +56,38 @@ function loadFields(model, undo) {
   };
 }
 
-// One labelled bar; what is longer than the memory at hand is marked by a word too.
-function memoryBar(name, { values, layers, unit }, i, high) {
-  const value = values[i];
+// The memory's bar: what is stacked in it, and a line where the memory ends.
+function memoryStack(result) {
+  const share = (bytes) => `${(100 * bytes) / result.scale}%`;
+  const isOver = result.scale > result.num_bytes;
+  const end = lab.el('div', { className: 'lab-end' }, lab.el('span', { textContent: result.room }));
+  end.style.width = share(result.num_bytes);
+  end.classList.toggle('lab-early', result.num_bytes < 0.45 * result.scale);
+  const lane = lab.el('div', { className: `lab-stack${isOver ? ' lab-over' : ''}` }, end, ...result.parts.map((part) => {
+    const node = lab.el('i', { data: { layer: part.layer }, title: `${part.name}: ${part.size}` });
+    node.style.width = share(part.num_bytes);
+    if (part.pieces > 1) {
+      node.classList.add('lab-pieces');
+      node.style.backgroundSize = `${100 / part.pieces}% 100%`;
+    }
+    return node;
+  }));
+  return lane;
+}
+
+function memoryKey(result) {
+  const parts = result.parts.map((part) => lab.el('span', {}, lab.el('i', { data: { layer: part.layer } }), ` ${part.name}: `, lab.el('b', { textContent: part.size })));
+  const isOver = result.scale > result.num_bytes;
+  return lab.el('div', { className: 'lab-key' }, ...parts, lab.el('b', { className: isOver ? 'lab-missing' : '', textContent: result.rest }));
+}
+
+// A bar of its own on a scale that it shares with its neighbours.
+function otherBar(part, high) {
   const fill = lab.el('i');
-  fill.style.width = `${(100 * value) / (high || 1)}%`;
-  const isOver = value > values[0];
-  const row = lab.el('div', { className: `lab-bar${isOver ? ' lab-over' : ''}`, data: { layer: layers[i] } },
-    lab.el('b', { textContent: name }), lab.el('div', { className: 'lab-lane' }, fill),
-    lab.el('span', { textContent: `${lab.number(value, value < 10 ? 3 : 1)} ${unit}${isOver ? ', does not fit' : ''}` }));
-  return row;
+  fill.style.width = `${(100 * part.num_bytes) / (high || 1)}%`;
+  return lab.el('div', { className: 'lab-bar', data: { layer: part.layer } },
+    lab.el('span', { textContent: part.name }), lab.el('div', { className: 'lab-lane' }, fill),
+    lab.el('span', { textContent: part.size }));
 }
 
 // The slider's place for a value that may lie between its steps.

@@ -11,7 +11,9 @@ from xml.etree import ElementTree
 import pytest
 
 from labkit.config import EngineConfig
-from labkit.figures.drawings import Bars, Chip, Lines, Series, StreamDrawing, Table
+from labkit.figures.blocks import block_grid, owners_of
+from labkit.figures.drawings import Chip, Lines, Series, StreamDrawing, Table
+from labkit.figures.kv import KVLoad, kv_memory
 from labkit.figures.pace import stream_drawing
 from labkit.figures.schedule import gantt, schedule_run
 from labkit.figures.stills import svg
@@ -19,6 +21,7 @@ from labkit.figures.svg import label, measure, number, ticks, wrap
 from labkit.figures.timeline import life
 from labkit.figures.ttft import waterfall
 from labkit.records import Layer
+from tests.support.pools import GPUS, MODELS, pool_frames
 from tests.support.requests import chunks, trace
 from tests.support.schedules import ARRIVALS, reports
 
@@ -35,11 +38,14 @@ RUNS = [
     schedule_run(reports(n), ARRIVALS, EngineConfig(max_step_tokens=n))
     for n in (80, 20)
 ]
+FRAMES = pool_frames()
 DRAWINGS = {
     "lines": Lines("Lines", "Two lines.", "tokens", "ms", SERIES),
     "roofs": Lines("Roofs", "Three.", "tokens", "ms", ROOFS, "log2", "log10"),
     "gantt": gantt(RUNS),
-    "bars": Bars("Bars", "One.", ("日本",), (3.5,), "ms", (Layer.CACHE,)),
+    "memory": kv_memory(MODELS["small"], GPUS["one"], KVLoad(batch=4)),
+    "full memory": kv_memory(MODELS["latent"], GPUS["one"], KVLoad(batch=1024)),
+    "blocks": block_grid(FRAMES[3], owners_of(FRAMES), 4, lambda i: f"日本{i}"),
     "table": Table("Table", "A row.", ("a", "b"), (("<1>", "&"),)),
     "trace": life(trace(), Layer.STREAMING),
     "waterfall": waterfall(trace()),
