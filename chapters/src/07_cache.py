@@ -279,7 +279,8 @@ idle = log.frames[-1]  # A, B and C are done
 # %% [markdown]
 # Then D brings a long prompt, and the pool is short: blocks that nobody holds are
 # *evicted*, oldest first. Move the slider (arrow keys work) and watch owners come and
-# go; choose a block with Enter: who holds it, and its hash chain. The map opens where C gets its copy. D is not done: **Run one engine
+# go; choose a block with Enter: who holds it, and its hash chain. The map opens
+# where C gets its copy. D is not done: **Run one engine
 # step** goes on with it.
 
 # %%
