@@ -143,6 +143,7 @@ class WaterfallRow:
     segments: tuple[Segment, ...]
     ms: float
     share: float  # of the total, 0 to 1
+    about: str = ""  # what happens in it, for a reader who does not know its name
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,8 +7,9 @@ parts therefore add up to the total. `figure()` draws the same value with plotly
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Final
 
 from labkit.errors import TraceError
 from labkit.figures.drawings import Segment, Waterfall, WaterfallRow
@@ -20,10 +21,30 @@ from labkit.trace import Trace
 if TYPE_CHECKING:
     import plotly.graph_objects as go
 
-__all__ = ["STAMPS", "figure", "waterfall"]
+__all__ = ["ABOUT", "STAMPS", "figure", "waterfall"]
 
 STAMPS = ("first_chunk", "first_token", "first_text")
 GAP = "between spans"
+ABOUT: Final[Mapping[str, str]] = MappingProxyType(
+    {
+        "compose": "the client writes the request as JSON",
+        "connect": "the client opens a TCP connection",
+        "request": "the client hands the request's bytes to the network",
+        "wait": "nothing is recorded but that the client waits",
+        "parse": "the server reads and checks the JSON",
+        "render": "the messages become one prompt, by the chat template",
+        "tokenize": "the prompt is cut into tokens",
+        "queue": "the request waits for its turn in the engine",
+        "prefill": "the model computes all tokens of the prompt",
+        "decode": "the engine computes the next token while this text travels",
+        "sample": "one token is chosen from the model's distribution",
+        "detokenize": "the token's bytes become text that may be shown",
+        "flush": "the server writes the event to the connection",
+        "read": "the client reads the answer's bytes from the connection",
+        "unpack": "the client parses the bytes into events",
+        GAP: "no span covers this time, such as hand-overs between threads",
+    }
+)
 
 
 def waterfall(trace: Trace, name: str | None = None) -> Waterfall:
@@ -70,7 +91,7 @@ def _row(
     own_s = sum(end - start for start, end in times)
     parts = tuple(Segment(layer, _ms(start), _ms(end)) for start, end in times)
     share = round(own_s / total_s, 6) if total_s else 0.0
-    return WaterfallRow(name, layer, parts, _ms(own_s), share)
+    return WaterfallRow(name, layer, parts, _ms(own_s), share, ABOUT.get(name, ""))
 
 
 def _gaps(line: Sequence[Stretch], total_s: float) -> list[tuple[float, float]]:

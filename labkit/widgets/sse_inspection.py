@@ -7,21 +7,23 @@ shows of it is made here, so the page only draws.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, fields
-from itertools import accumulate
+from dataclasses import dataclass
+from itertools import accumulate, takewhile
 from typing import Any
 
 from labkit.dialects.events import Meaning
 from labkit.dialects.readers import dialect_of, reader
 from labkit.figures.drawings import Table
-from labkit.records import Faults, Usage
+from labkit.records import Faults
 from labkit.widgets.sse_reading import Block, Reading, blocks, naive_data, reading
+from labkit.widgets.sse_words import counted, fault_words, usage_words
 
 __all__ = ["Inspection", "Piece", "Relay", "inspect", "table", "to_page"]
 
 Relay = Callable[[Sequence[bytes], Faults], list[tuple[float, bytes]]]
 MAX_SHOWN = 300  # rows of a column on the page
 MAX_ROWS = 9  # rows of the still
+MIN_COMMON = 30  # characters that frames have in common before they are left out
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +57,16 @@ class Inspection:
         """Bytes that arrived."""
         return sum(len(piece.data) for piece in self.pieces)
 
+    @property
+    def is_cut_off(self) -> bool:
+        """Whether the connection was lost before everything had arrived."""
+        return self.faults.drop_at is not None and self.faults.drop_at < self.num_sent
+
+    @property
+    def agrees(self) -> bool:
+        """Whether the naive reader understood what the real one did."""
+        return self.real == self.naive
+
 
 def inspect(
     name: str, frames: Sequence[bytes], faults: Faults, relay: Relay
@@ -82,8 +94,9 @@ def inspect(
 def table(found: Inspection) -> Table:
     """The still: where each frame came from, what it said, and the verdict."""
     words = _all_words(found.blocks[:MAX_ROWS])
+    same = common(found.blocks)
     rows = [
-        (_pieces_of(block, found.pieces), _short(block.raw), said)
+        (_pieces_of(block, found.pieces), _short(_brief(block.raw, same)), said)
         for block, said in zip(found.blocks, words, strict=False)
     ]
     more = len(found.blocks) - len(rows)
@@ -103,39 +116,43 @@ def _pieces_of(block: Block, pieces: Sequence[Piece]) -> str:
 
 
 def _title(found: Inspection) -> str:
-    head = f"{found.name}: {len(found.pieces)} pieces, {len(found.blocks)} frames"
-    real, naive = found.real, found.naive
-    if real.text == naive.text and real.usage == naive.usage:
+    pieces, frames = len(found.pieces), len(found.blocks)
+    head = f"{found.name}: {counted(pieces, 'piece')}, {counted(frames, 'frame')}"
+    if found.agrees:
         return f"{head}; both readers agree"
-    return f"{head}; the naive reader gets {naive.num_read} of {real.num_read} events"
+    naive, real = found.naive.num_read, found.real.num_read
+    return f"{head}; the naive reader understands {naive} of {real} events"
 
 
 def _alt(found: Inspection) -> str:
     real, naive = found.real, found.naive
-    end = "its end was seen" if real.is_complete else "it was cut off"
+    usage = usage_words(real.usage)
+    text = counted(len(real.text), "character")
+    lost = counted(naive.num_lost, "piece")
+    other = f"understands {counted(naive.num_read, 'event')} and cannot read {lost}"
     return (
-        f"{found.num_received:,} of {found.num_sent:,} bytes arrived; {end}. "
-        f"Real parser: {real.text!r}, usage {usage_words(real.usage)}. "
-        f"Naive parser: {naive.text!r}, usage {usage_words(naive.usage)}. "
-        f"Faults: {fault_words(found.faults)}."
+        f"{fault_words(found.faults)}. {_arrived(found)}. The real parser has {text} "
+        f"of text and the usage {usage}. The naive parser "
+        f"{'has the same' if found.agrees else other}."
     )
 
 
-def usage_words(usage: Usage | None) -> str:
-    """`34 + 10 tokens`, or `unknown`."""
-    if usage is None:
-        return "unknown"
-    return f"{usage.prompt_tokens} + {usage.completion_tokens} tokens"
+def _arrived(found: Inspection) -> str:
+    """What came of the bytes; only a lost connection cuts a stream off."""
+    received, sent = f"{found.num_received:,}", f"{found.num_sent:,}"
+    if found.is_cut_off:
+        return f"The connection was lost after {received} of {sent} bytes"
+    if found.real.is_complete:
+        return f"All {received} bytes arrived, the stream's end among them"
+    return f"All {received} bytes arrived; this recording has no event for the end"
 
 
-def fault_words(faults: Faults) -> str:
-    """The faults that are switched on."""
-    changed = [
-        f"{field.name}={getattr(faults, field.name)}"
-        for field in fields(faults)
-        if getattr(faults, field.name) != field.default
-    ]
-    return ", ".join(changed) or "none"
+def _end_words(found: Inspection, state: Reading) -> str:
+    if state.is_complete:
+        return "seen"
+    if found.is_cut_off:
+        return "lost with the connection"
+    return "overlooked" if found.real.is_complete else "not in the recording"
 
 
 def _all_words(found: Sequence[Block]) -> list[str]:
@@ -172,28 +189,47 @@ def _short(text: str, limit: int = 58) -> str:
     return flat if len(flat) <= limit else flat[: limit - 1] + "…"
 
 
+def common(found: Sequence[Block]) -> str:
+    """How the frames of the answer's text begin, up to what differs; "" where short.
+
+    Every frame of a dialect repeats the same fields. Left out, the delta can be seen.
+    """
+    middle = found[len(found) // 4 : max(len(found) * 3 // 4, len(found) // 4 + 2)]
+    texts = sorted(block.raw for block in middle if block.event is not None)
+    first, last = (texts[0], texts[-1]) if texts else ("", "")
+    same = takewhile(lambda pair: pair[0] == pair[1], zip(first, last, strict=False))
+    start = "".join(character for character, _ in same)
+    start = start[: start.rfind("{") + 1]
+    return start if len(start) >= MIN_COMMON else ""
+
+
+def _brief(text: str, same: str) -> str:
+    return text.replace(same, "…") if same else text
+
+
 def to_page(found: Inspection) -> dict[str, Any]:
     """Plain JSON for the page: three columns with byte ranges, two readings."""
     shown = found.blocks[:MAX_SHOWN]
+    same = common(found.blocks)
     return {
         "title": _title(found),
         "alt": _alt(found),
         "received": found.num_received,
         "sent": found.num_sent,
         "num_pieces": len(found.pieces),
-        "pieces": [_piece(piece) for piece in found.pieces[:MAX_SHOWN]],
+        "pieces": [_piece(piece, same) for piece in found.pieces[:MAX_SHOWN]],
         "blocks": [
-            _block(block, words)
+            _block(block, words, same)
             for block, words in zip(shown, _all_words(shown), strict=True)
         ],
-        "real": _reading(found.real),
-        "naive": _reading(found.naive),
+        "real": _reading(found.real, _end_words(found, found.real)),
+        "naive": _reading(found.naive, _end_words(found, found.naive)),
     }
 
 
-def _piece(piece: Piece) -> dict[str, Any]:
+def _piece(piece: Piece, same: str) -> dict[str, Any]:
     """A piece; bytes that are no whole character are written in hex."""
-    words = piece.data.decode("utf-8", "backslashreplace").replace("\n", "\u23ce")
+    words = piece.data.decode("utf-8", "backslashreplace")
     is_cut = piece.data.decode("utf-8", "replace") != piece.data.decode(
         "utf-8", "ignore"
     )
@@ -201,26 +237,32 @@ def _piece(piece: Piece) -> dict[str, Any]:
         "ms": piece.time_ms,
         "start": piece.start,
         "end": piece.end,
-        "text": words,
+        "text": _one_line(words),
+        "brief": _one_line(_brief(words, same)),
         "is_cut": is_cut,
     }
 
 
-def _block(block: Block, words: str) -> dict[str, Any]:
+def _one_line(text: str) -> str:
+    return text.replace("\n", "\u23ce")
+
+
+def _block(block: Block, words: str, same: str) -> dict[str, Any]:
     return {
         "start": block.start,
         "end": block.end,
         "text": block.raw.rstrip("\n"),
+        "brief": _one_line(_brief(block.raw.rstrip("\n"), same)),
         "event": words,
         "has_event": block.event is not None,
     }
 
 
-def _reading(state: Reading) -> dict[str, Any]:
+def _reading(state: Reading, end: str) -> dict[str, Any]:
     return {
         "text": state.text,
         "usage": usage_words(state.usage),
-        "is_complete": state.is_complete,
+        "end": end,
         "read": state.num_read,
         "lost": state.num_lost,
     }

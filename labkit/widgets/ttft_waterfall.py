@@ -1,7 +1,8 @@
 """The parts of the time to first text in order, with the stamps of three events.
 
-It takes recorded traces and compares them on one axis. It refuses a trace without a
-first text, since there is no sum to show.
+It takes recorded traces: their totals are compared on one axis, and the parts of the
+chosen one are drawn on its own, so that a short one can be read beside a long one. It
+refuses a trace without a first text, since there is no sum to show.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ from labkit.widgets.base import LabWidget
 __all__ = ["TTFTWaterfall"]
 
 
-class TTFTWaterfall(LabWidget, page="ttft_waterfall"):
+class TTFTWaterfall(LabWidget, page="ttft_waterfall", parts=("ttft_rows",)):
     """`TTFTWaterfall([cold, warm])`; the select chooses a trace, arrow keys a part.
 
     A trace's name is its `meta["label"]`, else its request id. `index` is the trace

@@ -64,7 +64,7 @@ def test_choosing_a_frame_lights_its_bytes_and_its_event(notebook) -> None:
     book = notebook(HEAD, INSPECTOR)
     view = book.widget("sse")
     view.get_by_label("Cut into pieces of").select_option("64")
-    expect(view.locator(".lab-title")).to_contain_text("the naive reader gets")
+    expect(view.locator(".lab-title")).to_contain_text("the naive reader understands")
     view.locator(".lab-column-frame [role=option]").first.focus()
     book.page.keyboard.press("ArrowDown")
     expect(view.locator("output")).to_contain_text("frame 2: bytes 171 to ")

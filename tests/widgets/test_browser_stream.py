@@ -37,17 +37,40 @@ def test_stop_ends_the_stream_half_way(notebook) -> None:
 
 
 def test_stop_works_while_a_cell_is_running(notebook) -> None:
-    busy = "view.start()\nview.wait()\n" + STATE
-    book = notebook(HEAD + SLOW, "view = StreamView(source, hello)\nview")
-    view = book.widget("stream")
-    expect(view.locator("output")).to_contain_text("Press Start.")
+    busy = "view = StreamView(source, hello)\ndisplay(view)\nview.run()\n" + STATE
+    book = notebook(HEAD + SLOW)
     book.add_cell_and_run(busy)
+    view = book.widget("stream")
     expect(view.locator(".lab-text")).to_contain_text("The")
+    expect(view.locator("output")).to_have_text("Streaming.")
     view.get_by_role("button", name="Stop").press("Enter")
     expect(view).to_have_attribute("data-status", "stopped")
+    expect(view.locator("output")).to_contain_text("Stopped.")
     book.wait_idle()
     assert "stopped" in book.outputs()
     assert "True" in book.outputs()
+    book.check()
+
+
+def test_broken_stream_is_said_and_the_next_one_tells_nothing_of_it(notebook) -> None:
+    code = (
+        "source = ScriptedSource(chunks(), pause_s=0.05, breaks_after=5)\n"
+        "StreamView(source, hello)"
+    )
+    book = notebook(HEAD, code)
+    view = book.widget("stream")
+    start, said = view.get_by_role("button", name="Start"), view.locator("output")
+    start.press("Enter")
+    expect(view.locator(".lab-note")).to_contain_text("The stream broke off: its end")
+    expect(said).to_contain_text("Failed. 4 pieces of text")
+    book.add_cell_and_run("source._breaks_after, source._pause_s = None, 0.2")
+    book.wait_idle()
+    start.press("Enter")
+    expect(said).to_have_text("Streaming.")
+    expect(said).to_contain_text("Done. 10 pieces of text")
+    view.get_by_label("Prompt").fill("   ")
+    start.press("Enter")
+    expect(view.locator(".lab-note")).to_contain_text("The prompt is empty")
     book.check()
 
 
@@ -89,10 +112,10 @@ def test_replay_slider_goes_back_in_the_stream(notebook) -> None:
     expect(view.locator(".lab-facts")).to_contain_text("gap p5030.0 ms")
     view.get_by_label("Show up to chunk").focus()
     book.page.keyboard.press("Home")
-    expect(view.locator(".lab-text")).to_have_text("")
+    expect(view.locator(".lab-text")).to_have_text("", use_inner_text=True)
     for _ in range(3):
         book.page.keyboard.press("ArrowRight")
-    expect(view.locator(".lab-text")).to_have_text("The answer")
+    expect(view.locator(".lab-text")).to_have_text("The answer", use_inner_text=True)
     assert view.locator(".lab-dots .lab-later").count() == 10
     view.get_by_role("button", name="Replay").press("Enter")
     expect(view.locator(".lab-text")).to_have_text('The answer is "1" (1). 🍓')

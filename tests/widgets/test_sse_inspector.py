@@ -11,8 +11,9 @@ from labkit.net.relay import relay
 from labkit.records import Faults, Usage
 from labkit.text.sse import SSEParser
 from labkit.widgets import SSEInspector
-from labkit.widgets.sse_inspection import inspect
+from labkit.widgets.sse_inspection import inspect, table
 from labkit.widgets.sse_reading import blocks, naive_data, reading
+from labkit.widgets.sse_words import fault_words
 from tests.support.requests import PIECES, anthropic_frames, openai_frames
 from tests.support.stream_vectors import CASES, Case
 
@@ -127,7 +128,7 @@ def test_controls_change_the_picture() -> None:
 def test_show_does_what_the_controls_do() -> None:
     widget = SSEInspector(FRAMES, relay)
     drawing = widget.show("anthropic", Faults(chunk_bytes=64))
-    assert "the naive reader gets" in drawing.title
+    assert "the naive reader understands 1 of 15 events" in drawing.title
     assert widget.real.usage == Usage(34, 10)
     assert widget.naive.num_lost > 0
 
@@ -138,6 +139,57 @@ def test_page_shows_bytes_that_are_no_character_in_hex() -> None:
     cut = [piece["text"] for piece in widget.result["pieces"] if piece["is_cut"]]
     assert cut
     assert any(r"\xf0" in text for text in cut)
+
+
+def without_end(frames: list[bytes]) -> list[bytes]:
+    return [frame for frame in frames if b"[DONE]" not in frame]
+
+
+def test_only_a_lost_connection_is_called_cut_off() -> None:
+    widget = SSEInspector({"no end": without_end(FRAMES["openai"])}, relay)
+    assert "All 2,029 bytes arrived; this recording has no event" in widget.summary()
+    assert widget.result["real"]["end"] == "not in the recording"
+    widget.show(faults=Faults(drop_at=100))
+    assert "The connection was lost after 100 of 2,029 bytes" in widget.summary()
+    assert widget.result["real"]["end"] == "lost with the connection"
+
+
+def test_readers_agree_only_where_neither_lost_anything() -> None:
+    found = inspect("x", [b"data: {}\n\n", b"data: 5\n\n"], Faults(), relay)
+    assert found.real.num_lost == 1
+    assert found.agrees
+    naive = inspect("x", [b"data: {}\n\n", b"event: a\n\n"], Faults(), relay)
+    assert (naive.real.text, naive.real.num_lost) == ("", 0)
+    assert not naive.agrees
+    assert "the naive reader understands 1 of 1 events" in table(naive).title
+
+
+def test_one_piece_is_no_pieces() -> None:
+    found = inspect("x", [b"data: {}\n\n"], Faults(), relay)
+    assert table(found).title == "x: 1 piece, 1 frame; both readers agree"
+
+
+@DIALECTS
+def test_rows_show_the_delta_and_not_what_every_frame_repeats(name) -> None:
+    widget = SSEInspector(FRAMES, relay)
+    widget.show(name)
+    row = next(row for row in widget.result["blocks"] if "answer" in row["text"])
+    piece = next(row for row in widget.result["pieces"] if "answer" in row["text"])
+    for brief in (row["brief"], piece["brief"]):
+        assert brief.startswith("…")
+        assert " answer" in brief[:40]
+
+
+@pytest.mark.parametrize(
+    ("faults", "words"),
+    [
+        (Faults(), "No fault"),
+        (Faults(chunk_bytes=3, coalesce=2), "Cut into pieces of 3 bytes, 2 frames jo"),
+        (Faults(duplicate_at=0, stall_s=1.5), "A stall of 1.5 s half-way, frame 1 sen"),
+    ],
+)
+def test_faults_are_told_in_plain_words(faults, words) -> None:
+    assert fault_words(faults).startswith(words)
 
 
 def test_unknown_names_are_refused() -> None:

@@ -27,7 +27,7 @@ class FullReparse {
   end() {}
 }
 
-// Split the whole text into blocks, render only those whose source changed.
+// Split the whole text into blocks, render only those whose source changed; all at the end.
 class BlockMemo {
   constructor(pane, vendor) {
     this.pane = pane;
@@ -48,7 +48,8 @@ class BlockMemo {
     this.sources.length = blocks.length;
     while (this.pane.children.length > blocks.length) this.pane.lastElementChild.remove();
   }
-  end() {}
+  // Everything once more: a link may be defined after the block that uses it.
+  end() { this.pane.innerHTML = this.clean(this.marked.parse(this.text)); }
 }
 
 // Never look back: each piece is parsed once, nodes are appended and grow.
@@ -73,7 +74,8 @@ const STRATEGIES = [['full re-parse', FullReparse, 'streaming'], ['block memo', 
 class RaceLane {
   constructor([name, Strategy, layer]) {
     Object.assign(this, { name, Strategy, layer });
-    this.pane = lab.el('div', { className: 'lab-pane', inert: true });
+    this.pane = lab.el('div', { className: 'lab-pane' });
+    this.pane.addEventListener('click', (event) => event.preventDefault()); // no link is followed
     this.count = lab.el('span');
     this.node = lab.el('div', { className: 'lab-racer', data: { layer } },
       lab.subtitle('', {}, lab.el('b', { textContent: name }), this.count), this.pane);
@@ -107,6 +109,13 @@ class RaceLane {
   show() {
     this.count.textContent = `${lab.ms(this.ms)} · ${lab.number(this.nodes, 0)} nodes`;
     this.pane.scrollTop = this.pane.scrollHeight;
+    for (const link of this.pane.querySelectorAll('a')) link.tabIndex = -1; // text to look at
+  }
+
+  // What is on the screen, whichever nodes it is made of.
+  get page() {
+    const tags = [...this.pane.querySelectorAll('*')].filter((node) => node.tagName !== 'DIV').map((node) => node.tagName);
+    return `${tags.join()} ${this.pane.textContent.replace(/\s+/g, ' ').trim()}`;
   }
 
   end() { this.observer?.disconnect(); }

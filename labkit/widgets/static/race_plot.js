@@ -1,5 +1,5 @@
 // Cumulative lines that grow while a race runs. Joined with lab.js.
-const PLOT = { width: 400, height: 180 };
+const PLOT = { width: 400, height: 130 };
 
 class RacePlot {
   constructor(title, unit, lanes) {
@@ -27,24 +27,22 @@ class RacePlot {
     const y = (value) => PLOT.height * (1 - value / top);
     series.forEach((values, i) => {
       const points = values.map((value, k) => `${((PLOT.width * seen[k]) / chars).toFixed(1)},${y(value).toFixed(1)}`);
-      this.lines[i].path.setAttribute('points', ['0,180', ...points].join(' '));
+      this.lines[i].path.setAttribute('points', [`0,${PLOT.height}`, ...points].join(' '));
     });
-    this.place(series, (seen.at(-1) ?? 0) / chars, y);
+    this.place(series, y);
     this.axes(top, chars, y);
   }
 
-  // A name at the end of its line; names that would touch move down.
-  place(series, across, y) {
+  // A name beside the plot, as high as its line's end; names that would touch move down.
+  place(series, y) {
     const ends = series.map((values, i) => ({ i, at: (100 * y(values.at(-1) ?? 0)) / PLOT.height }));
     ends.sort((a, b) => a.at - b.at);
     let reached = -Infinity;
-    const slots = ends.map((end) => { reached = Math.max(end.at, reached + 9); return reached; });
+    const slots = ends.map((end) => { reached = Math.max(end.at, reached + 11); return reached; });
     const excess = Math.max(0, slots.at(-1) - 97);
     ends.forEach(({ i }, k) => {
       const { name } = this.lines[i];
       name.style.top = `${slots[k] - excess}%`;
-      name.style.left = `${100 * across}%`;
-      name.classList.toggle('lab-turned', across > 0.55);
       name.hidden = !series[i].length;
     });
   }
@@ -58,7 +56,7 @@ class RacePlot {
       return node;
     }));
     this.bottom.replaceChildren(...lab.ticks(chars, 4).filter((x) => x < chars * 0.95).map((x) => {
-      const node = lab.el('span', { textContent: x ? lab.number(x, 0) : '0 characters' });
+      const node = lab.el('span', { textContent: lab.number(x, 0) });
       node.style.left = `${(100 * x) / chars}%`;
       return node;
     }));

@@ -11,7 +11,7 @@ class LinkedColumns {
     this.undo.run();
     const pieces = result.pieces.map((piece, i) => ({ ...piece, head: `${lab.number(piece.ms, 0)} ms`, num: i + 1 }));
     const frames = result.blocks.map((block, i) => ({ ...block, head: `${block.end - block.start} B`, num: i + 1 }));
-    const events = result.blocks.map((block, i) => ({ ...block, text: block.event, head: '', num: i + 1 }));
+    const events = result.blocks.map((block, i) => ({ ...block, text: block.event, brief: undefined, head: '', num: i + 1 }));
     this.columns = [
       this.column('Bytes, as they arrive', 'piece', pieces, result.num_pieces),
       this.column('Frames, up to a blank line', 'frame', frames, frames.length),
@@ -24,7 +24,7 @@ class LinkedColumns {
     const items = rows.map((row) => {
       const item = lab.el('div', { role: 'option', className: 'lab-item' },
         lab.el('small', { textContent: row.head ? `${row.num} · ${row.head}` : String(row.num) }),
-        lab.el('span', { textContent: row.text }));
+        lab.el('span', { textContent: row.brief ?? row.text }));
       item.classList.toggle('lab-cut', Boolean(row.is_cut));
       item.classList.toggle('lab-none', row.has_event === false && kind === 'event');
       return item;
@@ -42,14 +42,18 @@ class LinkedColumns {
     for (const column of this.columns) {
       found[column.kind] = column.rows.flatMap((row, i) => (row.start < end && start < row.end ? [i] : []));
       column.items.forEach((item, i) => {
-        item.setAttribute('aria-selected', String(column === chosen && i === index));
+        const isChosen = column === chosen && i === index;
+        const { text, brief = text } = column.rows[i];
+        item.setAttribute('aria-selected', String(isChosen));
+        item.lastElementChild.textContent = isChosen ? text : brief; // the chosen row in full
         item.classList.toggle('lab-linked', found[column.kind].includes(i));
       });
       if (column !== chosen) reveal(column, found[column.kind][0]);
     }
     const count = (kind) => `${found[kind].length} ${kind}${found[kind].length === 1 ? '' : 's'}`;
     const others = ['piece', 'frame', 'event'].filter((kind) => kind !== chosen.kind).map(count).join(' and ');
-    this.say(`${chosen.kind} ${index + 1}: bytes ${start} to ${end - 1}, in ${others}. ${chosen.rows[index].text.slice(0, 120)}`);
+    const { text, brief = text } = chosen.rows[index];
+    this.say(`${chosen.kind} ${index + 1}: bytes ${start} to ${end - 1}, in ${others}. ${brief.slice(0, 120)}`);
   }
 }
 

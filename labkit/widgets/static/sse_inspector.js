@@ -71,12 +71,12 @@ function readingCard(name, reading, truth) {
     ['events read', String(reading.read)],
     ['unreadable', String(reading.lost)],
     ['last known usage', reading.usage],
-    ['end of stream', reading.is_complete ? 'seen' : 'never came'],
+    ['end of stream', reading.end],
   ]);
   const sign = isRight ? '✓' : '✗';
   return lab.el('div', { className: `lab-reading${isRight ? '' : ' lab-wrong'}` },
     lab.subtitle(`${sign} ${name}`),
-    lab.el('p', { className: 'lab-recovered', textContent: reading.text || '(no text)' }), facts.node);
+    lab.el('p', { className: 'lab-recovered', tabIndex: 0, role: 'region', aria: { label: `Text, ${name}` }, textContent: reading.text || '(no text)' }), facts.node);
 }
 
 class FactRow {
