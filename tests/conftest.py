@@ -23,6 +23,15 @@ def weights() -> Path:
 
 
 @pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A cache folder for all tests: what is in it is named after what it was made of.
+
+    Hence a small model's kernels are compiled once, not once a test.
+    """
+    return tmp_path_factory.mktemp("cache")
+
+
+@pytest.fixture(scope="session")
 def smollm2(weights: Path) -> LoadedModel:
     """The real model as a reader gets it on the CPU, two threads, loaded once."""
     import torch

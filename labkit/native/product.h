@@ -12,7 +12,15 @@
 #include "lanes.h"
 
 enum { BLOCK = 32, PAIRS = BLOCK / 2, LARGEST = 32767 };
-enum { TOKENS = LANES == 16 ? 12 : 8 }; /* at a time: what the registers hold */
+/* At a time: what the registers hold. An x86 processor without AVX2 has 16 of them, and
+   each holds half a vector. */
+#if defined WIDE
+enum { TOKENS = 12 };
+#elif defined __AVX2__ || defined __aarch64__
+enum { TOKENS = 8 };
+#else
+enum { TOKENS = 4 };
+#endif
 enum { WIDTH = LANES == 16 ? 2 : 1 };   /* of a tile, in registers */
 enum { ROWS = WIDTH * LANES };
 /* Sums side by side from which on each is one chain: with fewer, a sum would wait for
@@ -170,7 +178,7 @@ static inline __attribute__((always_inline)) void tile_product(
 
 #define CASE(k)                                                                         \
   case k:                                                                               \
-    tile_product(k < TOKENS ? k : TOKENS, is_q8, num_blocks, tile, x, y, stride);       \
+    if (k <= TOKENS) tile_product(k, is_q8, num_blocks, tile, x, y, stride);            \
     break;
 static inline __attribute__((always_inline)) void any_tokens(
     int n, int is_q8, int num_blocks, const uint8_t *tile, Rounded x, float *y, int stride) {

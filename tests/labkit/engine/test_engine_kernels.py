@@ -33,8 +33,8 @@ def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def model(source: Path) -> LoadedModel:
-    return load_model(source, cache=source.parent, kernels="native")
+def model(source: Path, cache: Path) -> LoadedModel:
+    return load_model(source, cache=cache, kernels="native")
 
 
 def engine_on(model: LoadedModel, **config: object) -> Engine:

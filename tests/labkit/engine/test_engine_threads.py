@@ -22,7 +22,9 @@ GREEDY = knobs(max_tokens=12, temperature=0.0)
 
 
 @pytest.fixture(scope="module", params=["pytorch", "kernels"])
-def model(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[LoadedModel]:
+def model(
+    request: pytest.FixtureRequest, tmp_path_factory, cache: Path
+) -> Iterator[LoadedModel]:
     """A tiny model that PyTorch computes, and one that the C kernels compute."""
     if request.param == "pytorch":
         yield tiny_model()
@@ -30,7 +32,7 @@ def model(request: pytest.FixtureRequest, tmp_path_factory) -> Iterator[LoadedMo
     folder: Path = tmp_path_factory.mktemp("packed")
     tensors = random_tensors(packable_config(), 5)
     write_gguf(folder / "t.gguf", packable_config(), Packed(tensors))
-    loaded = load_model(folder / "t.gguf", cache=folder)
+    loaded = load_model(folder / "t.gguf", cache=cache)
     assert loaded.decoder.packed is not None
     yield loaded
 

@@ -100,11 +100,13 @@ def test_an_early_exit_shows_no_more_than_its_layers() -> None:
     assert (sorted(notes.states), sorted(notes.weights)) == ([0, 1], [0])
 
 
-def test_the_kernels_cannot_be_watched_and_say_what_can(tmp_path: Path) -> None:
+def test_the_kernels_cannot_be_watched_and_say_what_can(
+    tmp_path: Path, cache: Path
+) -> None:
     path = tmp_path / "tiny.gguf"
     config = replace(packable_config(), num_layers=1)
     write_gguf(path, config, Packed(random_tensors(config, 5)))
-    model = load_model(path, cache=tmp_path, kernels="native")
+    model = load_model(path, cache=cache, kernels="native")
     step = inputs_of(Part([5, 6], 0, [0, 1]))
     with pytest.raises(ConfigError, match="watch= needs kernels='torch'"):
         model.decoder.forward(step, model.decoder.new_store(2), watch=Notes())

@@ -10,7 +10,7 @@ from labkit.native import library
 from labkit.native.kernels import Kernels
 from labkit.native.library import open_library
 
-QUICK = ("-O1", "-shared", "-fPIC")
+QUICK = ("-O1", "-march=native", "-shared", "-fPIC")  # 3 s; for any processor 15
 
 
 def made(cache) -> list[str]:
@@ -61,8 +61,8 @@ def _refuse(*_args: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["packed_bytes", "pack", "forward"])
-def test_the_library_has_what_python_calls(tmp_path, name):
-    opened = open_library(tmp_path)
+def test_the_library_has_what_python_calls(cache, name):
+    opened = open_library(cache)
     assert opened is not None
     assert hasattr(opened, name)
 

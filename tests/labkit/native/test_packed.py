@@ -42,11 +42,10 @@ def source(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def models(source):
+def models(source, cache):
     """The same quantised model twice: as it is loaded, and without its blocks."""
-    path, folder = source, source.parent
-    packed = load_model(path, cache=folder).decoder
-    plain = load_model(path, cache=folder, kernels="torch").decoder
+    packed = load_model(source, cache=cache).decoder
+    plain = load_model(source, cache=cache, kernels="torch").decoder
     assert packed.packed is not None
     assert plain.packed is None
     return packed, plain
@@ -101,7 +100,7 @@ def test_a_sequence_gets_the_very_same_logits_alone_and_in_a_batch(models):
         assert torch.equal(alone[0], together[place])
 
 
-def test_more_heads_than_are_computed_at_once_lose_none(tmp_path):
+def test_more_heads_than_are_computed_at_once_lose_none(tmp_path, cache):
     config = replace(packable_config(), num_heads=22, num_kv_heads=11)
     assert config.num_kv_heads > UNIT
     path = tmp_path / "wide.gguf"
@@ -112,7 +111,7 @@ def test_more_heads_than_are_computed_at_once_lose_none(tmp_path):
     ]
     before = [Part(p.ids[: p.start], 0, p.slots) for p in parts if p.start]
     got, wanted = (
-        run(load_model(path, cache=tmp_path, kernels=k).decoder, before, parts)[0]
+        run(load_model(path, cache=cache, kernels=k).decoder, before, parts)[0]
         for k in ("native", "torch")
     )
     torch.testing.assert_close(got, wanted, **CLOSE)
@@ -139,9 +138,9 @@ def test_an_early_exit_leaves_after_the_same_layer(models):
 
 
 @pytest.fixture(scope="module", params=BUILDS)
-def kernels(request, tmp_path_factory):
+def kernels(request, cache):
     """The kernels as they are built for one processor or another."""
-    library = open_library(tmp_path_factory.mktemp("built"), BUILDS[request.param])
+    library = open_library(cache, BUILDS[request.param])
     assert library is not None
     return Kernels(library)
 
@@ -182,9 +181,9 @@ def test_a_product_is_the_weights_times_tokens_of_16_bits(
     torch.testing.assert_close(got.double(), wanted, atol=2e-4, rtol=0)
 
 
-def test_every_build_of_the_kernels_computes_the_same(models, source, kernels):
+def test_every_build_of_the_kernels_computes_the_same(models, source, cache, kernels):
     packed, plain = models
-    tensors = open_parsed(source, source.parent).tensors
+    tensors = open_parsed(source, cache).tensors
     twin = PackedDecoder(packed.config, tensors, kernels)
     part = [Part(ids_of(6, 100), 0, shuffled_slots(128))]
     got, _ = run(Decoder(packed.config, packed.weights, twin), part)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 import torch
@@ -19,10 +20,10 @@ STEP = inputs_of(Part([5, 6, 7], 0, list(range(16))))
 
 
 @pytest.fixture(scope="module")
-def decoder(tmp_path_factory: pytest.TempPathFactory) -> Decoder:
+def decoder(tmp_path_factory: pytest.TempPathFactory, cache: Path) -> Decoder:
     path = tmp_path_factory.mktemp("refusals") / "tiny.gguf"
     write_gguf(path, packable_config(), Packed(random_tensors(packable_config(), 5)))
-    return load_model(path, cache=path.parent, kernels="native").decoder
+    return load_model(path, cache=cache, kernels="native").decoder
 
 
 @pytest.mark.parametrize("far", [16, 40, 1 << 40, -1])

@@ -19,8 +19,8 @@ SHAPES = [(1, 0), (1, 30), (9, 0), (40, 7), (200, 0)]  # new tokens, tokens befo
 
 
 @pytest.fixture(scope="module")
-def source(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("pool") / "tiny.gguf"
+def source(cache: Path) -> Path:
+    path = cache / "tiny.gguf"
     write_gguf(path, packable_config(), Packed(random_tensors(packable_config(), 5)))
     return path
 

@@ -92,10 +92,12 @@ def test_weights_are_all_matrices_and_the_head() -> None:
     assert work.weight_bytes == weight_bytes(model)
 
 
-def test_the_kernels_take_the_passes_of_several_rows(tmp_path: Path) -> None:
+def test_the_kernels_take_the_passes_of_several_rows(
+    tmp_path: Path, cache: Path
+) -> None:
     config = packable_config()
     write_gguf(tmp_path / "tiny.gguf", config, Packed(random_tensors(config, 5)))
-    model = load_model(tmp_path / "tiny.gguf", cache=tmp_path, kernels="native")
+    model = load_model(tmp_path / "tiny.gguf", cache=cache, kernels="native")
     watch = Stopwatch(model, Ticking(), num_slots=64)
     decodes = PassShape(rows=4, new=1, context=16)
     assert watch.seconds([decodes], rounds=1) == pytest.approx([1.0])
