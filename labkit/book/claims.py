@@ -1,7 +1,8 @@
 """Facts that the notebook checks: a claim holds, or its cell fails.
 
 It refuses conditions that are no plain yes or no, such as an array or a number, since
-their truth would be an accident.
+their truth would be an accident. Behind an open question a claim is checked as always
+and only its line waits.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import sys
 from typing import Any
 
+from labkit.book.gate import current_gate
 from labkit.errors import ConfigError
 
 __all__ = ["ClaimFailed", "claim"]
@@ -28,7 +30,9 @@ def claim(text: str, condition: Any) -> None:
             f"✗ {text}. This run says otherwise: compare the values above with the "
             "text; if the machine is right, please report it."
         )
-    sys.stdout.write(f"✓ {text}\n")
+    line = f"✓ {text}"
+    if not current_gate().line(line):
+        sys.stdout.write(f"{line}\n")
 
 
 def as_bool(text: str, condition: Any) -> bool:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.book import show
 from labkit.book.answers import exercise
 from labkit.book.exercises import State
+from labkit.book.gate import Gate
 from labkit.book.grading import grade
 from labkit.book.parts import Part
 from labkit.book.progress import waiting
@@ -27,6 +28,7 @@ from labkit.net.client import LabClient
 from labkit.net.discover import find_server
 from labkit.text.tokenizer import Tokenizer
 from labkit.trace import Trace
+from labkit.widgets.base import LabWidget
 from labkit.widgets.predict import Predict
 
 if TYPE_CHECKING:
@@ -54,10 +56,13 @@ class Lab:
         *,
         seed: int = 0,
         server_url: str | None = None,
+        gate: Gate | None = None,
     ) -> None:
         self.part = part
         self.seed = seed
         self.solved: set[str] = set()  # exercises answered right
+        self._gate = gate if gate is not None else Gate()
+        self._cards: dict[tuple[object, ...], Predict] = {}
         self._clock = clock
         self._server_url = server_url
 
@@ -142,8 +147,24 @@ class Lab:
         between: tuple[float, float] | None = None,
         unit: str = "",
     ) -> Predict:
-        """A guess to lock before the reveal: one of `options`, or a number."""
-        return Predict(question, options, between=between, unit=unit)
+        """A guess to lock before the reveal: one of `options`, or a number.
+
+        It begins a section: what later cells show is hidden until it is locked or
+        skipped. A cell that runs again gets the same card, with the guess that it has.
+        """
+        key = (question, tuple(options), between, unit)
+        if key not in self._cards:
+            self._cards[key] = Predict(question, options, between=between, unit=unit)
+        self._gate.begin(self._cards[key])
+        return self._cards[key]
+
+    def section(self) -> None:
+        """Begin a section that asks nothing first: what follows is shown at once."""
+        self._gate.end()
+
+    def show(self, widget: LabWidget) -> None:
+        """Show a widget that does not give the answer away, whatever is locked."""
+        self._gate.show_openly(widget)
 
     def check(self, name: str, answer: object = None) -> None:
         """Check an exercise and say how it went; never fails the cell."""
@@ -175,11 +196,11 @@ class Lab:
         self, head: Sequence[str], rows: Iterable[Sequence[object]]
     ) -> show.Prose:
         """Rows of computed values under a head."""
-        return show.as_table(head, rows)
+        return self._gate.prose(show.as_table(head, rows))
 
     def md(self, text: str) -> show.Prose:
         """Prose with computed numbers, rendered."""
-        return show.Prose(text, text)
+        return self._gate.prose(show.Prose(text, text))
 
     def _messages(self, prompt: str | Messages | None) -> Messages:
         if prompt is None:

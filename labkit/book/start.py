@@ -9,7 +9,10 @@ from __future__ import annotations
 import sys
 from typing import Literal
 
-from labkit.book.hosts import find_host, prepare
+from IPython.core.getipython import get_ipython
+
+from labkit.book.gate import Gate
+from labkit.book.hosts import find_host, is_unlocked, prepare
 from labkit.book.lab import Lab
 from labkit.book.parts import Part
 from labkit.clock import SystemClock
@@ -30,8 +33,11 @@ def start(
     """
     part = Part(chapter, appendix)
     prepare(find_host())
+    shell = get_ipython()
+    gate = Gate(is_unlocked=shell is None or is_unlocked(), shell=shell)
+    gate.install()
     sys.stdout.write(
         f"{part.title}, seed {seed}. Engine and server start when a cell first needs "
         "them.\n"
     )
-    return Lab(part, SystemClock(), seed=seed, server_url=server)
+    return Lab(part, SystemClock(), seed=seed, server_url=server, gate=gate)

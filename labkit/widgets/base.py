@@ -16,6 +16,8 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Any, ClassVar
 
+import traitlets
+
 from labkit.config import reject_unknown
 from labkit.errors import ConfigError
 from labkit.figures.palette import css_variables
@@ -45,6 +47,7 @@ class LabWidget(StillMixin, anywidget.AnyWidget):
     """
 
     hurried: ClassVar[frozenset[str]] = frozenset()  # handled without the lock
+    veil = traitlets.Unicode("").tag(sync=True)  # words shown in its place, "" for none
 
     def __init_subclass__(
         cls, page: str | None = None, parts: tuple[str, ...] = (), **kwargs: Any

@@ -51,6 +51,7 @@ class LiteFigure(StillMixin, go.FigureWidget):
     _esm = joined(*SHARED, "figure.js")
     _css = css_variables() + joined("lab.css", "figure.css") + _recolour()
     _lab_words = traitlets.Unicode().tag(sync=True)
+    veil = traitlets.Unicode("").tag(sync=True)  # words shown in its place, "" for none
 
     def __init__(self, drawing: Lines | Waterfall) -> None:
         make = race.figure if isinstance(drawing, Lines) else ttft.figure

@@ -1,8 +1,8 @@
 """A prediction that is locked before the answer shows, and its comparison with it.
 
-The page offers the choices; Python decides what counts. It refuses to change a guess
-once it is locked or once the answer has been seen. Nothing waits: where nobody can
-answer, the verdict says that no prediction was locked.
+The page offers the choices; Python decides what counts. A locked guess stays as it is
+until the reader asks for another try. Nothing waits: where nobody can answer, the
+verdict says that no prediction was locked.
 """
 
 from __future__ import annotations
@@ -25,15 +25,18 @@ Guess = str | float
 class Predict(LabWidget, page="predict"):
     """`Predict("How many tokens?", options=["20", "34"])` or `between=(0, 100)`.
 
-    Lock in the page, or with `lock(...)`; `reveal(answer)` gives the verdict.
+    Lock in the page, or with `lock(...)`; `reveal(answer)` gives the verdict. `skip()`
+    shows the answer without a guess, `again()` opens the card anew.
     """
+
+    is_gated = False
 
     question = traitlets.Unicode().tag(sync=True)
     options = traitlets.List(traitlets.Unicode()).tag(sync=True)
     between = traitlets.List(traitlets.Float()).tag(sync=True)
     unit = traitlets.Unicode().tag(sync=True)
     locked = traitlets.Unicode().tag(sync=True)  # the guess in words, "" while open
-    is_closed = traitlets.Bool(False).tag(sync=True)  # locked, or the answer was seen
+    is_closed = traitlets.Bool(False).tag(sync=True)  # locked or skipped
 
     def __init__(
         self,
@@ -61,10 +64,16 @@ class Predict(LabWidget, page="predict"):
         return Table(self.question, f"Choices: {choices}.", ("Your guess",), rows)
 
     def handle(self, op: str, message: Message) -> None:
-        """`lock` with the choice made in the page."""
-        if op != "lock":
-            return super().handle(op, message)
-        return self.lock(message.get("choice"))
+        """`lock` with the choice made in the page, `skip`, or `again`."""
+        match op:
+            case "lock":
+                self.lock(message.get("choice"))
+            case "skip":
+                self.skip()
+            case "again":
+                self.again()
+            case _:
+                super().handle(op, message)
 
     def lock(self, choice: object) -> None:
         """Fix the guess; a choice that was not offered raises `ConfigError`."""
@@ -75,16 +84,22 @@ class Predict(LabWidget, page="predict"):
             self.locked = worded(self.guess, self.unit)
             self.is_closed = True
 
+    def skip(self) -> None:
+        """Show the answer without a guess."""
+        with self._lock:
+            self.is_closed = True
+
+    def again(self) -> None:
+        """Forget the guess and ask anew; what was shown stays where it is."""
+        with self._lock:
+            self.guess, self.locked, self.is_closed = None, "", False
+
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Without a kernel the words are shown, so there is no still."""
         choices = " · ".join(self.options) or self._range()
         html = f"<p><strong>{escape(self.question)}</strong><br>{escape(choices)}</p>"
         plain = f"{self.question} {choices}"
         return {**self._live(), "text/html": html, "text/plain": plain}, {}
-
-    def close_unlocked(self) -> None:
-        """Refuse locks from now on, since the answer has been seen."""
-        self.is_closed = True
 
     def reveal(self, answer: Guess, note: str = "") -> Verdict:
         """The verdict; in a live page it opens once the guess is locked."""
@@ -113,6 +128,8 @@ class Predict(LabWidget, page="predict"):
 class Verdict(LabWidget, page="verdict"):
     """The measured value beside the guess, hidden in the page until the lock."""
 
+    is_gated = False  # it has a lock of its own
+
     text = traitlets.Unicode().tag(sync=True)
     is_open = traitlets.Bool(False).tag(sync=True)
 
@@ -137,16 +154,16 @@ class Verdict(LabWidget, page="verdict"):
         """`open`: show the answer without a guess."""
         if op != "open":
             return super().handle(op, message)
-        return self._prediction.close_unlocked()
+        return self._prediction.skip()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Without a kernel the words are shown, so there is no still."""
-        html = f"<p>{escape(self.text)}</p>"
+        """Without a kernel the answer opens by a click, so there is no still."""
+        html = f"<details><summary>Answer</summary><p>{escape(self.text)}</p></details>"
         return {**self._live(), "text/html": html, "text/plain": self.text}, {}
 
     def _open(self, _: object) -> None:
         self.text = self._words()
-        self.is_open = True
+        self.is_open = self._prediction.is_closed
 
     def _words(self) -> str:
         guess, unit = self._prediction.guess, self._prediction.unit

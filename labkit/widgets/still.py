@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from base64 import b64encode
 from html import escape
-from typing import Any
+from typing import Any, ClassVar
 
 from labkit.figures.drawings import Drawing
 from labkit.figures.stills import svg
@@ -28,6 +28,7 @@ def image(drawing: Drawing) -> str:
 class StillMixin:
     """First base of a widget: `class Bar(StillMixin, AnyWidget)`."""
 
+    is_gated: ClassVar[bool] = True  # hidden while a prediction above it is open
     _ipython_display_ = None  # plotly's own would hide the mime bundle below
 
     def record(self) -> Drawing:
