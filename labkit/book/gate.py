@@ -12,7 +12,7 @@ import re
 import threading
 from collections.abc import Callable
 from typing import Any, Final, Protocol
-from weakref import WeakKeyDictionary, WeakSet
+from weakref import WeakKeyDictionary
 
 from IPython.core.getipython import get_ipython
 from IPython.display import display
@@ -49,7 +49,6 @@ class Gate:
         self._card: Card | None = None
         self._behind: WeakKeyDictionary[Any, list[Callable[[], None]]]
         self._behind = WeakKeyDictionary()  # by card: what shows the hidden things
-        self._seen: WeakSet[Any] = WeakSet()  # widgets that were shown openly
         self._cover: _Cover | None = None
         self._lock = threading.RLock()  # cards are closed from the page's own thread
 
@@ -100,7 +99,7 @@ class Gate:
         with self._lock:
             card, question = self._card, self.question
             if card is None or question is None:
-                display(Prose(content.markdown, content.plain))
+                _display(Prose(content.markdown, content.plain))
                 return
             cell = (id(card), self._shell.execution_count)
             if self._cover is None or self._cover.cell != cell:
@@ -110,27 +109,21 @@ class Gate:
 
     def show_openly(self, widget: Any) -> None:
         """Show a widget as an output of this cell, whatever question is open."""
-        with self._lock:
-            self._seen.add(widget)
-        display(widget)
+        widget.was_shown = True
+        _display(widget)
 
     def bundle(self, widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The mime bundle of a widget; behind an open question it is veiled."""
         with self._lock:
             card, question = self._card, self.question
             is_open = card is None or question is None
-            if is_open or not widget.is_gated or widget in self._seen:
-                widget.veil = ""
-                self._seen.add(widget)
+            if is_open or not widget.is_gated or widget.was_shown:
+                _unveil(widget)
                 return _bundle_of(widget)
             words = widget.veil = veil_words(question or "")
-            self._behind[card].append(lambda: self._unveil(widget))
+            self._behind[card].append(lambda: _unveil(widget))
             shown = {"text/html": f"<p><em>{words}</em></p>", "text/plain": words}
             return {**_bundle_of(widget)[0], **shown}, {}
-
-    def _unveil(self, widget: Any) -> None:
-        self._seen.add(widget)
-        widget.veil = ""
 
     def _open(self, card: Card) -> None:
         """Show what was hidden behind `card`, once it is closed."""
@@ -148,7 +141,7 @@ class _Cover:
     def __init__(self, cell: tuple[int, int], words: str) -> None:
         self.cell = cell
         self.parts: list[Prose] = []
-        self._handle = display(Prose(f"*{words}*", words), display_id=True)
+        self._handle = _display(Prose(f"*{words}*", words), display_id=True)
 
     def open(self) -> None:
         """Put what was hidden in the place of the placeholder."""
@@ -178,6 +171,14 @@ def current_gate() -> Gate:
     shell = get_ipython()
     found = _GATES.get(shell) if shell is not None else None
     return found if found is not None else Gate()
+
+
+def _display(thing: object, **how: Any) -> Any:
+    return display(thing, **how)  # type: ignore[no-untyped-call]  # IPython's
+
+
+def _unveil(widget: Any) -> None:
+    widget.was_shown, widget.veil = True, ""
 
 
 def _bundle_of(widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -13,13 +13,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from labkit.book import show
 from labkit.book.answers import exercise
 from labkit.book.exercises import State
 from labkit.book.gate import Gate
 from labkit.book.grading import grade
 from labkit.book.parts import Part
 from labkit.book.progress import waiting
+from labkit.book.show import Prose, as_table, source
 from labkit.clock import Clock
 from labkit.config import EngineConfig, from_mapping
 from labkit.errors import ConfigError, TraceError
@@ -188,19 +188,17 @@ class Lab:
             words = f"{State.WRONG} {error}."
         sys.stdout.write(f"{words}\n")
 
-    def source(self, thing: Any) -> show.Prose:
+    def source(self, thing: Any) -> Prose:
         """The package's own code of a function, class or module."""
-        return show.source(thing)
+        return source(thing)
 
-    def table(
-        self, head: Sequence[str], rows: Iterable[Sequence[object]]
-    ) -> show.Prose:
+    def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Prose:
         """Rows of computed values under a head."""
-        return self._gate.prose(show.as_table(head, rows))
+        return self._gate.prose(as_table(head, rows))
 
-    def md(self, text: str) -> show.Prose:
+    def md(self, text: str) -> Prose:
         """Prose with computed numbers, rendered."""
-        return self._gate.prose(show.Prose(text, text))
+        return self._gate.prose(Prose(text, text))
 
     def _messages(self, prompt: str | Messages | None) -> Messages:
         if prompt is None:

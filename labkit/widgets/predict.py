@@ -2,7 +2,7 @@
 
 The page offers the choices; Python decides what counts. A locked guess stays as it is
 until the reader asks for another try. Nothing waits: where nobody can answer, the
-verdict says that no prediction was locked.
+verdict says that no guess was locked.
 """
 
 from __future__ import annotations
@@ -170,7 +170,7 @@ class Verdict(LabWidget, page="verdict"):
         tail = f" {self._note}" if self._note else ""
         found = f"Answer: {worded(self._answer, unit)}."
         if guess is None:
-            return f"{found} No prediction was locked.{tail}"
+            return f"{found} No guess was locked.{tail}"
         said = f"You said {worded(guess, unit)}."
         return f"{said} {found} {off_by(guess, self._answer, unit)}{tail}"
 

@@ -29,6 +29,7 @@ class StillMixin:
     """First base of a widget: `class Bar(StillMixin, AnyWidget)`."""
 
     is_gated: ClassVar[bool] = True  # hidden while a prediction above it is open
+    was_shown: bool = False  # and is not hidden any more
     _ipython_display_ = None  # plotly's own would hide the mime bundle below
 
     def record(self) -> Drawing:

@@ -95,7 +95,7 @@ def test_calculator_answers_to_the_keyboard(book: NotebookPage) -> None:
 def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
     card, verdict = book.widget("predict"), book.widget("verdict")
     card.get_by_role("spinbutton").fill("20000")
-    card.get_by_role("button", name="Lock my prediction").press("Enter")
+    card.get_by_role("button", name="Lock my guess").press("Enter")
     expect(verdict.locator("output")).to_contain_text("Answer: 23,040.")
 
 

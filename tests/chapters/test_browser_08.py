@@ -40,7 +40,7 @@ def test_every_cell_ran_and_every_claim_holds(book: NotebookPage) -> None:
 def test_a_number_is_predicted_and_then_answered(book: NotebookPage) -> None:
     card, verdict = book.widget("predict"), book.widget("verdict")
     card.get_by_role("spinbutton").fill("30")
-    card.get_by_role("button", name="Lock my prediction").press("Enter")
+    card.get_by_role("button", name="Lock my guess").press("Enter")
     expect(verdict.locator("output")).to_contain_text("You said 30. Answer: ")
 
 

@@ -103,7 +103,7 @@ def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
     card, verdict = book.widget("predict"), book.widget("verdict")
     card.get_by_role("radio", name="queue").focus()
     book.page.keyboard.press("ArrowDown")
-    card.get_by_role("button", name="Lock my prediction").press("Enter")
+    card.get_by_role("button", name="Lock my guess").press("Enter")
     expect(verdict.locator("output")).to_contain_text("You said prefill. Answer: ")
 
 

@@ -33,10 +33,11 @@ def test_the_page_locks_by_message() -> None:
 
 def test_without_a_guess_the_verdict_is_there_at_once() -> None:
     verdict = choice().reveal("queue")
-    assert verdict.text == "Answer: queue. No prediction was locked."
+    assert verdict.text == "Answer: queue. No guess was locked."
     bundle = verdict._repr_mimebundle_()[0]
     assert bundle["text/plain"] == verdict.text
-    assert bundle["text/html"] == f"<p>{verdict.text}</p>"
+    words = f"<details><summary>Answer</summary><p>{verdict.text}</p></details>"
+    assert bundle["text/html"] == words
 
 
 def test_the_page_sees_the_answer_only_after_the_lock() -> None:
@@ -60,6 +61,24 @@ def test_after_the_answer_was_shown_nothing_can_be_locked() -> None:
     assert guess.guess is None
     with pytest.raises(ConfigError, match="knows no message"):
         verdict.handle("shut", {"op": "shut"})
+
+
+def test_guess_again_opens_the_card_and_closes_the_answer() -> None:
+    guess = number()
+    verdict = guess.reveal(12)
+    guess.handle("lock", {"op": "lock", "choice": 3})
+    guess.handle("again", {"op": "again"})
+    assert (guess.guess, guess.locked, verdict.is_open) == (None, "", False)
+    guess.lock(12)
+    assert verdict.text == "You said 12 ms. Answer: 12 ms. Exactly right."
+
+
+def test_a_skip_shows_the_answer_and_locks_nothing() -> None:
+    guess = number()
+    verdict = guess.reveal(12)
+    guess.handle("skip", {"op": "skip"})
+    assert verdict.is_open
+    assert verdict.text == "Answer: 12 ms. No guess was locked."
 
 
 @pytest.mark.parametrize(

@@ -60,10 +60,33 @@ Object.assign(lab, {
           note.hidden = false;
           lab.disableAll(host);
         });
-        const undo = await render({ ...view, el: host });
-        return () => { unwatch(); undo?.(); };
+        const undo = await lab.behindVeil(view.model, host, () => render({ ...view, el: host }));
+        return () => { unwatch(); undo(); };
       },
     };
+  },
+
+  // Draws into `host`, or shows the words of the trait `veil` there for as long as it has any:
+  // a question above is open, and the picture would give its answer away.
+  async behindVeil(model, host, draw) {
+    let isGone = false;
+    let undo = null;
+    const look = async () => {
+      const words = model.get('veil');
+      undo?.();
+      undo = null;
+      if (words) {
+        const node = lab.el('p', { className: 'lab-veil', textContent: words });
+        host.replaceChildren(lab.el('div', { className: 'lab' }, node));
+        return;
+      }
+      host.replaceChildren();
+      undo = (await draw()) ?? null;
+      if (isGone) undo?.();
+    };
+    model.on('change:veil', look);
+    await look();
+    return () => { isGone = true; model.off('change:veil', look); undo?.(); };
   },
 
   asleepWords: 'The kernel behind this picture has ended, so its controls no longer work. '

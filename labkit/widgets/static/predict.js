@@ -1,4 +1,5 @@
-// A question with choices and one Lock button. Joined with lab.js.
+// A question with choices: Lock, Skip, and once it is closed, Guess again. Joined with the
+// shared scripts.
 function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'predict', model.get('question'));
@@ -6,26 +7,34 @@ function render({ model, el }) {
   lab.landing(output, undo);
   const options = model.get('options');
   const control = options.length ? choices(model, undo, draw) : numberBox(model, undo, draw);
+  const send = (message) => {
+    model.send(message);
+    output.focus(); // the button that was pressed goes away
+  };
   const lock = () => {
     if (model.get('is_closed') || !control.isReady()) return;
-    model.send({ op: 'lock', choice: control.read() });
-    output.focus(); // the button goes dead
+    send({ op: 'lock', choice: control.read() });
   };
-  const button = lab.button('Lock my prediction', undo, lock);
+  const button = lab.button('Lock my guess', undo, lock);
+  const skip = lab.button('Skip the guess', undo, () => send({ op: 'skip' }));
+  const again = lab.button('Guess again', undo, () => send({ op: 'again' }));
   for (const input of control.inputs) {
     undo.on(input, 'keydown', (event) => { if (event.key === 'Enter') lock(); });
   }
-  root.append(lab.title(model.get('question')), control.node, button, output);
+  const buttons = lab.el('div', { className: 'lab-buttons' }, button, skip, again);
+  root.append(lab.title(model.get('question')), control.node, buttons, output);
 
   function draw() {
     const isClosed = model.get('is_closed');
     const locked = model.get('locked');
     control.disable(isClosed);
-    button.disabled = isClosed || !control.isReady();
+    button.hidden = skip.hidden = isClosed;
+    button.disabled = !control.isReady();
+    again.hidden = !isClosed;
     root.classList.toggle('lab-locked', isClosed);
     if (locked) control.write(locked);
-    if (isClosed) say(locked ? `Locked: ${locked}.` : 'The answer was shown without a prediction.');
-    else say(control.problem() || 'Choose, then lock. A locked prediction cannot be changed.');
+    if (isClosed) say(locked ? `Locked: ${locked}.` : 'Skipped: the answer is shown without a guess.');
+    else say(control.problem() || 'Choose, then lock. What stands below is shown then, or if you skip.');
   }
   undo.model(model, 'change:is_closed', draw);
   draw();

@@ -1,11 +1,12 @@
-// The verdict, hidden until the prediction is locked. Joined with lab.js.
+// The answer beside the guess, hidden until the card above is locked or skipped. Joined with
+// the shared scripts.
 function render({ model, el }) {
   const undo = lab.cleaner();
   const root = lab.root(el, 'verdict', 'Answer');
   const text = lab.el('output', { className: 'lab-verdict-text', ariaLive: 'polite' });
-  const wait = lab.el('p', { textContent: 'The answer shows when your prediction above is locked.' });
+  const wait = lab.el('p', { textContent: 'The answer is shown when your guess above is locked or skipped.' });
   lab.landing(text, undo);
-  const button = lab.button('Show it without a prediction', undo, () => {
+  const button = lab.button('Skip the guess', undo, () => {
     model.send({ op: 'open' });
     text.focus(); // the button goes away
   });

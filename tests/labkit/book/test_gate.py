@@ -25,6 +25,11 @@ CELLS = (
     "other = lab.predict('Which?', ['a', 'b'])\nlab.md('behind b')",
     "lab.section()\nlab.md('open: 7')",
 )
+FIGURE = """\
+from labkit.figures.drawings import Lines, Series
+from labkit.records import Layer
+from labkit.widgets.figure import LiteFigure
+LiteFigure(Lines("7", "7.", "x", "y", (Series("a", (1,), (7,), Layer.CACHE),)))"""
 HIDDEN = "Hidden until you lock your guess on “How many?” above, or skip it."
 VEILED = (2, 3, 4, 9)  # the text outputs behind the first question
 
@@ -58,6 +63,12 @@ def test_the_answer_is_a_click_away_without_a_kernel(closed: list[Shown]) -> Non
 def test_each_question_hides_its_own_section(closed: list[Shown]) -> None:
     assert "on “Which?” above" in closed[10].plain
     assert closed[11].plain == "open: 7"
+
+
+def test_a_figure_of_plotly_is_hidden_as_well(tmp_path: Path) -> None:
+    shown = run_cells((*CELLS[:2], FIGURE, "guess.skip()", FIGURE), tmp_path)
+    assert (shown[2].plain, shown[2].error) == (HIDDEN, "")
+    assert "<img" in shown[4].html
 
 
 @pytest.mark.parametrize("close", ["guess.lock(7)", "guess.skip()"])
