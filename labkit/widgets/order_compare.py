@@ -1,14 +1,13 @@
 """One logit vector, the same knobs, the orders of several engines.
 
-It takes a source with one method, `compare(knobs)`, which gives a view an engine with
-its distance to all the others. It runs nothing itself. The distance of two engines is
-the total variation between their distributions.
+It takes a source whose `compare(knobs)` gives one view per engine, with its distance to
+all the others. It runs nothing itself. The distance of two engines is the total
+variation between their distributions: the probability that would have to move.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict
 from typing import Any, Protocol
 
 import traitlets
@@ -20,6 +19,7 @@ from labkit.widgets.base import LabWidget
 
 __all__ = ["KNOBS", "OrderCompare", "OrderSource", "title_of"]
 
+Messages = Sequence[Mapping[str, str]]
 KNOBS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 TITLES = {
     "vllm": "vLLM",
@@ -27,16 +27,20 @@ TITLES = {
     "llama_cpp": "llama.cpp",
     "sglang": "SGLang",
 }
+NUM_SHOWN = 6  # tokens with bars of their own; one more bar has all the others
 
 
 class OrderSource(Protocol):
     """The interface of a source that runs the orders."""
 
     def compare(self, knobs: Mapping[str, float]) -> Sequence[OrderView]:
-        """One view an engine, all with distances to the engines in the same order."""
+        """One view per engine, with distances to the engines in the same order."""
+
+    def asked(self, messages: Messages) -> OrderSource:
+        """The same for the token that would come next after `messages`."""
 
 
-class OrderCompare(LabWidget, page="order_compare"):
+class OrderCompare(LabWidget, page="order_compare", parts=("order_bars",)):
     """`OrderCompare(Bench.at(engine, ids), tokenizer.label, temperature=2.0)`."""
 
     knobs: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
@@ -52,6 +56,7 @@ class OrderCompare(LabWidget, page="order_compare"):
         self._source = source
         self._label = label
         self._num_runs = 0
+        self._asked = False  # True on the reader's own prompt
         self.views: tuple[OrderView, ...] = ()
         super().__init__({}, knobs={**KNOBS, **knobs})
         self.observe(self._run, ["knobs"])
@@ -79,6 +84,14 @@ class OrderCompare(LabWidget, page="order_compare"):
         head = ("engine", "survivors", "entropy, nats", "best", *to)
         return Table(self._words(), self._alt(), head, tuple(rows))
 
+    def ask(self, messages: Messages) -> None:
+        """Compare on the vector that these messages give; the knobs stay."""
+        source = self._source.asked(messages)  # runs the model: not under the lock
+        with self._lock:
+            self._source = source
+            self._asked = True
+            self._run()
+
     @traitlets.validate("knobs")
     def _are_knobs(self, proposal: Any) -> dict[str, float]:
         reject_unknown(proposal["value"], KNOBS, type(self).__name__)
@@ -87,16 +100,19 @@ class OrderCompare(LabWidget, page="order_compare"):
     def _run(self, _: object = None) -> None:
         self.views = tuple(self._source.compare(dict(self.knobs)))
         self._num_runs += 1
-        views = [
-            {
-                **asdict(view),
-                "title": title_of(view.name),
-                "top": [(self._label(i), round(p, 6)) for i, p in view.top],
-            }
-            for view in self.views
-        ]
         words = {"title": self._words(), "alt": self._alt(), "tick": self._num_runs}
-        self.result = {**words, "views": views}
+        shown = self._shown()
+        tokens = [*(self._label(i) for i in shown), "all others"]
+        views = [_to_page(view, shown) for view in self.views]
+        self.result = {**words, "tokens": tokens, "views": views}
+
+    def _shown(self) -> list[int]:
+        """The tokens with bars: the likeliest ones, whichever engine has them so."""
+        most: dict[int, float] = {}
+        for view in self.views:
+            for token_id, p in view.top:
+                most[token_id] = max(p, most.get(token_id, 0.0))
+        return sorted(most, key=lambda i: -most[i])[:NUM_SHOWN]
 
     def _words(self) -> str:
         pairs = [(max(v.distances), v) for v in self.views]
@@ -105,14 +121,33 @@ class OrderCompare(LabWidget, page="order_compare"):
             return "All engines give the same distribution"
         other = self.views[view.distances.index(farthest)]
         names = f"{title_of(view.name)} and {title_of(other.name)}"
-        return f"{names} disagree about {100 * farthest:.1f} % of the mass"
+        apart = f"place {100 * farthest:.1f} % of the probability on different tokens"
+        return f"{names} {apart}"
 
     def _alt(self) -> str:
         set_to = ", ".join(f"{name} {value:g}" for name, value in self.knobs.items())
         kept = "; ".join(f"{title_of(v.name)} keeps {v.kept:,}" for v in self.views)
-        return f"With {set_to} (a top_k of 0 is off): {kept}."
+        about = "On your own prompt, with" if self._asked else "With"
+        return f"{about} {set_to} (a top_k of 0 is off): {kept}."
 
 
 def title_of(engine: str) -> str:
     """How an engine writes its own name: "vllm" is vLLM."""
     return TITLES.get(engine, engine)
+
+
+def _to_page(view: OrderView, shown: Sequence[int]) -> dict[str, Any]:
+    """One engine's stages, numbers and bars; None where a probability is not known."""
+    top = dict(view.top)
+    is_whole = view.kept <= len(top)  # then a token that is not listed has none
+    bars = [top.get(i, 0.0 if is_whole else None) for i in shown]
+    rest = None if None in bars else max(0.0, 1.0 - sum(p or 0.0 for p in bars))
+    return {
+        "name": view.name,
+        "title": title_of(view.name),
+        "stages": [s for s in view.stages if not KNOBS.keys().isdisjoint(s.split("+"))],
+        "kept": view.kept,
+        "entropy": round(view.entropy, 4),
+        "bars": [None if p is None else round(p, 6) for p in (*bars, rest)],
+        "distances": list(view.distances),
+    }

@@ -19,6 +19,7 @@ from labkit.widgets.base import LabWidget
 
 __all__ = ["COUNTING", "KNOBS", "STAGES", "SamplingBench", "StageSource"]
 
+Messages = Sequence[Mapping[str, str]]
 KNOBS = {  # values that change nothing; a top_k of 0 keeps everything
     "repetition_penalty": 1.0,
     "frequency_penalty": 0.0,
@@ -34,8 +35,6 @@ COUNTING = ("frequency_penalty", "presence_penalty")  # what is written, no prom
 STAGES = tuple(
     name.removesuffix("_p") if name == "typical_p" else name for name in KNOBS
 )[:-1]
-
-
 NOTHING_YET = "nothing written yet"
 
 
@@ -50,6 +49,9 @@ class StageSource(Protocol):
         self, knobs: Mapping[str, float], order: Sequence[str]
     ) -> Sequence[StageView]:
         """First the model's distribution, then each stage of `order`, then the draw."""
+
+    def asked(self, messages: Messages) -> StageSource:
+        """The same for the first token of the answer to `messages`."""
 
 
 class SamplingBench(
@@ -78,6 +80,7 @@ class SamplingBench(
         self._source = source
         self._label = label
         self._num_runs = 0
+        self._asked = False  # True on the reader's own prompt
         self.views: tuple[StageView, ...] = ()
         reject_unknown(knobs, KNOBS, "SamplingBench")
         super().__init__(
@@ -85,7 +88,7 @@ class SamplingBench(
             knobs={**KNOBS, **knobs},
             order=list(STAGES),
             presets={name: list(stages) for name, stages in (presets or {}).items()},
-            idle={} if source.num_written else dict.fromkeys(COUNTING, NOTHING_YET),
+            idle=_idle(source),
         )
         self.observe(self._run, ["knobs", "order"])
         self._run()
@@ -101,8 +104,17 @@ class SamplingBench(
             self.knobs = {**self.knobs, **knobs}
         return self.record()
 
+    def ask(self, messages: Messages) -> None:
+        """Work on the first token of the answer to `messages`; the knobs stay."""
+        source = self._source.asked(messages)  # runs the model: not under the lock
+        with self._lock:
+            self._source = source
+            self._asked = True
+            self.idle = _idle(source)
+            self._run()
+
     def record(self) -> Table:
-        """One row per stage: candidates, mass moved, entropy, the likeliest token."""
+        """One row per stage: candidates, what it moved, entropy, the likeliest."""
         rows = [
             (
                 view.name,
@@ -114,7 +126,14 @@ class SamplingBench(
             )
             for view in self.views
         ]
-        head = ("stage", "knob", "survivors", "mass moved", "entropy, nats", "best")
+        head = (
+            "stage",
+            "knob",
+            "survivors",
+            "probability moved",
+            "entropy, nats",
+            "best",
+        )
         return Table(self._title(), self._alt(), head, tuple(rows))
 
     @traitlets.validate("knobs")
@@ -148,9 +167,10 @@ class SamplingBench(
     def _title(self) -> str:
         kept, total = self.views[-2].kept, self.views[0].kept
         picked = repr(self._label(self.picked))
+        about = "Your own prompt: " if self._asked else ""
         if self._is_greedy:
-            return f"Greedy: of {total:,} tokens the likeliest is taken, {picked}"
-        return f"{kept:,} of {total:,} tokens survive; the draw picks {picked}"
+            return f"{about}greedy takes the likeliest of {total:,} tokens, {picked}"
+        return f"{about}{kept:,} of {total:,} tokens survive; the draw picks {picked}"
 
     def _alt(self) -> str:
         """The stages that did something, or were meant to, in words."""
@@ -193,3 +213,8 @@ class SamplingBench(
                 [self._label(i), p, model.get(i), i == self.picked] for i, p in final
             ],
         }
+
+
+def _idle(source: StageSource) -> dict[str, str]:
+    """The stages that can do nothing with this source, and why."""
+    return {} if source.num_written else dict.fromkeys(COUNTING, NOTHING_YET)

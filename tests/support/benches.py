@@ -9,6 +9,7 @@ from labkit.records import Branch, BranchToken, OrderView, StageView
 
 __all__ = ["FourOrders", "Stages", "TwoWays", "word"]
 
+Messages = Sequence[Mapping[str, str]]
 WORDS = (
     "The",
     "␣answer",
@@ -36,6 +37,11 @@ class Stages:
     def __init__(self, num_written: int = 3) -> None:
         self.num_written = num_written
         self.calls: list[tuple[dict[str, float], list[str]]] = []
+        self.heard: list[Messages] = []
+
+    def asked(self, messages: Messages) -> Stages:
+        self.heard.append(messages)
+        return Stages(num_written=0)
 
     def run(
         self, knobs: Mapping[str, float], order: Sequence[str]
@@ -54,6 +60,13 @@ class Stages:
 
 class FourOrders:
     """At temperature 1 all agree; above, the last engine stands apart."""
+
+    def __init__(self) -> None:
+        self.heard: list[Messages] = []
+
+    def asked(self, messages: Messages) -> FourOrders:
+        self.heard.append(messages)
+        return FourOrders()
 
     def compare(self, knobs: Mapping[str, float]) -> tuple[OrderView, ...]:
         apart = min(1.0, abs(knobs["temperature"] - 1) / 2)
@@ -75,16 +88,27 @@ class TwoWays:
     """Every branch has four tokens and two blocks; a fork shares the first block."""
 
     def __init__(self) -> None:
-        self.asked: list[tuple[str | None, int, int | None]] = []
+        self.grown: list[tuple[str | None, int, int | None]] = []
+        self.made: dict[str, Branch] = {}
+        self.heard: list[Messages] = []
+
+    def asked(self, messages: Messages) -> TwoWays:
+        self.heard.append(messages)
+        return TwoWays()
 
     def grow(self, parent: str | None, at: int, token_id: int | None) -> Branch:
-        self.asked.append((parent, at, token_id))
-        number = len(self.asked)
+        self.grown.append((parent, at, token_id))
+        number = len(self.grown)
         first = 0 if token_id is None else token_id
-        tokens = tuple(_token((first + 3 * i) % 12) for i in range(4))
+        tokens = [_token((first + 3 * i) % 12) for i in range(4)]
+        if parent is not None:  # the candidates there are the parent's
+            there = self.made[parent].tokens[at - self.made[parent].start].top
+            tokens[0] = BranchToken(first, dict(there)[first], there)
         blocks = (7, 10 + number) if parent else (7, 8)
         shared, read = (1, 5) if parent else (0, 38)
-        return Branch(f"b{number}", parent, at, tokens, blocks, shared, read)
+        branch = Branch(f"b{number}", parent, at, (*tokens,), blocks, shared, read)
+        self.made[branch.name] = branch
+        return branch
 
 
 def _token(token_id: int) -> BranchToken:

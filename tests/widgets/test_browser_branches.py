@@ -53,7 +53,14 @@ def test_a_branch_above_others_is_forked_by_keyboard(notebook, key) -> None:
     press("Enter")
     third = tree.get_by_role("listbox", name="Tokens of branch C")
     expect(third.get_by_role("option").first).to_be_focused()
-    expect(tree.locator(".lab-branch-head").nth(2)).to_contain_text("A at token 3")
+    expect(tree.locator(".lab-branch-head", has_text="A at token 3")).to_have_count(1)
+    place = first.nth(2).bounding_box()
+    assert place is not None
+    expect(third.get_by_role("option").first).to_be_in_viewport()
+    below = third.get_by_role("option").first.bounding_box()
+    assert below is not None
+    assert below["x"] == place["x"]  # it begins under the token that it leaves
+    assert below["y"] > place["y"]
     book.check()
 
 
@@ -68,13 +75,15 @@ def test_tab_from_a_token_leads_to_the_next_branch(notebook) -> None:
     book.page.keyboard.press("Tab")
     expect(head).to_contain_text("Branch B, token 2")
     book.page.keyboard.press("Tab")
-    expect(tree.get_by_role("button", name="Go on with").first).to_be_focused()
+    expect(tree.get_by_role("button", name="is branch A")).to_be_focused()
     book.check()
 
 
 def test_a_refused_fork_gives_the_focus_back(notebook) -> None:
     full = "tree = BranchTree(TwoWays(), word)\n"
-    full += "for _ in range(11):\n    tree.fork('b1', 0, 1)\ntree"
+    full += "last = tree.branches[0]\nfor _ in range(11):\n"
+    full += "    last = tree.fork(last.name, last.start + 1,"
+    full += " last.tokens[1].top[1][0])\ntree"
     book = notebook(HEAD, full)
     tree = book.widget("branches")
     tree.get_by_role("option").first.focus()
@@ -82,4 +91,28 @@ def test_a_refused_fork_gives_the_focus_back(notebook) -> None:
     book.page.keyboard.press("Enter")
     expect(tree.locator(".lab-note")).to_contain_text("are enough")
     expect(tree.get_by_role("button", name="Go on with").first).to_be_focused()
+    book.check()
+
+
+def test_a_taken_candidate_leads_to_its_branch_which_can_be_removed(notebook) -> None:
+    book = notebook(
+        HEAD, "tree = BranchTree(TwoWays(), word)\ntree.fork('b1', 1, 4)\ntree"
+    )
+    tree, press = book.widget("branches"), book.page.keyboard.press
+    answer = tree.get_by_role("listbox", name="Tokens of branch A").get_by_role(
+        "option"
+    )
+    answer.first.focus()
+    press("ArrowRight")
+    press("Enter")
+    taken = tree.get_by_role("button", name="is branch B: go to it")
+    expect(taken).to_be_focused()
+    press("Enter")
+    branch = tree.get_by_role("listbox", name="Tokens of branch B")
+    expect(branch.get_by_role("option").first).to_be_focused()
+    tree.get_by_role("button", name="Remove branch B").press("Enter")
+    expect(branch).to_have_count(0)
+    expect(answer.nth(1)).to_be_focused()
+    expect(tree.locator(".lab-title")).to_contain_text("One answer")
+    expect(tree.get_by_role("button", name="Remove")).to_have_count(0)
     book.check()

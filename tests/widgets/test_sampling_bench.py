@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pytest
 import traitlets
 
 from labkit.errors import ConfigError
+from labkit.records import OrderView
 from labkit.widgets import OrderCompare, SamplingBench
 from labkit.widgets.sampling_bench import COUNTING, KNOBS, STAGES
 from tests.support.benches import FourOrders, Stages, word
@@ -49,7 +52,7 @@ def test_summary_names_the_stages_that_did_something() -> None:
 
 def test_at_temperature_0_the_likeliest_is_said_to_be_taken() -> None:
     bench = SamplingBench(Stages(), word, temperature=0.0, top_p=0.5)
-    title = "Greedy: of 49,152 tokens the likeliest is taken, 'The'"
+    title = "greedy takes the likeliest of 49,152 tokens, 'The'"
     assert bench.record().title == bench.result["title"] == title
     assert "temperature 0 is greedy" in bench.summary()
     assert "no stage cuts and no noise counts" in bench.summary()
@@ -89,6 +92,60 @@ def test_engines_that_agree_are_said_to_agree() -> None:
     widget = OrderCompare(FourOrders(), word)
     assert widget.record().title == "All engines give the same distribution"
     widget.turn(temperature=2.0)
-    title = "vLLM and SGLang disagree about 50.0 % of the mass"
+    title = "vLLM and SGLang place 50.0 % of the probability on different tokens"
     assert widget.record().title == widget.result["title"] == title
     assert [view["title"] for view in widget.result["views"]][2] == "llama.cpp"
+
+
+def test_the_bars_of_all_engines_are_of_the_same_tokens_and_add_up_to_1() -> None:
+    widget = OrderCompare(Peaks(), word)
+    assert widget.result["tokens"][-1] == "all others"
+    bars = {view["name"]: view["bars"] for view in widget.result["views"]}
+    assert bars == {
+        "vllm": [0.5, 0.25, 0.125, 0.0625, 0.03125, 0.015625, 0.015625],
+        "sglang": [0.6, 0.4, 0.0, 0.0, 0.0, 0.0, 0.0],
+    }
+
+
+def test_a_probability_that_the_source_did_not_list_is_unknown_not_zero() -> None:
+    widget = OrderCompare(Peaks(kept=900), word)
+    assert widget.result["views"][1]["bars"] == [0.6, 0.4, *[None] * 5]
+
+
+def test_stages_that_no_slider_turns_are_left_out_of_an_order() -> None:
+    stages = OrderCompare(Peaks(), word).result["views"][0]["stages"]
+    assert stages == ["temperature", "top_k+top_p"]
+
+
+class Peaks(FourOrders):
+    """Two engines that do not list the same tokens."""
+
+    def __init__(self, kept: int = 2) -> None:
+        super().__init__()
+        self.kept = kept
+
+    def compare(self, knobs: Mapping[str, float]) -> tuple[OrderView, ...]:
+        order = ("logit_bias", "temperature", "top_k+top_p")
+        long, short = tuple((i, 0.5 / 2**i) for i in range(8)), ((0, 0.6), (1, 0.4))
+        return (
+            OrderView("vllm", order, 8, long, 1.0, (0.0, 0.2)),
+            OrderView("sglang", order, self.kept, short, 1.0, (0.2, 0.0)),
+        )
+
+
+@pytest.mark.parametrize("kind", [SamplingBench, OrderCompare])
+def test_a_prompt_of_the_readers_own_is_worked_on_and_told(kind) -> None:
+    source = Stages() if kind is SamplingBench else FourOrders()
+    widget = kind(source, word, temperature=0.5)
+    widget.ask([{"role": "user", "content": "Why?"}])
+    assert source.heard == [[{"role": "user", "content": "Why?"}]]
+    assert widget.knobs["temperature"] == 0.5
+    assert "our own prompt" in widget.summary()
+    assert widget.result["tick"] == 2
+
+
+def test_penalties_wait_again_where_the_new_prompt_has_no_output() -> None:
+    bench = SamplingBench(Stages(num_written=3), word)
+    assert not bench.idle
+    bench.ask([{"role": "user", "content": "Why?"}])
+    assert tuple(bench.idle) == COUNTING

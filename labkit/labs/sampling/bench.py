@@ -16,7 +16,8 @@ from torch import Tensor
 
 from labkit.config import reject_unknown
 from labkit.engine import Engine
-from labkit.labs.sampling.logits import next_logits
+from labkit.errors import ConfigError
+from labkit.labs.sampling.logits import next_logits, prompt_ids
 from labkit.records import OrderView, StageView
 from labkit.sampling.orders import ORDERS
 from labkit.sampling.pipeline import SamplingRows, sample
@@ -41,8 +42,10 @@ class Bench:
         logits: Tensor,
         prompt_ids: Sequence[int] = (),
         output_ids: Sequence[int] = (),
+        engine: Engine | None = None,  # what `asked` computes other vectors with
     ) -> None:
         self.logits = logits
+        self._engine = engine
         self._prompt_ids = tuple(prompt_ids)
         self._output_ids = list(output_ids)
 
@@ -52,7 +55,16 @@ class Bench:
     ) -> Bench:
         """The vector that chooses the token after `output_ids`."""
         logits = next_logits(engine.model, [*prompt_ids, *output_ids])[0]
-        return cls(logits, prompt_ids, output_ids)
+        return cls(logits, prompt_ids, output_ids, engine)
+
+    def asked(self, messages: Sequence[Mapping[str, str]]) -> Bench:
+        """A bench at the first token of the answer to `messages`; this one stays."""
+        if self._engine is None:
+            raise ConfigError(
+                "this bench has a vector and no engine: make it with Bench.at(engine, "
+                "prompt_ids) to ask for another prompt's vector"
+            )
+        return Bench.at(self._engine, prompt_ids(self._engine, messages))
 
     @property
     def num_written(self) -> int:

@@ -7,11 +7,12 @@ steps, whose lock is held while a branch grows: a stream in a cell goes on with 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from labkit.engine import Engine
 from labkit.errors import InputError
+from labkit.labs.sampling.logits import prompt_ids
 from labkit.records import BlockEventKind, Branch, BranchToken, StepReport, TokenEvent
 from labkit.sequence import SamplingParams
 
@@ -38,6 +39,15 @@ class Brancher:
         )
         self._made: dict[str, Branch] = {}
         self._lines: dict[str, tuple[BranchToken, ...]] = {}  # whole outputs
+
+    def asked(self, messages: Sequence[Mapping[str, str]]) -> Brancher:
+        """The same for the answer to `messages`."""
+        return Brancher(
+            self._engine,
+            prompt_ids(self._engine, messages),
+            max_tokens=self._params.max_tokens,
+            num_candidates=self._params.top_logprobs or 1,
+        )
 
     def grow(self, parent: str | None, at: int, token_id: int | None) -> Branch:
         """The answer itself (no parent), or `parent` with `token_id` at place `at`."""

@@ -7,16 +7,23 @@ give its sampler at that place.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor
 
+from labkit.engine import Engine
 from labkit.model.inputs import ForwardInputs
 from labkit.model.loaded import LoadedModel
 from labkit.model.watch import PassWatch
 
-__all__ = ["next_logits"]
+__all__ = ["next_logits", "prompt_ids"]
+
+
+def prompt_ids(engine: Engine, messages: Sequence[Mapping[str, str]]) -> list[int]:
+    """The tokens of a conversation as the model's own template writes it."""
+    text = engine.template.render(messages)
+    return engine.tokenizer.encode(text, allow_special=True)
 
 
 @torch.inference_mode()

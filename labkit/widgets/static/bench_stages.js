@@ -11,7 +11,7 @@ const STAGE_KNOBS = {
   min_p: { knob: 'min_p', label: 'Min p', steps: STEPS(0, 0.5, 0.01) },
   typical: { knob: 'typical_p', label: 'Typical p', steps: STEPS(0.05, 1, 0.05) },
 };
-const STAGE_FACTS = ['survivors', 'mass moved', 'entropy, nats'];
+const STAGE_FACTS = ['survivors', 'probability moved', 'entropy, nats'];
 
 class StageList {
   // `turn(knob, value)` and `move(stage, place)` tell what the reader did; `idle` has the

@@ -4,7 +4,7 @@ class TopTokens {
   constructor() {
     this.list = lab.el('div', { className: 'lab-top', role: 'list', aria: { label: 'The likeliest tokens after the last stage' } });
     this.node = lab.el('div', { className: 'lab-top-box' },
-      lab.subtitle('After the last stage (filled) and from the model (line)'), this.list);
+      lab.subtitle('Probability after the last stage (bar) and from the model (line)'), this.list);
   }
 
   draw(tokens) {

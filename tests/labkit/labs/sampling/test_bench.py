@@ -10,7 +10,7 @@ import torch
 
 from labkit.errors import ConfigError
 from labkit.labs.sampling.bench import COMPARED, Bench, preset_orders, total_variation
-from labkit.labs.sampling.logits import next_logits
+from labkit.labs.sampling.logits import next_logits, prompt_ids
 from labkit.model.reference import logits as slow_logits
 from labkit.sampling.orders import ORDERS
 from labkit.sequence import SamplingParams
@@ -107,3 +107,20 @@ def test_logits_are_those_of_the_slow_truth_and_leave_the_pool_alone() -> None:
     model, ids = tiny_model(), [*HELLO, 7, 8]
     found = next_logits(model, ids, last=3)
     torch.testing.assert_close(found, slow_logits(model.decoder, ids)[-3:])
+
+
+def test_a_bench_asked_for_other_messages_is_another_and_this_one_stays() -> None:
+    engine = tiny_engine()
+    bench = Bench.at(engine, HELLO)
+    before = bench.logits.clone()
+    messages = [{"role": "user", "content": "hello"}]
+    other = bench.asked(messages)
+    want = Bench.at(engine, prompt_ids(engine, messages))
+    assert torch.equal(other.logits, want.logits)
+    assert not torch.equal(other.logits, before)
+    assert torch.equal(bench.logits, before)
+
+
+def test_a_bench_without_an_engine_says_how_to_get_one() -> None:
+    with pytest.raises(ConfigError, match=r"Bench\.at"):
+        Bench(torch.zeros(4)).asked([{"role": "user", "content": "hello"}])

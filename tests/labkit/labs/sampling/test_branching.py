@@ -6,6 +6,7 @@ import pytest
 
 from labkit.errors import InputError
 from labkit.labs.sampling.branching import Brancher, closest_call
+from labkit.labs.sampling.logits import prompt_ids
 from labkit.records import Branch, BranchToken
 from tests.support.engines import HELLO, tiny_engine
 
@@ -79,3 +80,14 @@ def test_a_candidate_or_parent_that_is_not_there_is_refused() -> None:
         brancher.grow(answer.name, 0, missing)
     with pytest.raises(InputError, match="is not here"):
         brancher.grow("nobody", 0, missing)
+
+
+def test_other_messages_give_a_tree_of_the_same_size_on_the_same_engine() -> None:
+    engine = tiny_engine()
+    messages = [{"role": "user", "content": "hello"}]
+    brancher = Brancher(engine, HELLO, max_tokens=5, num_candidates=3).asked(messages)
+    answer = brancher.grow(None, 0, None)
+    assert len(answer.tokens) <= 5
+    assert len(answer.tokens[0].top) == 3
+    read = len(prompt_ids(engine, messages)) + len(answer.tokens) - 1
+    assert answer.num_computed == read
