@@ -72,7 +72,7 @@ def test_temperature_0_is_shown_as_greedy(notebook) -> None:
     slider.press("Home")
     expect(slider).to_have_attribute("aria-valuetext", "greedy")
     expect(draw).to_contain_text("greedy: takes the likeliest")
-    expect(bench.locator(".lab-title")).to_contain_text("the likeliest of 49,152 tokens, 'The'")
+    expect(bench.locator(".lab-title")).to_contain_text("takes the likeliest")
     book.check()
 
 
@@ -181,11 +181,15 @@ def test_a_preset_order_is_chosen_by_key(notebook) -> None:
 def test_orders_move_apart_with_the_temperature(notebook) -> None:
     book = notebook(HEAD, "orders = OrderCompare(FourOrders(), word)\norders")
     widget = book.widget("orders")
-    expect(widget.locator(".lab-title")).to_have_text("All engines give the same distribution")
+    expect(widget.locator(".lab-title")).to_have_text(
+        "All engines give the same distribution"
+    )
     slider = widget.get_by_role("slider", name="Temperature")
     for _ in range(10):
         slider.press("ArrowRight")
-    expect(widget.locator(".lab-title")).to_contain_text("place 50.0 % of the probability")
+    expect(widget.locator(".lab-title")).to_contain_text(
+        "place 50.0 % of the probability"
+    )
     expect(widget.locator("td").filter(has_text="0.500")).to_have_count(6)
     expect(widget.get_by_role("list", name="Order of SGLang")).to_contain_text("top_k")
     book.check()
