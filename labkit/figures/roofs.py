@@ -18,6 +18,7 @@ __all__ = [
     "Roofs",
     "batch_lines",
     "crossing",
+    "draft_lines",
     "knee",
     "pass_lines",
     "share_lines",
@@ -138,6 +139,23 @@ def share_lines(shares: Mapping[int, Points]) -> Lines:
             _series(f"batch of {rows}", line, hue, "line+dots")
             for (rows, line), hue in zip(lines, hues, strict=False)
         ),
+        x_scale="log2",
+    )
+
+
+def draft_lines(gains: Points, drafted: int) -> Lines:
+    """Speed-up of drafting for everybody over plain decoding, by batch size."""
+    xs = tuple(float(n) for n in sorted(gains))
+    none = Series("no gain", xs, (1.0,) * len(xs), Layer.CLIENT, "dash")
+    told = ", ".join(f"{gains[n]:.2f} for {n}" for n in sorted(gains))
+    worth = [n for n in sorted(gains) if gains[n] > 1]
+    reach = f"pay up to {max(worth)} sequences" if worth else "never pay"
+    return Lines(
+        title=f"{drafted} drafts for each sequence {reach} in a batch",
+        alt=f"Speed-up by sequences in the batch: {told}. Below 1 it is a loss.",
+        x_title="sequences that decode together",
+        y_title="speed-up over plain decoding",
+        series=(_series("speed-up", gains, Layer.COMPUTE, "line+dots"), none),
         x_scale="log2",
     )
 

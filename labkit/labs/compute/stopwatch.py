@@ -8,9 +8,11 @@ than memory in use.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import product
 from statistics import median
+from typing import TypeVar
 
 import torch
 
@@ -30,6 +32,10 @@ __all__ = [
     "pass_work",
     "weight_bytes",
 ]
+
+Key = TypeVar("Key")
+Turn = tuple[int, int]  # a round, and the place of a shape in it
+Progress = Callable[[Sequence[Turn], str], Iterable[Turn]]  # shows how far it is
 
 COPIED = 1 << 25  # float32 values, 128 MiB: more than any cache holds
 SIDE = 1024  # of the square matrices multiplied
@@ -52,11 +58,21 @@ class PassShape:
 
 
 class Stopwatch:
-    """`Stopwatch(lab.model, clock).seconds([PassShape(new=4), PassShape(new=1)])`."""
+    """`Stopwatch(lab.model, clock).seconds([PassShape(new=4), PassShape(new=1)])`.
 
-    def __init__(self, model: LoadedModel, clock: Clock, num_slots: int = 8192) -> None:
+    `progress` is given the passes to go and what they are, as `lab.progress` is.
+    """
+
+    def __init__(
+        self,
+        model: LoadedModel,
+        clock: Clock,
+        num_slots: int = 8192,
+        progress: Progress | None = None,
+    ) -> None:
         self._decoder = model.decoder
         self._clock = clock
+        self._progress = progress or _silently
         self._kv = _noise(model, num_slots)
         self._scratch = model.decoder.new_scratch()
 
@@ -72,12 +88,17 @@ class Stopwatch:
         """
         inputs = [self._inputs(shape) for shape in shapes]
         kept: list[list[float]] = [[] for _ in shapes]
-        for _ in range(rounds + 1):
-            for times, each in zip(kept, inputs, strict=True):
-                started_s = self._clock.now()
-                self._run(each)
-                times.append(self._clock.now() - started_s)
+        turns = list(product(range(rounds + 1), range(len(shapes))))
+        for _, place in self._progress(turns, "Timing passes"):
+            started_s = self._clock.now()
+            self._run(inputs[place])
+            kept[place].append(self._clock.now() - started_s)
         return [pick(times[1:]) for times in kept]
+
+    def ms(self, shapes: Mapping[Key, PassShape], rounds: int = 3) -> dict[Key, float]:
+        """The best of `rounds` for each named shape, in milliseconds."""
+        best = self.seconds(list(shapes.values()), rounds, min)
+        return {key: 1000 * s for key, s in zip(shapes, best, strict=True)}
 
     def _run(self, inputs: ForwardInputs) -> float:
         logits = self._decoder.forward(inputs, self._kv, scratch=self._scratch)
@@ -158,6 +179,10 @@ def linear_params(config: ModelConfig) -> int:
     keys = config.num_kv_heads * config.head_dim
     attention = 2 * config.width * (heads + keys)
     return config.num_layers * (attention + 3 * config.width * config.ffn_width)
+
+
+def _silently(turns: Sequence[Turn], _: str) -> Iterable[Turn]:
+    return turns
 
 
 def _noise(model: LoadedModel, num_slots: int) -> KVStore:

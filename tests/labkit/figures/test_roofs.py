@@ -9,6 +9,7 @@ from labkit.figures.roofs import (
     Roofs,
     batch_lines,
     crossing,
+    draft_lines,
     knee,
     pass_lines,
     share_lines,
@@ -64,3 +65,11 @@ def test_share_lines_have_a_line_for_each_batch() -> None:
     assert lines.title == "Reading the context grows to 60 % of a pass"
     assert [s.name for s in lines.series] == ["batch of 1", "batch of 8"]
     assert "batch of 8: 60 % at 1,024 tokens" in lines.alt
+
+
+def test_draft_lines_say_up_to_which_batch_drafts_pay() -> None:
+    lines = draft_lines({1: 2.0, 4: 1.1, 16: 0.8}, 4)
+    assert lines.title == "4 drafts for each sequence pay up to 4 sequences in a batch"
+    assert "2.00 for 1, 1.10 for 4, 0.80 for 16" in lines.alt
+    assert [series.name for series in lines.series] == ["speed-up", "no gain"]
+    assert "never pay" in draft_lines({1: 0.9}, 4).title

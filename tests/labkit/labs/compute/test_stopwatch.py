@@ -101,3 +101,18 @@ def test_the_kernels_take_the_passes_of_several_rows(
     watch = Stopwatch(model, Ticking(), num_slots=64)
     decodes = PassShape(rows=4, new=1, context=16)
     assert watch.seconds([decodes], rounds=1) == pytest.approx([1.0])
+
+
+def test_named_shapes_get_the_best_round_and_progress_counts_every_pass() -> None:
+    seen: list[tuple[int, int]] = []
+
+    def progress(turns, what):
+        assert what == "Timing passes"
+        for turn in turns:
+            seen.append(turn)
+            yield turn
+
+    watch = Stopwatch(tiny_model(), Ticking(), num_slots=64, progress=progress)
+    shapes = {n: PassShape(new=n, context=16) for n in (2, 4)}
+    assert watch.ms(shapes, rounds=2) == pytest.approx({2: 1000.0, 4: 1000.0})
+    assert seen == [(0, 0), (0, 1), (1, 0), (1, 1), (2, 0), (2, 1)]
