@@ -1,17 +1,22 @@
 """Runs all checks of the project in groups, fast ones first, with one summary.
 
 Every group runs even where an earlier one failed; the exit code is 0 only where all
-passed. A group that cannot run counts as failed: nothing is skipped silently.
+passed. A group that cannot run counts as failed: nothing is skipped silently. The
+browser's tests mostly wait, so they run beside other groups, and their output is shown
+when their turn comes; a group that measures time runs alone.
 """
 
 from __future__ import annotations
 
 import os
 import subprocess
+import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 from scripts import browser, environment, lab
 from scripts.problem import Problem
@@ -43,6 +48,8 @@ class Check:
     commands: tuple[tuple[str, ...], ...]
     env: Mapping[str, str] = field(default_factory=dict)
     needs: frozenset[str] = frozenset()  # of PREPARE
+    starts_early: bool = False  # beside the groups before it
+    is_alone: bool = False  # none runs beside it
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +60,14 @@ class Result:
     passed: bool
     wall_s: float
     reason: str = ""  # why it could not run
+    output: str = ""  # what it printed while others had the terminal
+
+
+class Do(Protocol):
+    """Carries out one group."""
+
+    def __call__(self, root: Path, check: Check, *, is_shown: bool) -> Result:
+        """Run `check` and say how it went."""
 
 
 def quick_checks(python: Path) -> list[Check]:
@@ -94,18 +109,20 @@ def all_checks(python: Path) -> list[Check]:
             (pytest(python, "tests/server", *cov),),
             env=covered("server"),
             needs=frozenset({"weights", "client"}),
+            is_alone=True,
         ),
         Check(
             "coverage",
             coverage(python),
             env={"COVERAGE_FILE": ".cache/coverage/.coverage"},
         ),
-        Check("chapters", notebooks(python), needs=weights),
         Check(
             "browser",
             (pytest(python, "tests", "-m", "browser"),),
             needs=frozenset({"weights", "chromium"}),
+            starts_early=True,
         ),
+        Check("chapters", notebooks(python), needs=weights, is_alone=True),
     ]
 
 
@@ -150,16 +167,55 @@ def prepare(root: Path, python: Path, needs: frozenset[str]) -> dict[str, str]:
     return failed
 
 
-def run_check(root: Path, check: Check) -> Result:
-    """Run one group, its output straight to the terminal."""
-    say(f"\n=== {check.name} " + "=" * (74 - len(check.name)))
+def run_check(root: Path, check: Check, *, is_shown: bool = True) -> Result:
+    """Run one group; its output goes to the terminal, or into the result."""
     started = time.monotonic()
     env = {**os.environ, **SHARED_ENV, **check.env}
-    passed = all(
-        subprocess.call(c, cwd=root, env=env, stdin=subprocess.DEVNULL) == 0
-        for c in check.commands
-    )
-    return Result(check.name, passed, time.monotonic() - started)
+    with tempfile.TemporaryFile() as file:
+        passed = all(
+            subprocess.call(
+                command,
+                cwd=root,
+                env=env,
+                stdin=subprocess.DEVNULL,
+                stdout=None if is_shown else file,
+                stderr=None if is_shown else file,
+            )
+            == 0
+            for command in check.commands
+        )
+        wall_s = time.monotonic() - started
+        file.seek(0)
+        output = file.read().decode(errors="replace")
+    return Result(check.name, passed, wall_s, output=output)
+
+
+class Groups:
+    """Runs groups in their order, those that may start early beside the others."""
+
+    def __init__(self, root: Path, do: Do, pool: ThreadPoolExecutor) -> None:
+        self._root = root
+        self._do = do
+        self._pool = pool
+        self._early: dict[str, Future[Result]] = {}
+
+    def start(self, check: Check) -> None:
+        """Let `check` run beside the others from now on, out of sight."""
+        self._early[check.name] = self._pool.submit(
+            self._do, self._root, check, is_shown=False
+        )
+
+    def result(self, check: Check) -> Result:
+        """Run `check`, or wait for it, and show what it prints."""
+        if check.is_alone:
+            for other in self._early.values():
+                other.result()
+        say(f"\n=== {check.name} " + "=" * (74 - len(check.name)))
+        if check.name not in self._early:
+            return self._do(self._root, check, is_shown=True)
+        result = self._early[check.name].result()
+        say(result.output)
+        return result
 
 
 def choose(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
@@ -171,14 +227,19 @@ def choose(checks: Sequence[Check], names: Sequence[str]) -> list[Check]:
     return [check for check in checks if not names or check.name in names]
 
 
-def summary(results: Sequence[Result]) -> str:
-    """One line a group, then how many passed."""
+def refusal(check: Check, missing: Mapping[str, str]) -> Result | None:
+    """The result of a group that lacks what it needs; None where it can run."""
+    reasons = [text for need, text in missing.items() if need in check.needs]
+    return Result(check.name, False, 0.0, " ".join(reasons)) if reasons else None
+
+
+def summary(results: Sequence[Result], total_s: float) -> str:
+    """One line a group, then how many passed in how many seconds altogether."""
     lines = []
     for r in results:
         word = "passed" if r.passed else "FAILED"
         lines.append(f"{word:7} {r.name:9} {r.wall_s:6.1f} s  {r.reason}".rstrip())
     num_passed = sum(r.passed for r in results)
-    total_s = sum(r.wall_s for r in results)
     last = f"{num_passed} groups passed, {len(results) - num_passed} failed"
     return "\n".join([*lines, f"{last}, {total_s:.0f} s"])
 
@@ -187,7 +248,7 @@ def run(
     root: Path,
     python: Path,
     names: Sequence[str] = (),
-    do: Callable[[Path, Check], Result] = run_check,
+    do: Do = run_check,
 ) -> int:
     """Run the groups and print the summary; 0 only where every one passed."""
     os.chdir(root)
@@ -197,10 +258,13 @@ def run(
             old.unlink()
     needs = frozenset().union(*(check.needs for check in chosen))
     missing = prepare(root, python, needs)
-    results = []
-    for check in chosen:
-        reasons = [text for need, text in missing.items() if need in check.needs]
-        refused = Result(check.name, passed=False, wall_s=0.0, reason=" ".join(reasons))
-        results.append(refused if reasons else do(root, check))
-    say("\n" + summary(results))
+    started = time.monotonic()
+    refused = {check.name: refusal(check, missing) for check in chosen}
+    with ThreadPoolExecutor() as pool:
+        groups = Groups(root, do, pool)
+        for check in chosen[1:]:
+            if check.starts_early and not refused[check.name]:
+                groups.start(check)
+        results = [refused[check.name] or groups.result(check) for check in chosen]
+    say("\n" + summary(results, time.monotonic() - started))
     return 0 if all(result.passed for result in results) else 1
