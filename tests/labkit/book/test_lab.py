@@ -90,7 +90,7 @@ def test_an_unknown_exercise_and_a_hint_are_sentences(
     out = capsys.readouterr().out.splitlines()
     assert out[0].startswith("✗ there is no exercise '99.9'; the exercises are 7.1,")
     assert out[1].startswith("Hint for 10.1: the first token costs TTFT")
-    assert out[2].endswith("the exercises are 10.1, 10.2, 10.3.")
+    assert out[2].endswith("the exercises are 10.1, 10.2, 10.3, 10.4.")
 
 
 def test_text_outputs_are_rendered(lab: Lab) -> None:
