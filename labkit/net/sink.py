@@ -26,6 +26,7 @@ class Sink:
     def __init__(self) -> None:
         self._hits: list[str] = []
         self._lock = threading.Lock()
+        self._was_asked = threading.Event()
         self._http = ThreadingHTTPServer(("127.0.0.1", 0), self._handler())
         self._http.daemon_threads = True
         self._thread = threading.Thread(target=self._http.serve_forever, daemon=True)
@@ -41,6 +42,10 @@ class Sink:
         """Paths asked for so far, query included, in order."""
         with self._lock:
             return tuple(self._hits)
+
+    def wait(self, limit_s: float) -> bool:
+        """Whether anybody has asked, after at most `limit_s` seconds."""
+        return self._was_asked.wait(limit_s)
 
     def close(self) -> None:
         """Stop listening; the hits stay readable. Closing twice does nothing."""
@@ -64,6 +69,7 @@ class Sink:
         with self._lock:
             if len(self._hits) < _MAX_HITS:
                 self._hits.append(path)
+        self._was_asked.set()
 
     def _handler(self) -> type[BaseHTTPRequestHandler]:
         record = self._record
