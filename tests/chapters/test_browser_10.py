@@ -109,7 +109,7 @@ def test_prediction_is_locked_and_then_answered(book: NotebookPage) -> None:
 
 def test_faults_split_the_two_readers(book: NotebookPage) -> None:
     view = book.widget("sse")
-    expect(view.locator(".lab-title")).to_contain_text("both readers agree")
+    expect(view.locator(".lab-title")).to_contain_text("the naive reader understands")
     view.get_by_label("Recording").focus()
     book.page.keyboard.press("End")
     view.get_by_label("Cut inside characters").press("Space")
