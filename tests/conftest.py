@@ -1,4 +1,4 @@
-"""Fixtures that several folders need: the weights, one loaded model, one browser."""
+"""Fixtures of several folders: the weights, one model, one browser, one JupyterLab."""
 
 from __future__ import annotations
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser
 
     from labkit.model.loaded import LoadedModel
+    from tests.support.browser import Windows
+    from tests.support.jupyter import JupyterLab
 
 
 @pytest.fixture(scope="session")
@@ -59,3 +61,22 @@ def chrome() -> Iterator[Browser]:
 
     with chromium() as browser:
         yield browser
+
+
+@pytest.fixture(scope="session")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JupyterLab]:
+    """One JupyterLab for all browser tests, over a folder that they fill."""
+    from tests.support.jupyter import JupyterLab
+
+    folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+    server = JupyterLab(folder, home)
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def windows(chrome: Browser, lab: JupyterLab) -> Windows:
+    """Windows of the browser in which JupyterLab is loaded."""
+    from tests.support.browser import Windows
+
+    return Windows(chrome, lab)

@@ -1,4 +1,4 @@
-"""A copy of the chapters' folder, open in a JupyterLab of its own."""
+"""A copy of the chapters' folder, and a chapter of it open in JupyterLab."""
 
 from __future__ import annotations
 
@@ -6,29 +6,23 @@ import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser
 
-from tests.support.browser import NotebookPage
+from tests.support.browser import NotebookPage, Windows
 from tests.support.jupyter import ROOT, JupyterLab
 
 
 @pytest.fixture(scope="module")
 def book(
-    request: pytest.FixtureRequest,
-    chrome: Browser,
-    weights: object,
-    tmp_path_factory: pytest.TempPathFactory,
+    request: pytest.FixtureRequest, windows: Windows, lab: JupyterLab, weights: object
 ) -> Iterator[NotebookPage]:
     """The chapter that the module names in CHAPTER, every cell run."""
-    home, folder = tmp_path_factory.mktemp("home"), tmp_path_factory.mktemp("book")
-    chapters = shutil.copytree(ROOT / "chapters", folder / "chapters")
-    lab = JupyterLab(chapters, home)
-    try:
-        page = NotebookPage(chrome, lab, request.module.CHAPTER)
-        page.run_all()
-        failed = request.session.testsfailed
-        yield page
-        is_red = request.session.testsfailed > failed
-        page.close(request.module.__name__ if is_red else None)
-    finally:
-        lab.stop()
+    name = request.module.__name__.rsplit(".", 1)[-1]
+    shutil.copytree(ROOT / "chapters", lab.folder / name / "chapters")
+    num_failed = request.session.testsfailed
+    page = NotebookPage(windows.take(), f"{name}/chapters/{request.module.CHAPTER}")
+    page.run_all()
+    yield page
+    is_red = request.session.testsfailed > num_failed
+    if is_red:
+        page.photograph(name)
+    windows.give_back(page.window, is_whole=not is_red)

@@ -11,7 +11,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from playwright.sync_api import Browser, Locator, Page, sync_playwright
+from playwright.sync_api import (
+    Browser,
+    Locator,
+    Page,
+    ViewportSize,
+    sync_playwright,
+)
 
 from tests.support.jupyter import JupyterLab
 
@@ -44,6 +50,23 @@ CUT_LAST = """() => {
   notebook.activeCellIndex = notebook.widgets.length - 1;
   return commands.execute('notebook:cut-cell');
 }"""
+RESTORED = "() => window.jupyterapp?.restored.then(() => true)"
+OPEN = """async path => {
+  const { commands } = window.jupyterapp;
+  const widget = await commands.execute('docmanager:open', { path });
+  await widget.context.ready;
+  await widget.revealed;
+}"""
+LEAVE = """async () => {
+  const { commands, serviceManager, shell } = window.jupyterapp;
+  for (const widget of [...shell.widgets('main')]) {
+    const session = widget.sessionContext?.session?.id;
+    widget.dispose();
+    if (session) await serviceManager.sessions.shutdown(session);
+  }
+  await commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' });
+}"""
+VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 THEME = (
     "name => window.jupyterapp.commands.execute('apputils:change-theme', {theme: name})"
@@ -67,19 +90,78 @@ def chromium() -> Iterator[Browser]:
         browser.close()
 
 
-class NotebookPage:
-    """A notebook open in JupyterLab, its kernel idle."""
+class Window:
+    """JupyterLab in a browser's window, which shows one notebook after the other.
 
-    def __init__(self, browser: Browser, lab: JupyterLab, notebook: str) -> None:
-        self.context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    To load JupyterLab is most of what a browser test computes, hence tests share it.
+    """
+
+    def __init__(self, browser: Browser, lab: JupyterLab) -> None:
+        self.context = browser.new_context(viewport=VIEWPORT)
         self.page: Page = self.context.new_page()
         self.errors: list[str] = []
+        self.allowed: tuple[str, ...] = ()
         self._own = lab.url
-        self._allowed: tuple[str, ...] = ()
         self.page.on("pageerror", lambda e: self.errors.append(f"page: {e}"))
         self.page.on("console", self._note)
         self.page.on("request", self._watch)
-        self.page.goto(lab.page_url(notebook))
+        self.page.goto(lab.page_url())
+        self.page.wait_for_function(RESTORED, timeout=60_000)
+
+    def leave(self) -> None:
+        """Close the notebook, end its kernel, and make the window as it was."""
+        self.page.evaluate(LEAVE)
+        self.page.unroute_all()
+        self.page.set_viewport_size(VIEWPORT)
+        self.page.mouse.move(0, 0)
+        self.errors, self.allowed = [], ()
+
+    def close(self) -> None:
+        """Close the window itself."""
+        self.context.close()
+
+    def _note(self, message: object) -> None:
+        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
+        if kind == "error" and not text.startswith(self.allowed):
+            self.errors.append(f"console: {text}")
+
+    def _watch(self, request: object) -> None:
+        url = str(getattr(request, "url", ""))
+        if url.startswith("http") and not url.startswith(self._own):
+            self.errors.append(f"request to another host: {url}")
+
+
+class Windows:
+    """Lends windows of JupyterLab; one that was left whole is lent again."""
+
+    def __init__(self, browser: Browser, lab: JupyterLab) -> None:
+        self._browser = browser
+        self._lab = lab
+        self._idle: Window | None = None
+
+    def take(self, *, alone: bool = False) -> Window:
+        """A window; with `alone` one that nobody used before."""
+        if alone or self._idle is None:
+            return Window(self._browser, self._lab)
+        window, self._idle = self._idle, None
+        return window
+
+    def give_back(self, window: Window, *, is_whole: bool) -> None:
+        """Keep `window` for the next test, if it is as good as new."""
+        window.leave()
+        if is_whole and self._idle is None:
+            self._idle = window
+        else:
+            window.close()
+
+
+class NotebookPage:
+    """A notebook open in a window of JupyterLab, its kernel idle."""
+
+    def __init__(self, window: Window, notebook: str) -> None:
+        self.window = window
+        self.page = window.page
+        self.page.evaluate(OPEN, notebook)
         self.page.wait_for_function(IDLE, timeout=60_000)
 
     def run_all(self) -> None:
@@ -102,7 +184,7 @@ class NotebookPage:
 
     def allow_failed_requests(self) -> None:
         """Let a test that answers 500 on purpose pass `check()`."""
-        self._allowed = ("Failed to load resource",)
+        self.window.allowed = ("Failed to load resource",)
 
     def theme(self, name: str) -> None:
         """Switch to "JupyterLab Light" or "JupyterLab Dark"."""
@@ -122,21 +204,9 @@ class NotebookPage:
 
     def check(self) -> None:
         """Assert that no error and no request to another host was seen."""
-        assert not self.errors, "\n".join(self.errors)
+        assert not self.window.errors, "\n".join(self.window.errors)
 
-    def close(self, shot: str | None = None) -> None:
-        """Close; first keep a screenshot as `test-artifacts/SHOT.png` if named."""
-        if shot is not None:
-            ARTEFACTS.mkdir(exist_ok=True)
-            self.page.screenshot(path=ARTEFACTS / f"{shot}.png", full_page=True)
-        self.context.close()
-
-    def _note(self, message: object) -> None:
-        kind, text = getattr(message, "type", ""), getattr(message, "text", "")
-        if kind == "error" and not text.startswith(self._allowed):
-            self.errors.append(f"console: {text}")
-
-    def _watch(self, request: object) -> None:
-        url = str(getattr(request, "url", ""))
-        if url.startswith("http") and not url.startswith(self._own):
-            self.errors.append(f"request to another host: {url}")
+    def photograph(self, shot: str) -> None:
+        """Keep a screenshot as `test-artifacts/SHOT.png`."""
+        ARTEFACTS.mkdir(exist_ok=True)
+        self.page.screenshot(path=ARTEFACTS / f"{shot}.png", full_page=True)

@@ -44,10 +44,10 @@ class JupyterLab:
             )
         self._wait()
 
-    def page_url(self, notebook: str) -> str:
-        """Address of `notebook` in a workspace of its own."""
-        workspace = secrets.token_hex(4)
-        place = f"lab/workspaces/{workspace}/tree/{notebook}"
+    def page_url(self, notebook: str = "") -> str:
+        """Address of a workspace of its own, with `notebook` open if one is named."""
+        place = f"lab/workspaces/{secrets.token_hex(4)}"
+        place += f"/tree/{notebook}" if notebook else ""
         return f"{self.url}{place}?reset&token={self.token}"
 
     def stop(self) -> None:

@@ -126,7 +126,7 @@ def test_missing_vendor_file_is_a_sentence_in_the_widget(notebook) -> None:
         "from pathlib import Path\nimport labkit.widgets.assets as assets\n"
         "assets.VENDOR = Path('nowhere')"
     )
-    book = notebook(HEAD, lose, "MarkdownRace(MARKDOWN)")
+    book = notebook(HEAD, lose, "MarkdownRace(MARKDOWN)", alone=True)
     race = book.widget("race")
     race.locator("button.lab-main").press("Enter")
     expect(race.locator("output")).to_contain_text("run `make js`")

@@ -91,7 +91,7 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
         "from labkit.widgets.figure import LiteFigure\n"
         "LiteFigure(waterfall(trace()))"
     )
-    book = notebook(HEAD, code, "LiteFigure(waterfall(trace('warm')))")
+    book = notebook(HEAD, code, "LiteFigure(waterfall(trace('warm')))", alone=True)
     bars = book.page.locator(".lab-figure .bars path")
     bars.last.wait_for(state="attached", timeout=60_000)
     title = book.page.locator(".lab-figure .gtitle").first
@@ -111,7 +111,7 @@ def test_a_figure_keeps_its_height_and_takes_the_width_there_is(notebook) -> Non
         "from labkit.widgets.figure import LiteFigure\n"
         "LiteFigure(waterfall(trace()))"
     )
-    book = notebook(HEAD, code)
+    book = notebook(HEAD, code, alone=True)
     plot = book.page.locator(".lab-figure .main-svg").first
     plot.wait_for(timeout=60_000)
     height = plot.bounding_box()["height"]
