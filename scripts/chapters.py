@@ -9,6 +9,9 @@ import re
 from dataclasses import dataclass
 from pathlib import Path
 
+from labkit.figures.path_map import QUESTIONS
+from labkit.records import Layer
+
 __all__ = ["CHAPTERS", "Chapter", "Status", "status"]
 
 
@@ -16,10 +19,18 @@ __all__ = ["CHAPTERS", "Chapter", "Status", "status"]
 class Chapter:
     """One chapter and the files of its layer, as the book plans them."""
 
-    number: int
-    layer: str
-    question: str  # what the chapter answers, in a few words
+    layer: Layer
     homes: tuple[str, ...]  # modules, or folders that end in a slash
+
+    @property
+    def number(self) -> int:
+        """The chapter's number, 1 to 12."""
+        return self.layer.chapter
+
+    @property
+    def question(self) -> str:
+        """What the chapter answers, in a few words."""
+        return QUESTIONS[self.layer]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,68 +39,30 @@ class Status:
 
     num_homes: int  # of the planned modules and folders
     has_text: bool
+    minutes: int | None  # as its head says
     widgets: tuple[str, ...]
     num_tested: int  # of the homes
 
 
 CHAPTERS = (
+    Chapter(Layer.CLIENT, ("labkit/net/client.py", "labkit/widgets/token_counter.py")),
+    Chapter(Layer.NETWORK, ("labkit/text/sse.py", "labkit/net/relay.py")),
+    Chapter(Layer.GATEWAY, ("server/auth.py", "server/limits.py", "server/routes.py")),
+    Chapter(Layer.SAFETY, ("server/safety.py",)),
+    Chapter(Layer.CONTEXT, ("labkit/text/template.py", "server/context.py")),
+    Chapter(Layer.TOKENS, ("labkit/text/tokenizer.py",)),
+    Chapter(Layer.CACHE, ("labkit/cache/", "labkit/model/kv_store.py")),
+    Chapter(Layer.COMPUTE, ("labkit/model/", "labkit/native/", "labkit/engine/")),
+    Chapter(Layer.SAMPLING, ("labkit/sampling/",)),
     Chapter(
-        1,
-        "client",
-        "What happens between a key press and the request?",
-        ("labkit/net/client.py", "labkit/widgets/token_counter.py"),
-    ),
-    Chapter(
-        2,
-        "network",
-        "How do bytes become events again?",
-        ("labkit/text/sse.py", "labkit/net/relay.py"),
-    ),
-    Chapter(
-        3,
-        "gateway",
-        "Who may ask, how often, and who says no?",
-        ("server/auth.py", "server/limits.py", "server/routes.py"),
-    ),
-    Chapter(
-        4, "safety", "What can be stopped, and what cannot?", ("server/safety.py",)
-    ),
-    Chapter(
-        5,
-        "context",
-        "What does the model get to read?",
-        ("labkit/text/template.py", "server/context.py"),
-    ),
-    Chapter(6, "tokens", "What are tokens?", ("labkit/text/tokenizer.py",)),
-    Chapter(
-        7,
-        "cache",
-        "What is remembered between tokens, and where?",
-        ("labkit/cache/", "labkit/model/kv_store.py"),
-    ),
-    Chapter(
-        8,
-        "compute",
-        "Why is the first token slow and the next one not?",
-        ("labkit/model/", "labkit/native/", "labkit/engine/"),
-    ),
-    Chapter(9, "sampling", "How is one token chosen?", ("labkit/sampling/",)),
-    Chapter(
-        10,
-        "streaming",
-        "How does an answer reach the screen while it is written?",
+        Layer.STREAMING,
         (
             "labkit/text/detokenizer.py",
             "labkit/text/markdown.py",
         ),
     ),
-    Chapter(11, "tools", "How does a model act?", ("labkit/agent/",)),
-    Chapter(
-        12,
-        "billing",
-        "What did it cost, and who saw it?",
-        ("server/billing.py", "server/telemetry/"),
-    ),
+    Chapter(Layer.TOOLS, ("labkit/agent/",)),
+    Chapter(Layer.BILLING, ("server/billing.py", "server/telemetry/")),
 )
 
 
@@ -116,6 +89,12 @@ def widgets_in(source: str) -> tuple[str, ...]:
     return tuple(sorted(found))
 
 
+def minutes_in(source: str) -> int | None:
+    """The minutes that a chapter's head says it takes."""
+    found = re.search(r"\b(\d+) minutes", source)
+    return int(found[1]) if found else None
+
+
 def status(root: Path, chapter: Chapter) -> Status:
     """Look at the files of `chapter` under `root`."""
     stem = f"{chapter.number:02}_*"
@@ -125,6 +104,7 @@ def status(root: Path, chapter: Chapter) -> Status:
     return Status(
         num_homes=len(homes),
         has_text=any((root / "chapters").glob(f"{stem}.ipynb")),
+        minutes=minutes_in(text),
         widgets=widgets_in(text),
         num_tested=sum(has_tests(root, home) for home in homes),
     )

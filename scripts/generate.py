@@ -47,7 +47,7 @@ The book has no public address yet, so it cannot be opened on Binder or in Colab
 the project and run `make lab`.
 """
 TABLE_HEAD = """\
-| chapter | layer | it answers | where the code is | Code | Text | Widgets | Tests |
+| chapter | layer | it answers | minutes | where the code is | Code | Widgets | Tests |
 |---|---|---|---|---|---|---|---|
 """
 
@@ -90,9 +90,9 @@ def row(root: Path, chapter: Chapter) -> str:
         title,
         chapter.layer,
         chapter.question,
+        str(now.minutes or "") if now.has_text else "not written yet",
         ", ".join(f"`{home}`" for home in chapter.homes),
         part(now.num_homes, len(chapter.homes)),
-        "yes" if now.has_text else "–",
         str(len(now.widgets)) if now.widgets else "–",
         part(now.num_tested, len(chapter.homes)),
     )

@@ -40,8 +40,16 @@ def draw(root: Path) -> Picture | None:
 
 
 def bands(root: Path) -> dict[Path, str]:
-    """The band of every chapter that has a source."""
+    """The band of every chapter that has a source, and of the index."""
     numbers = {int(p.stem[:2]) for p in root.glob("chapters/src/[0-9][0-9]_*.py")}
+    index = root.glob("chapters/src/index.py")
+    return {
+        **{root / PLACE.with_name("layers.svg"): band(None) + "\n" for _ in index},
+        **_chapter_bands(root, numbers),
+    }
+
+
+def _chapter_bands(root: Path, numbers: set[int]) -> dict[Path, str]:
     return {
         root / PLACE.with_name(f"layer_{layer.chapter:02}.svg"): band(layer) + "\n"
         for layer in Layer

@@ -19,9 +19,11 @@ from typing import Any
 __all__ = ["FOLDER", "clean", "fingerprint", "renew"]
 
 FOLDER = "work"
-SHARED = ("images", "data")  # reached through links, never copied
-RECORD = ".handed-out.json"  # fingerprints of the notebooks as they were handed out
+IMAGES = "images"  # copied: Jupyter Server shows no file that a link leads to
+DATA = "data"  # linked: only kernels read it
+RECORD = ".handed-out.json"  # two hashes of each notebook as it was handed out
 COLAB = "colab"  # tag of the cell that installs the book elsewhere
+MAP = "map"  # tag of the index's map: it gives nothing away, so its output stays
 
 Notebook = Mapping[str, Any]
 
@@ -34,8 +36,8 @@ def renew(root: Path, today: date, *, anew: bool = False) -> list[str]:
     folder = root / FOLDER
     is_first = not folder.is_dir()
     folder.mkdir(exist_ok=True)
-    for name in SHARED:
-        _link(root / "chapters" / name, folder / name)
+    _copy(root / "chapters" / IMAGES, folder / IMAGES)
+    _link(root / "chapters" / DATA, folder / DATA)
     handed = _read_record(folder)
     told = ["work/ is your copy of the chapters: write into it."] if is_first else []
     for source in sorted((root / "chapters").glob("*.ipynb")):
@@ -49,14 +51,22 @@ def renew(root: Path, today: date, *, anew: bool = False) -> list[str]:
 
 def clean(notebook: Notebook) -> dict[str, Any]:
     """The notebook as it is handed out: nothing run, no cell for Colab."""
-    cells = [
-        {**cell, "outputs": [], "execution_count": None}
-        if cell["cell_type"] == "code"
-        else cell
-        for cell in notebook["cells"]
-        if COLAB not in cell["metadata"].get("tags", [])
+    cells = notebook["cells"]
+    kept = [_blank(c) for c in cells if COLAB not in c["metadata"].get("tags", [])]
+    return {**notebook, "cells": kept}
+
+
+def _blank(cell: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The cell as if it had not been run."""
+    if cell["cell_type"] != "code":
+        return cell
+    has_map = MAP in cell["metadata"].get("tags", [])
+    outputs = [
+        {k: v if k != "execution_count" else None for k, v in output.items()}
+        for output in cell["outputs"]
+        if has_map
     ]
-    return {**notebook, "cells": cells}
+    return {**cell, "outputs": outputs, "execution_count": None}
 
 
 def fingerprint(notebook: Notebook) -> str:
@@ -70,22 +80,22 @@ def fingerprint(notebook: Notebook) -> str:
 
 
 def _renew_one(
-    source: Path, target: Path, handed: dict[str, str], today: date | None
+    source: Path, target: Path, handed: dict[str, list[str]], today: date | None
 ) -> list[str]:
     """Hand out one notebook where that loses nothing; `today` means: in any case."""
     fresh = clean(json.loads(source.read_text(encoding="utf-8")))
-    before, now = handed.get(target.name), fingerprint(fresh)
-    there = _fingerprint_of(target)
+    text = f"{json.dumps(fresh, indent=1, sort_keys=True, ensure_ascii=False)}\n"
+    now = [fingerprint(fresh), hashlib.sha256(text.encode()).hexdigest()]
+    before, there = handed.get(target.name, [""]), _fingerprint_of(target)
     told = []
-    if there not in (None, before, now):  # the reader has edited it
+    if there not in (None, before[0], now[0]):  # the reader has edited it
         if today is None:
-            return [_left(target)] if before != now else []
+            return [_left(target)] if before[0] != now[0] else []
         kept = _free_name(target, today)
         target.rename(kept)
         told.append(f"{FOLDER}/{kept.name} is what you had written.")
-    if there != now or today is not None:
-        text = json.dumps(fresh, indent=1, sort_keys=True, ensure_ascii=False)
-        target.write_text(f"{text}\n", encoding="utf-8")
+    if there is None or before != now or today is not None:
+        target.write_text(text, encoding="utf-8")
     handed[target.name] = now
     return told
 
@@ -117,12 +127,23 @@ def _free_name(target: Path, today: date) -> Path:
     return dated
 
 
-def _read_record(folder: Path) -> dict[str, str]:
+def _read_record(folder: Path) -> dict[str, list[str]]:
+    """Hashes of the cells' texts and of the whole file, by the notebook's name."""
     try:
         data = json.loads((folder / RECORD).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+        return {
+            str(name): [str(text), str(whole)] for name, (text, whole) in data.items()
+        }
+    except (OSError, ValueError, TypeError, AttributeError):
         return {}
-    return {str(k): str(v) for k, v in data.items()} if isinstance(data, dict) else {}
+
+
+def _copy(source: Path, target: Path) -> None:
+    """The newest files of `source` in `target`; other files there stay."""
+    if target.is_symlink():
+        target.unlink()
+    if source.is_dir():
+        shutil.copytree(source, target, dirs_exist_ok=True)
 
 
 def _link(source: Path, target: Path) -> None:

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from labkit.book.answers import exercise
+from labkit.book.contents import Contents, read_contents
 from labkit.book.exercises import State
 from labkit.book.gate import Gate
 from labkit.book.grading import grade
@@ -191,6 +192,12 @@ class Lab:
     def source(self, thing: Any) -> Prose:
         """The package's own code of a function, class or module."""
         return source(thing)
+
+    def contents(self) -> Contents:
+        """The map of the book: its chapters as links, with minutes."""
+        here = data_folders(Path.cwd())
+        folders = [Path.cwd(), *(folder.parent for folder in here)]
+        return read_contents(folders, lambda _: "")
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Prose:
         """Rows of computed values under a head."""

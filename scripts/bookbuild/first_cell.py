@@ -16,10 +16,9 @@ from labkit.errors import ConfigError
 __all__ = ["COLAB", "colab_cell", "first_cell", "with_first_cell"]
 
 COLAB: Final = "colab"  # tag of the cell that installs the book elsewhere
-NO_ADDRESS: Final = """\
+NO_ADDRESS: Final = """
 # If labkit is missing: this book has no public address yet to install it from, so run
-# `make lab` in a copy of the project and open the chapter there.
-"""
+# `make lab` in a copy of the project and open the chapter there."""
 SET_UP: Final = """\
 from labkit.book import start
 
@@ -42,7 +41,7 @@ _MARK = re.compile(r"^# %%(?! \[markdown\])[^\n]*\n", re.MULTILINE)
 def first_cell(part: Part, url: str | None) -> str:
     """The set-up cell's text; without an address it says how to get the package."""
     text = SET_UP % {"call": part.call}
-    return text if url else f"{NO_ADDRESS}{text}"
+    return text if url else f"{text}{NO_ADDRESS}"
 
 
 def colab_cell(url: str) -> str:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from labkit.records import Layer
 from scripts import generate
 from scripts.chapters import CHAPTERS, Chapter, Status, status, widgets_in
 from scripts.problem import Problem
 
-STREAMING = Chapter(10, "streaming", "?", ("labkit/text/sse.py", "labkit/cache/"))
+STREAMING = Chapter(Layer.STREAMING, ("labkit/text/sse.py", "labkit/cache/"))
 PROJECT: dict[str, Any] = {
     "name": "labkit",
     "requires-python": ">=3.11",
@@ -26,14 +27,12 @@ def put(root: Path, *names: str, text: str = "") -> None:
 
 
 def test_there_are_twelve_chapters_one_a_layer() -> None:
-    from labkit.records import Layer
-
     assert [c.number for c in CHAPTERS] == list(range(1, 13))
-    assert [c.layer for c in CHAPTERS] == [str(layer) for layer in Layer]
+    assert [c.layer for c in CHAPTERS] == list(Layer)
 
 
 def test_nothing_there_is_no_status(tmp_path: Path) -> None:
-    assert status(tmp_path, STREAMING) == Status(0, False, (), 0)
+    assert status(tmp_path, STREAMING) == Status(0, False, None, (), 0)
 
 
 def test_an_empty_package_is_no_code(tmp_path: Path) -> None:
@@ -46,8 +45,9 @@ def test_status_counts_what_exists(tmp_path: Path) -> None:
     put(tmp_path, "tests/labkit/text/test_sse.py", "tests/labkit/cache/test_pool.py")
     put(tmp_path, "chapters/10_streaming.ipynb")
     source = "from labkit.widgets import (\n    TraceBar,\n    StreamView,\n)\n"
+    source = f"# *40 minutes*\n{source}"
     put(tmp_path, "chapters/src/10_streaming.py", text=source)
-    wanted = Status(2, True, ("StreamView", "TraceBar"), 2)
+    wanted = Status(2, True, 40, ("StreamView", "TraceBar"), 2)
     assert status(tmp_path, STREAMING) == wanted
 
 
@@ -60,8 +60,12 @@ def test_a_part_is_said_in_words(count: int, words: str) -> None:
     assert generate.part(count, 3) == words
 
 
-def test_a_row_links_a_chapter_that_exists(tmp_path: Path) -> None:
-    assert generate.row(tmp_path, STREAMING).startswith("| 10 | streaming |")
+def test_a_row_links_a_chapter_that_exists_and_says_where_none_does(
+    tmp_path: Path,
+) -> None:
+    row = generate.row(tmp_path, STREAMING)
+    assert row.startswith("| 10 | streaming |")
+    assert "| not written yet |" in row
     put(tmp_path, "chapters/10_streaming.ipynb")
     assert "[10](chapters/10_streaming.ipynb)" in generate.row(tmp_path, STREAMING)
 

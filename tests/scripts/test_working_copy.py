@@ -64,18 +64,35 @@ def test_it_is_made_once_without_outputs_and_counts(root: Path) -> None:
     assert renew(root, TODAY) == []
 
 
-def test_pictures_and_recordings_are_reached_from_it(root: Path) -> None:
+def test_pictures_are_copied_anew_and_recordings_linked(root: Path) -> None:
     (root / "chapters" / "data" / "07_first.json").write_text("{}", encoding="utf-8")
-    (root / "chapters" / "images" / "layer_07.svg").touch()
-    renew(root, TODAY)
+    for text in ("<svg/>", "<svg>new</svg>"):
+        (root / "chapters" / "images" / "layer_07.svg").write_text(text, "utf-8")
+        renew(root, TODAY)
+        picture = root / FOLDER / "images" / "layer_07.svg"
+        assert picture.read_text("utf-8") == text
+        # Jupyter Server answers 403 for a file that a link leads to
+        assert picture.resolve().is_relative_to((root / FOLDER).resolve())
     assert (root / FOLDER / "data" / "07_first.json").read_text("utf-8") == "{}"
-    assert (root / FOLDER / "images" / "layer_07.svg").is_file()
 
 
 def test_the_cell_for_colab_is_left_out(root: Path) -> None:
     publish(root, cell("install()", tags=["plumbing", "colab"]), cell("start()"))
     renew(root, TODAY)
     assert sources(root) == ["start()"]
+
+
+def test_the_indexs_map_can_be_clicked_before_anything_is_run(root: Path) -> None:
+    publish(root, cell("lab.contents()", tags=["map"]), name="index.ipynb")
+    renew(root, TODAY)
+    (made,) = read(root, "index.ipynb")["cells"]
+    assert made["outputs"] == cell("x")["outputs"]
+    assert made["execution_count"] is None
+    newer = cell("lab.contents()", tags=["map"])
+    newer["outputs"][0]["text"] = "a chapter more\n"
+    publish(root, newer, name="index.ipynb")
+    renew(root, TODAY)
+    assert read(root, "index.ipynb")["cells"][0]["outputs"] == newer["outputs"]
 
 
 def test_a_new_chapter_comes_by_itself(root: Path) -> None:
@@ -141,7 +158,7 @@ def test_a_file_that_is_no_notebook_is_kept_as_an_edit(root: Path, text: str) ->
     assert kept.read_text("utf-8") == text
 
 
-@pytest.mark.parametrize("text", ["", "[]", "{"])
+@pytest.mark.parametrize("text", ["", "[]", "{", '{"07_cache.ipynb": "x"}'])
 def test_a_lost_record_costs_no_edit(root: Path, text: str) -> None:
     renew(root, TODAY)
     save(root, source="my own")
