@@ -16,9 +16,9 @@ from typing import Any, Final
 
 from labkit.figures.drawings import Table
 
-__all__ = ["REMEDIES", "Cause", "Miss", "Prompt", "compare", "table"]
+__all__ = ["Cause", "Miss", "Prompt", "compare", "parted", "table"]
 
-NEARBY: Final = 3  # tokens shown on each side of the difference
+NEARBY: Final = 2  # tokens shown on each side of the difference
 TIME: Final = re.compile(
     r"\d{4}-\d\d-\d\d([T ]\d\d:\d\d(:\d\d)?(\.\d+)?(Z|[+-]\d\d:?\d\d)?)?"
     r"|\d{1,2}:\d\d(:\d\d)?( ?[AaPp]\.?[Mm]\.?)?|\b1[6-9]\d{8}(\d{3})?\b"
@@ -32,6 +32,7 @@ MARKS: Final = re.compile(
 class Cause(StrEnum):
     """What the first difference is part of."""
 
+    EMPTY = "nothing to compare"
     SAME = "no difference"
     LONGER = "one goes on where the other ends"
     DOUBLED = "doubled beginning-of-text token"
@@ -44,7 +45,9 @@ class Cause(StrEnum):
 
 
 REMEDIES: Final = {
-    Cause.SAME: "Nothing to mend.",
+    Cause.EMPTY: "Type or paste a prompt into the empty box.",
+    Cause.SAME: "Nothing to mend: only the block of the last token, which is always "
+    "computed, is not read.",
     Cause.LONGER: "Nothing to mend: that is what a prefix cache is for.",
     Cause.DOUBLED: "Let the template or the tokenizer add it, not both.",
     Cause.TIME: "Move it behind everything that stays the same, or drop the seconds.",
@@ -54,6 +57,11 @@ REMEDIES: Final = {
     Cause.BLANKS: "Join parts of the prompt in one place, with fixed white space.",
     Cause.WORDS: "Put what changes behind what stays.",
 }
+LATE: Final = (
+    "Nothing to mend: the difference comes so late that at most one block is computed "
+    "anew."
+)
+UNPARTED: Final = (Cause.EMPTY, Cause.SAME, Cause.LONGER)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,30 +100,58 @@ class Miss:
     @property
     def hit_rate(self) -> float:
         """Share of the second prompt that is read, 0 to 1."""
-        return self.hit / len(self.second.ids)
+        return self.hit / max(1, len(self.second.ids))
+
+    @property
+    def parts_in(self) -> int | None:
+        """The block of the first token that differs; None where none does."""
+        return None if self.cause in UNPARTED else self.shared // self.block_size
+
+    @property
+    def remedy(self) -> str:
+        """What would save the hit, as far as there is anything to save."""
+        is_late = self.parts_in is not None and self.missed <= self.block_size
+        return LATE if is_late else REMEDIES[self.cause]
 
     def _whole(self, tokens: int) -> int:
-        most = len(self.second.ids) - 1  # the last token is always computed
+        most = max(0, len(self.second.ids) - 1)  # the last token is always computed
         return min(tokens, most) // self.block_size * self.block_size
 
 
 def compare(first: Prompt, second: Prompt, block_size: int) -> Miss:
     """Walk both to the first token that differs, and name the cause."""
-    pairs = zip(first.ids, second.ids, strict=False)
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    shared = _agreeing(first.ids, second.ids)
     return Miss(_cause(first, second), first, second, shared, block_size)
+
+
+def parted(a: str, b: str) -> tuple[tuple[str, str, str], tuple[str, str, str]]:
+    """Both texts as what they begin with, what differs, and what they end with."""
+    start = _agreeing(a, b)
+    end = _agreeing(a[start:][::-1], b[start:][::-1])
+    return _cut(a, start, end), _cut(b, start, end)
+
+
+def _agreeing(a: Sequence[Any], b: Sequence[Any]) -> int:
+    pairs = zip(a, b, strict=False)
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+
+
+def _cut(text: str, start: int, end: int) -> tuple[str, str, str]:
+    last = len(text) - end
+    return text[:start], text[start:last], text[last:]
 
 
 def _cause(first: Prompt, second: Prompt) -> Cause:
     a, b = first.text, second.text
+    if not (a and b):
+        return Cause.EMPTY
     if first.ids == second.ids:
         return Cause.SAME
     if _is_doubled(first.ids, second.ids) or _is_doubled(second.ids, first.ids):
         return Cause.DOUBLED
     if a.startswith(b) or b.startswith(a):
         return Cause.LONGER
-    pairs = zip(a, b, strict=False)
-    at = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+    at = _agreeing(a, b)
     if _in_time(a, at) and _in_time(b, at):
         return Cause.TIME
     return _order(a, b, at) or _wording(a, b)
@@ -186,11 +222,13 @@ def table(miss: Miss, label: Callable[[int], str], told: str = "") -> Table:
 
 def _title(miss: Miss) -> str:
     name = f"{miss.cause[0].upper()}{miss.cause[1:]}"  # "order of JSON keys"
-    if miss.cause in (Cause.SAME, Cause.LONGER):
+    if miss.cause is Cause.EMPTY:
+        which = "second" if miss.first.text else "first"
+        return f"{name}: the {which} prompt is empty"
+    if miss.parts_in is None:
         return f"{name}: {miss.hit_rate:.1%} is a hit"
-    block = miss.shared // miss.block_size
     return (
-        f"{name}: token {miss.shared:,} differs, in block {block:,}; "
+        f"{name}: token {miss.shared:,} differs, in block {miss.parts_in:,}; "
         f"{miss.hit_rate:.1%} is a hit"
     )
 
@@ -200,5 +238,5 @@ def _alt(miss: Miss) -> str:
     return (
         f"{shared} shared, {miss.hit:,} of them in whole blocks of {miss.block_size}; "
         f"the second request has {len(miss.second.ids):,}, of which {miss.possible:,} "
-        f"could have been read. {REMEDIES[miss.cause]}"
+        f"could have been read. {miss.remedy}"
     )

@@ -1,8 +1,8 @@
 """Two requests: the first token and block that differ, why, and what the miss costs.
 
-The page compares any two prompts that are pasted in; *Run both* measures them on a real
-engine, and what was measured stays with its texts. Prices come from a dated card. It
-computes no tokens and no times itself: those are given as functions.
+The page compares any two prompts that are pasted in, or the reader's own with the one
+before it; *Run both* measures them on a real engine, and what was measured stays with
+its texts. Prices come from a dated card. It computes no tokens and no times itself.
 """
 
 from __future__ import annotations
@@ -14,16 +14,21 @@ from typing import Any
 import traitlets
 
 from labkit.config import reject_unknown
-from labkit.errors import ConfigError
+from labkit.errors import ConfigError, LabError
 from labkit.figures.drawings import Table
 from labkit.figures.prices import PriceCard
 from labkit.widgets.base import LabWidget, Message
-from labkit.widgets.prefix_cause import Miss, Prompt, compare, table
+from labkit.widgets.prefix_cause import Cause, Miss, Prompt, compare, parted, table
 
 __all__ = ["Measure", "MissTimes", "PrefixMissExplainer", "Words"]
 
 REQUESTS = 1000  # that the price is told for
 MAX_CHARS = 20_000
+OWN = "your own"  # the name of prompts that are none of the examples
+NOISE = 0.05  # of a prefill: a difference below this is not told from none
+
+
+Messages = Sequence[Mapping[str, str]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,17 +43,19 @@ class MissTimes:
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """How prompts become tokens, and tokens something to read."""
+    """How prompts become tokens, tokens something to read, and chats prompts."""
 
     encode: Callable[[str], Sequence[int]]
     label: Callable[[int], str]
+    render: Callable[[Messages], str] | None = None
+    opening: str = ""  # the prompt with which the reader's first one is compared
 
 
 Measure = Callable[[Sequence[int], Sequence[int]], MissTimes]
 
 
 class PrefixMissExplainer(
-    LabWidget, page="prefix_miss_explainer", parts=("prefix_strips",)
+    LabWidget, page="prefix_miss_explainer", parts=("prefix_strips", "prompt_box")
 ):
     """`PrefixMissExplainer(pairs, words, card, measure=probe.measure)`.
 
@@ -63,6 +70,7 @@ class PrefixMissExplainer(
     texts = traitlets.List(traitlets.Unicode()).tag(sync=True)
     result: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)
     status = traitlets.Unicode("idle").tag(sync=True)
+    note = traitlets.Unicode("").tag(sync=True)
     can_run = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -80,10 +88,12 @@ class PrefixMissExplainer(
         self._measure, self._block_size = measure, block_size
         self._times: dict[tuple[str, ...], MissTimes] = {}  # by the two texts
         self._miss: Miss | None = None
+        self._asked = words.opening
         name = next(iter(pairs))
+        self._own = tuple(pairs[name])  # what "your own" shows
         super().__init__(
             unknown,
-            names=list(pairs),
+            names=[*pairs, OWN],
             name=name,
             texts=list(pairs[name]),
             can_run=measure is not None,
@@ -118,6 +128,8 @@ class PrefixMissExplainer(
         """Measure the prompts that are shown."""
         if self._measure is None:
             raise ConfigError("this PrefixMissExplainer has no measure: give it one")
+        if self.miss.cause is Cause.EMPTY:
+            raise ConfigError("a prompt is empty: type or paste one, then run both")
         with self._lock:
             self.status = "running"
             texts, miss = tuple(self.texts), self.miss
@@ -128,22 +140,36 @@ class PrefixMissExplainer(
         with self._lock:
             self._times[texts] = times
             self._draw()
+            self.note = f"Measured: {self._measured(times)}"
         return times
+
+    def ask(self, messages: Messages) -> None:
+        """Compare the reader's own prompt with the one that was asked before it."""
+        if self._words.render is None:
+            raise ConfigError("this PrefixMissExplainer renders no chats: Words.render")
+        asked = self._words.render(messages)
+        with self._lock:
+            self.texts = [self._asked, asked]
+            self._asked = asked
 
     def record(self) -> Table:
         """The tokens round the first difference, and what the miss costs."""
         return table(self.miss, self._words.label, self._told())
 
     def handle(self, op: str, message: Message) -> None:
-        """`run`: measure both."""
+        """`run`: measure both; a refusal becomes a note."""
         if op != "run":
             return super().handle(op, message)
-        self.run()
+        try:
+            self.run()
+        except LabError as error:
+            self.note = f"Nothing was run: {error}."
         return None
 
     @traitlets.validate("name")
     def _is_name(self, proposal: Any) -> str:
-        reject_unknown([proposal["value"]], self._pairs, "PrefixMissExplainer.name")
+        known = [*self._pairs, OWN]
+        reject_unknown([proposal["value"]], known, "PrefixMissExplainer.name")
         return str(proposal["value"])
 
     @traitlets.validate("texts")
@@ -154,30 +180,43 @@ class PrefixMissExplainer(
         return texts
 
     def _take(self, _: object) -> None:
-        self.texts = list(self._pairs[self.name])
+        self.texts = list(self._pairs.get(self.name, self._own))
 
     def _compare(self, _: object = None) -> None:
-        self._miss = self._analysed(self.texts)
+        """Analyse the texts, and name the example that they are, if they are one."""
+        texts = tuple(self.texts)
+        names = (name for name, pair in self._pairs.items() if tuple(pair) == texts)
+        name = next(names, OWN)
+        if name == OWN:
+            self._own = texts
+        self._miss, self.note = self._analysed(texts), ""
         self._draw()
+        self.name = name
 
     def _analysed(self, texts: Sequence[str]) -> Miss:
         encode = self._words.encode
-        first, second = (Prompt(t or " ", tuple(encode(t or " "))) for t in texts)
+        first, second = (Prompt(t, tuple(encode(t)) if t else ()) for t in texts)
         return compare(first, second, self._block_size)
 
     def _told(self) -> str:
         """Money by the card, then milliseconds if there are any."""
         if self.times is None:
             return self._price()
-        t = self.times
+        return f"{self._price()} Measured: {self._measured(self.times)}"
+
+    def _measured(self, times: MissTimes) -> str:
+        """What was measured, and what follows from it."""
         return (
-            f"{self._price()} Measured here: prefill {t.second_ms:,.1f} ms, against "
-            f"{t.cold_ms:,.1f} ms with an empty cache and {t.warm_ms:,.1f} ms with all "
-            f"of it known; {t.cached:,} tokens came from the cache."
+            f"{times.cached:,} tokens of the second prompt came from the cache, and "
+            f"its prefill took {times.second_ms:,.1f} ms; it takes "
+            f"{times.cold_ms:,.1f} ms with an empty cache and {times.warm_ms:,.1f} ms "
+            f"with all of it known. {_verdict(times)}"
         )
 
     def _price(self) -> str:
         card, count = self._card, len(self.miss.second.ids)
+        if self.miss.cause is Cause.EMPTY:
+            return "Without two prompts there is nothing to pay for."
         who = f"{card.model} (card of {card.date})"
         money = f"USD {card.lost(self.miss.missed) * REQUESTS:,.2f}"
         if card.caches(count):
@@ -197,7 +236,10 @@ class PrefixMissExplainer(
         self.result = {
             **asdict(self.record()),
             "blocks": blocks,
-            "parts_in": miss.shared // size,
+            "parts_in": miss.parts_in,
+            "marks": parted(miss.first.text, miss.second.text),
+            "remedy": miss.remedy,
+            "price": self._price(),
             "facts": self._facts(),
             "is_measured": self.times is not None,
         }
@@ -205,7 +247,7 @@ class PrefixMissExplainer(
     def _facts(self) -> list[list[str]]:
         miss, times = self.miss, self.times
         told = f"{times.second_ms:,.1f} ms" if times else "run both"
-        lost = f"{times.second_ms - times.warm_ms:,.1f} ms" if times else "run both"
+        lost = _lost(times) if times else "run both"
         money = f"USD {self._card.lost(miss.missed) * REQUESTS:,.2f}"
         is_cached = self._card.caches(len(miss.second.ids))
         return [
@@ -216,3 +258,20 @@ class PrefixMissExplainer(
             ["time lost", lost],
             [f"{REQUESTS:,} requests lose", money if is_cached else "0: too short"],
         ]
+
+
+def _lost(times: MissTimes) -> str:
+    lost_ms = times.second_ms - times.warm_ms
+    is_noise = lost_ms < NOISE * times.cold_ms
+    return "too little to measure" if is_noise else f"{lost_ms:,.1f} ms"
+
+
+def _verdict(times: MissTimes) -> str:
+    """Which of the three times explain the one that matters."""
+    if times.second_ms > (1 + NOISE) * times.cold_ms:
+        return (
+            "A hit cannot make a prefill slower, so the machine was busy with "
+            "something else: run it again."
+        )
+    lost = _lost(times)
+    return f"The miss costs {lost}."

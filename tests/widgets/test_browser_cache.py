@@ -124,18 +124,24 @@ def test_example_is_chosen_and_measured_by_keyboard(notebook) -> None:
     book.page.keyboard.press("ArrowDown")
     expect(view.locator(".lab-title")).to_contain_text("Tool order: token 8 differs")
     view.get_by_role("button", name="Run both").press("Enter")
-    expect(view.locator("output")).to_contain_text("Measured here: prefill 60.0 ms")
+    expect(view.locator("output")).to_contain_text("its prefill took 60.0 ms")
     expect(view.get_by_role("button", name="Run both")).to_be_focused()
     expect(view.locator(".lab-first-miss").first).to_be_visible()
     book.check()
 
 
-def test_pasted_prompt_is_compared(notebook) -> None:
+def test_pasted_prompt_is_compared_and_its_difference_marked(notebook) -> None:
     book = notebook(HEAD, "PrefixMissExplainer(PAIRS, WORDS, CARD)")
     view = book.widget("prefix-miss")
     first = view.get_by_label("First request").input_value()
     view.get_by_label("Second request").fill(first)
     expect(view.locator(".lab-title")).to_contain_text("No difference")
+    expect(view.locator(".lab-first-miss")).to_have_count(0)
+    expect(view.get_by_label("Example")).to_have_value("your own")
+    view.get_by_label("Second request").fill(first.replace("kind", "fair", 1))
+    expect(view.locator("mark")).to_have_text(["kind", "fair"])
+    view.get_by_label("Second request").fill("")
+    expect(view.locator(".lab-title")).to_contain_text("the second prompt is empty")
     assert view.get_by_role("button", name="Run both").count() == 0
     book.check()
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import pytest
 
-from labkit.errors import ConfigError
+from labkit.errors import ConfigError, NeverFits
 from labkit.widgets import PrefixMissExplainer
-from labkit.widgets.prefix_cause import Cause, Miss, Prompt, compare
+from labkit.widgets.prefix_cause import Cause, Miss, Prompt, compare, parted
+from labkit.widgets.prefix_miss_explainer import MissTimes
 from tests.support.pools import CARD, PAIRS, POLICY, WORDS, measured
 
 
@@ -22,6 +24,7 @@ def _prompt(text: str) -> Prompt:
 
 CHATML = "<|im_start|>system\nBe kind.<|im_end|>\n<|im_start|>user\nHi<|im_end|>"
 CASES = [
+    ("", "abcd", Cause.EMPTY),
     ("abcd efgh", "abcd efgh", Cause.SAME),
     ("abcd", "abcd efgh", Cause.LONGER),
     ("<s> Hi", "<<s> Hi", Cause.DOUBLED),
@@ -77,7 +80,10 @@ def test_run_measures_the_prompts_that_are_shown() -> None:
     widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
     widget.handle("run", {})
     assert widget.times == measured((), ())
-    assert "Measured here: prefill 60.0 ms, against 80.0 ms" in widget.summary()
+    assert (
+        "its prefill took 60.0 ms; it takes 80.0 ms with an empty" in widget.summary()
+    )
+    assert widget.note.endswith("The miss costs 55.0 ms.")
     assert ["time lost", "55.0 ms"] in widget.result["facts"]
     assert widget.status == "idle"
 
@@ -87,7 +93,90 @@ def test_edited_prompt_is_compared_anew_and_loses_its_times() -> None:
     widget.run()
     widget.set_state({"texts": [POLICY, POLICY]})
     assert widget.miss.cause is Cause.SAME
+    assert (widget.times, widget.note) == (None, "")
+
+
+def test_example_follows_what_stands_in_the_boxes() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD)
+    assert widget.names == ["timestamp", "tools", "your own"]
+    widget.set_state({"texts": ["a", "b"]})
+    assert widget.name == "your own"
+    widget.set_state({"texts": list(PAIRS["tools"])})
+    assert widget.name == "tools"
+    widget.set_state({"name": "your own"})
+    assert (widget.texts, widget.name) == (["a", "b"], "your own")
+
+
+def test_two_equal_prompts_differ_in_no_block() -> None:
+    widget = PrefixMissExplainer({"same": (POLICY, POLICY)}, WORDS, CARD)
+    assert widget.result["parts_in"] is None
+    assert "only the block of the last token" in widget.result["remedy"]
+    widget.texts = [POLICY, POLICY.replace("brief", "short", 1)]
+    assert widget.result["parts_in"] == POLICY.index("brief") // 16
+
+
+def test_what_differs_is_marked_in_both_texts() -> None:
+    assert parted("now 06:47:01Z", "now 06:47:02Z") == (
+        ("now 06:47:0", "1", "Z"),
+        ("now 06:47:0", "2", "Z"),
+    )
+    assert parted("aa", "aaa") == (("aa", "", ""), ("aa", "a", ""))
+    assert parted("same", "same") == (("same", "", ""),) * 2
+
+
+def test_emptied_box_is_told_and_nothing_is_run() -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)
+    widget.set_state({"texts": [POLICY, ""]})
+    title = widget.record().title
+    assert title == "Nothing to compare: the second prompt is empty"
+    widget.handle("run", {})
+    assert widget.note.startswith("Nothing was run: a prompt is empty")
     assert widget.times is None
+
+
+def test_engine_that_refuses_the_prompts_is_a_note() -> None:
+    def refuse(first: Sequence[int], second: Sequence[int]) -> MissTimes:
+        raise NeverFits("the prompt has 9,999 tokens: shorten it")
+
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, refuse)
+    widget.handle("run", {})
+    assert widget.note == "Nothing was run: the prompt has 9,999 tokens: shorten it."
+    assert widget.status == "idle"
+
+
+@pytest.mark.parametrize(
+    ("times", "said"),
+    [
+        (MissTimes(80.0, 60.0, 5.0, 16), "The miss costs 55.0 ms."),
+        (MissTimes(80.0, 60.0, 60.5, 16), "The miss costs too little to measure."),
+        (MissTimes(60.0, 80.0, 5.0, 16), "the machine was busy with something else"),
+    ],
+)
+def test_measured_times_are_judged_before_they_are_told(times, said) -> None:
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, lambda _a, _b: times)
+    widget.run()
+    assert said in widget.note
+    assert "-" not in dict(widget.result["facts"])["time lost"]
+
+
+def test_difference_that_comes_late_needs_no_remedy() -> None:
+    late = "abcdefgh" * 8
+    found = miss(f"{late} at 10:00", f"{late} at 11:00", 16)
+    assert found.cause is Cause.TIME
+    assert found.remedy.startswith("Nothing to mend: the difference comes so late")
+    early = miss(f"At 10:00 {late}", f"At 11:00 {late}", 16)
+    assert early.remedy.startswith("Move it behind")
+
+
+def test_prompt_of_the_reader_is_compared_with_the_one_before_it() -> None:
+    words = replace(WORDS, render=lambda chat: chat[0]["content"], opening="Hi there")
+    widget = PrefixMissExplainer(PAIRS, words, CARD)
+    widget.ask([{"role": "user", "content": "Hi you"}])
+    assert (widget.texts, widget.name) == (["Hi there", "Hi you"], "your own")
+    widget.ask([{"role": "user", "content": "Hello"}])
+    assert widget.texts == ["Hi you", "Hello"]
+    with pytest.raises(ConfigError, match="renders no chats"):
+        PrefixMissExplainer(PAIRS, WORDS, CARD).ask([])
 
 
 def test_times_come_back_with_the_example_they_were_measured_on() -> None:

@@ -6,6 +6,8 @@ function render({ model, el }) {
   const title = lab.title();
   const body = lab.el('div');
   const facts = lab.el('dl', { className: 'lab-facts' });
+  const advice = lab.el('p', { className: 'lab-advice' });
+  const note = lab.el('p', { className: 'lab-note', ariaLive: 'polite' });
   const choice = lab.field('Example', undo, {
     options: model.get('names').map((name) => [name, name]), value: model.get('name'),
     act: (value) => { model.set('name', value); model.save_changes(); },
@@ -22,12 +24,14 @@ function render({ model, el }) {
     model.save_changes();
   }));
   root.append(title, lab.el('div', { className: 'lab-controls' }, choice.node, button),
-    lab.el('div', { className: 'lab-prompts' }, ...boxes.map((box) => box.node)), body, facts, output);
+    lab.el('div', { className: 'lab-prompts' }, ...boxes.map((box) => box.node)), note, body, facts, advice, output);
 
   function draw() {
     const result = model.get('result');
     title.textContent = result.title;
     body.replaceChildren(blockStrips(result), tokenTable(result));
+    advice.textContent = `${result.remedy} ${result.price}`;
+    boxes.forEach((box, i) => box.mark(result.marks[i]));
     facts.replaceChildren(...result.facts.map(([name, value]) => lab.el('div', {},
       lab.el('dt', { textContent: name }), lab.el('dd', { textContent: value }))));
     say(result.alt);
@@ -38,6 +42,7 @@ function render({ model, el }) {
   }
   undo.model(model, 'change:result', draw);
   undo.model(model, 'change:name change:texts', write);
+  undo.model(model, 'change:note', () => { note.textContent = model.get('note'); });
   undo.model(model, 'change:status', () => {
     button.setAttribute('aria-disabled', String(isBusy())); // `disabled` would lose the focus
     button.textContent = isBusy() ? 'Running …' : 'Run both';
@@ -45,19 +50,6 @@ function render({ model, el }) {
   write();
   draw();
   return () => undo.run();
-}
-
-// A text box that tells what is in it once typing has paused; never while a word is composed.
-function promptBox(name, undo, act) {
-  const input = lab.quiet(lab.el('textarea', { rows: 6, spellcheck: false }), undo);
-  let timer = 0;
-  const later = () => { clearTimeout(timer); timer = setTimeout(() => act(input.value), 300); };
-  undo.add(() => clearTimeout(timer));
-  undo.on(input, 'input', (event) => { if (!event.isComposing) later(); });
-  undo.on(input, 'compositionend', later);
-  const write = (text) => { if (input.value !== text && document.activeElement !== input) input.value = text; };
-  const node = lab.el('label', { className: 'lab-prompt' }, lab.el('span', { className: 'lab-label', textContent: name }), input);
-  return { node, write };
 }
 
 export default lab.widget(render);

@@ -6,14 +6,15 @@ function blockStrips(result) {
     lab.el('div', { className: 'lab-strip-blocks' }, ...blocks.map((isHit, i) => {
       const node = lab.el('i', { title: `block ${i}` });
       node.classList.toggle('lab-hit', isHit);
-      node.classList.toggle('lab-first-miss', isSecond && i === result.parts_in && !isHit);
+      node.classList.toggle('lab-first-miss', isSecond && i === result.parts_in);
       return node;
     })));
   const node = lab.el('div', { className: 'lab-strips', ariaHidden: 'true' },
     strip('first', first, false), strip('second', second, true));
-  node.append(lab.el('p', { className: 'lab-key' },
-    lab.el('i', { className: 'lab-hit' }), ' block that both share: the second reads it   ',
-    lab.el('i'), ' block that each computes   ', lab.el('i', { className: 'lab-first-miss' }), ' the first that differs'));
+  const key = lab.el('p', { className: 'lab-key' },
+    lab.el('i', { className: 'lab-hit' }), ' block that both share: the second reads it   ', lab.el('i'), ' block that each computes');
+  if (result.parts_in !== null) key.append('   ', lab.el('i', { className: 'lab-first-miss' }), ' the first that differs');
+  node.append(key);
   return node;
 }
 
