@@ -113,11 +113,11 @@ def side_channel(probe: PrefixProbe, looks: int) -> dict[str, list[float]]:
             secret = probe_ids(probe, f"illness {i}")
             other = probe_ids(probe, f"ailment {i}")
             probe.after()
-            probe.look(secret, "victim" if salt else None)
+            probe.time(secret, "victim" if salt else None)
             kind = "salted" if salt else "shared"
             pairs = [("hit", secret), ("miss", other)]
             for what, ids in pairs if i % 2 else reversed(pairs):
-                ms = round(probe.look(ids, salt or None).ms, 3)
+                ms = round(probe.time(ids, salt or None).ms, 3)
                 found.setdefault(f"{kind}_{what}_ms", []).append(ms)
     return found
 

@@ -19,6 +19,10 @@ MAP = "pool = BlockMap(pool_frames(), 4, spell=lambda i: f't{i}')\npool"
 IS_CUT = (
     "n => [...n.querySelectorAll('span')].some(s => s.scrollWidth > s.clientWidth + 1)"
 )
+IS_ON_TOP = (  # what is typed can be seen and clicked, not covered by its marks
+    "n => { const r = n.getBoundingClientRect();"
+    " return document.elementFromPoint(r.x + 9, r.y + 9) === n; }"
+)
 LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
@@ -140,6 +144,7 @@ def test_pasted_prompt_is_compared_and_its_difference_marked(notebook) -> None:
     expect(view.get_by_label("Example")).to_have_value("your own")
     view.get_by_label("Second request").fill(first.replace("kind", "fair", 1))
     expect(view.locator("mark")).to_have_text(["kind", "fair"])
+    assert view.get_by_label("Second request").evaluate(IS_ON_TOP)
     view.get_by_label("Second request").fill("")
     expect(view.locator(".lab-title")).to_contain_text("the second prompt is empty")
     assert view.get_by_role("button", name="Run both").count() == 0

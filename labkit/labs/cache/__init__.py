@@ -1,1 +1,1 @@
-"""Instruments of the cache chapter: pool frames, prefill times, pairs of prompts."""
+"""Instruments of the cache chapter: pool frames, prefill times, rules, attacks."""

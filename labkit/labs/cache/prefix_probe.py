@@ -16,13 +16,13 @@ from labkit.engine import Engine
 from labkit.sequence import SamplingParams
 from labkit.widgets.prefix_miss_explainer import MissTimes
 
-__all__ = ["Look", "PrefixProbe"]
+__all__ = ["PrefixProbe", "Timing"]
 
 ONE_TOKEN = SamplingParams(max_tokens=1, temperature=0.0, ignore_eos=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Timing:
     """What one request told about the cache."""
 
     ms: float  # from `add` to the first token
@@ -37,7 +37,7 @@ class PrefixProbe:
         self.runs = runs
         self._clock = clock
 
-    def look(self, ids: Sequence[int], salt: str | None = None) -> Look:
+    def time(self, ids: Sequence[int], salt: str | None = None) -> Timing:
         """Ask for one token and leave the cache as it is."""
         with self.engine.lock:
             before = self.engine.cache_stats().hit_tokens
@@ -46,14 +46,14 @@ class PrefixProbe:
             while self.engine.has_work:
                 self.engine.step()
             took_s = self._clock.now() - started_s
-            return Look(took_s * 1000, self.engine.cache_stats().hit_tokens - before)
+            return Timing(took_s * 1000, self.engine.cache_stats().hit_tokens - before)
 
     def after(self, *before: Sequence[int]) -> None:
         """Make the cache hold what the prompts `before` leave, and nothing else."""
         with self.engine.lock:
             self.engine.reset_cache()
             for ids in before:
-                self.look(ids)
+                self.time(ids)
 
     def measure(self, first: Sequence[int], second: Sequence[int]) -> MissTimes:
         """Time the second prompt: nothing cached, the first cached, itself cached."""
@@ -61,13 +61,13 @@ class PrefixProbe:
         with self.engine.lock:
             for _ in range(self.runs):
                 self.after()
-                cold.append(self.look(second))
-                warm.append(self.look(second))
+                cold.append(self.time(second))
+                warm.append(self.time(second))
                 self.after(first)
-                middle.append(self.look(second))
+                middle.append(self.time(second))
         return MissTimes(
-            cold_ms=min(look.ms for look in cold),
-            second_ms=min(look.ms for look in middle),
-            warm_ms=min(look.ms for look in warm),
+            cold_ms=min(timing.ms for timing in cold),
+            second_ms=min(timing.ms for timing in middle),
+            warm_ms=min(timing.ms for timing in warm),
             cached=middle[-1].cached,
         )

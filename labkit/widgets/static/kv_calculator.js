@@ -66,7 +66,8 @@ function memoryStack(result) {
   const lane = lab.el('div', { className: `lab-stack${isOver ? ' lab-over' : ''}` }, end, ...result.parts.map((part) => {
     const node = lab.el('i', { data: { layer: part.layer }, title: `${part.name}: ${part.size}` });
     node.style.width = share(part.num_bytes);
-    if (part.pieces > 1) {
+    const px = (700 * part.num_bytes) / result.scale / part.pieces; // about, of one piece
+    if (part.pieces > 1 && px > 3) {
       node.classList.add('lab-pieces');
       node.style.backgroundSize = `${100 / part.pieces}% 100%`;
     }

@@ -32,7 +32,7 @@ def test_chat_of_the_reader_is_queued_and_its_first_step_run() -> None:
     log = PoolLog(tiny_engine())
     frame = log.ask([{"role": "user", "content": "Hi"}])
     assert frame is log.frames[1]
-    assert log.reports[0].emitted
+    assert log.reports[0].scheduled
     with pytest.raises(NeverFits):
         log.ask([{"role": "user", "content": "word " * 5000}])
     assert log.engine.has_work, "the first chat goes on"

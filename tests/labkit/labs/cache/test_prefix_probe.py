@@ -14,25 +14,25 @@ def probe() -> PrefixProbe:
     return PrefixProbe(tiny_engine(clock), clock, runs=2)
 
 
-def test_second_look_finds_whole_blocks_but_never_the_last_token() -> None:
+def test_second_request_finds_whole_blocks_but_never_the_last_token() -> None:
     tried = probe()
-    assert tried.look(LONG).cached == 0
-    assert tried.look(LONG).cached == 28
-    assert tried.look(LONG[:28]).cached == 24
+    assert tried.time(LONG).cached == 0
+    assert tried.time(LONG).cached == 28
+    assert tried.time(LONG[:28]).cached == 24
 
 
 def test_after_leaves_only_what_is_named() -> None:
     tried = probe()
-    tried.look(LONG)
+    tried.time(LONG)
     tried.after(LONG[:9])
-    assert tried.look(LONG).cached == 8
+    assert tried.time(LONG).cached == 8
 
 
 def test_salt_keeps_tenants_apart() -> None:
     tried = probe()
-    tried.look(LONG, "clinic")
-    assert tried.look(LONG, "attacker").cached == 0
-    assert tried.look(LONG, "clinic").cached == 28
+    tried.time(LONG, "clinic")
+    assert tried.time(LONG, "attacker").cached == 0
+    assert tried.time(LONG, "clinic").cached == 28
 
 
 def test_measure_compares_three_states_of_the_cache() -> None:
