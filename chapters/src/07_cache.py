@@ -446,7 +446,7 @@ lab.table(["example", "cause", "shared tokens", "hit tokens", "hit rate"], rows)
 last_looks = []
 for _ in range(2):
     probe.after(last.first.ids)
-    last_looks.append(probe.look(last.second.ids))
+    last_looks.append(probe.time(last.second.ids))
 last_look = min(last_looks, key=lambda look: look.ms)
 long_ms, short_ms = first_times.second_ms, last_look.ms
 claim("the engine found what the arithmetic says", first_times.cached == first.hit)
@@ -544,8 +544,8 @@ def attack(victim, attacker):
     rounds = []
     for _ in range(2):  # the faster of two looks; noise only adds
         probe.after(words.encode("Warm up. " * 40))
-        probe.look(guesses[truth], victim)
-        rounds.append({n: probe.look(ids, attacker) for n, ids in guesses.items()})
+        probe.time(guesses[truth], victim)
+        rounds.append({n: probe.time(ids, attacker) for n, ids in guesses.items()})
     return {n: min((r[n] for r in rounds), key=lambda x: x.ms) for n in guesses}
 
 

@@ -21,10 +21,14 @@ SOLUTIONS = {
 }
 
 
-@pytest.mark.parametrize("name", [one.name for one in ch07.EXERCISES])
+@pytest.mark.parametrize("name", SUMS)
 def test_values_are_the_sums_and_functions_pass_their_cases(name: str) -> None:
     assert grade(exercise(name), SUMS[name]).state is State.RIGHT
     assert grade(exercise(name), SOLUTIONS[name]).state is State.RIGHT
+
+
+def test_every_sum_and_the_open_exercise_is_there() -> None:
+    assert [one.name for one in ch07.EXERCISES] == [*SUMS, "7.4"]
 
 
 def test_sixteen_bits_for_eight_are_recognised() -> None:
