@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import shutil
 
 import pytest
 
@@ -17,18 +18,25 @@ def made(cache) -> list[str]:
     return sorted(path.name for path in cache.iterdir())
 
 
-def test_the_second_opening_compiles_nothing(tmp_path):
-    assert open_library(tmp_path) is not None
-    (name,) = made(tmp_path)
-    before = (tmp_path / name).stat().st_mtime_ns
-    assert open_library(tmp_path) is not None
-    assert (tmp_path / name).stat().st_mtime_ns == before
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A cache that the first opening has compiled into."""
+    folder = tmp_path_factory.mktemp("built")
+    assert open_library(folder) is not None
+    return folder
 
 
-def test_other_flags_make_another_library(tmp_path):
-    open_library(tmp_path)
-    open_library(tmp_path, QUICK)
-    assert len(made(tmp_path)) == 2
+def test_the_second_opening_compiles_nothing(built):
+    (name,) = made(built)
+    before = (built / name).stat().st_mtime_ns
+    assert open_library(built) is not None
+    assert (built / name).stat().st_mtime_ns == before
+
+
+def test_other_flags_make_another_library(tmp_path, built):
+    folder = shutil.copytree(built, tmp_path / "copy")
+    open_library(folder, QUICK)
+    assert len(made(folder)) == 2
 
 
 def test_without_a_compiler_there_are_no_kernels(tmp_path, monkeypatch):
@@ -43,9 +51,8 @@ def test_a_compiler_that_fails_leaves_nothing_and_says_so(tmp_path, caplog):
     assert "no-such-flag" in caplog.text
 
 
-def test_a_damaged_library_is_not_opened(tmp_path, caplog):
-    open_library(tmp_path / "whole")
-    (name,) = made(tmp_path / "whole")
+def test_a_damaged_library_is_not_opened(tmp_path, built, caplog):
+    (name,) = made(built)
     (tmp_path / name).write_bytes(b"not a library")
     assert open_library(tmp_path) is None
     assert "cannot be opened" in caplog.text
@@ -61,8 +68,8 @@ def _refuse(*_args: object) -> str:
 
 
 @pytest.mark.parametrize("name", ["packed_bytes", "pack", "forward"])
-def test_the_library_has_what_python_calls(cache, name):
-    opened = open_library(cache)
+def test_the_library_has_what_python_calls(built, name):
+    opened = open_library(built)
     assert opened is not None
     assert hasattr(opened, name)
 
