@@ -57,6 +57,22 @@ class Bench:
         logits = next_logits(engine.model, [*prompt_ids, *output_ids])[0]
         return cls(logits, prompt_ids, output_ids, engine)
 
+    @classmethod
+    def along(
+        cls, engine: Engine, prompt_ids: Sequence[int], text_ids: Sequence[int]
+    ) -> list[Bench]:
+        """A bench at the place of each token of a text that is written already."""
+        ids = [*prompt_ids, *text_ids[:-1]]
+        vectors = next_logits(engine.model, ids, last=len(text_ids))
+        return [
+            cls(vector, prompt_ids, text_ids[:place])
+            for place, vector in enumerate(vectors)
+        ]
+
+    def shifted(self, constant: float) -> Bench:
+        """The same bench with a constant added to all logits."""
+        return Bench(self.logits + constant, self._prompt_ids, self._output_ids)
+
     def asked(self, messages: Sequence[Mapping[str, str]]) -> Bench:
         """A bench at the first token of the answer to `messages`; this one stays."""
         if self._engine is None:

@@ -124,3 +124,21 @@ def test_a_bench_asked_for_other_messages_is_another_and_this_one_stays() -> Non
 def test_a_bench_without_an_engine_says_how_to_get_one() -> None:
     with pytest.raises(ConfigError, match=r"Bench\.at"):
         Bench(torch.zeros(4)).asked([{"role": "user", "content": "hello"}])
+
+
+def test_benches_along_a_text_stand_where_each_of_its_tokens_was_chosen() -> None:
+    engine = tiny_engine()
+    benches = Bench.along(engine, HELLO[:3], HELLO[3:])
+    assert [bench.num_written for bench in benches] == [*range(len(HELLO) - 3)]
+    for place, bench in enumerate(benches):
+        want = Bench.at(engine, HELLO[: 3 + place]).logits
+        torch.testing.assert_close(bench.logits, want)
+
+
+def test_a_constant_changes_all_logits_and_no_probability() -> None:
+    bench = Bench(torch.tensor([2.0, 1.0, -1.0]), prompt_ids=[0])
+    moved = bench.shifted(10)
+    assert moved.logits.tolist() == [12.0, 11.0, 9.0]
+    torch.testing.assert_close(moved.probs("vllm"), bench.probs("vllm"))
+    penalised = moved.probs("vllm", repetition_penalty=1.3)
+    assert not torch.allclose(penalised, bench.probs("vllm", repetition_penalty=1.3))
