@@ -20,6 +20,8 @@ from labkit.sequence import Sequence as Row
 __all__ = [
     "Filter",
     "adapts",
+    "gives_a_mask",
+    "gives_zeros",
     "ignores_a_constant",
     "is_drawn_from",
     "judges_rows_alone",
@@ -98,6 +100,16 @@ def is_drawn_from(keep: Filter) -> None:
         drawn = sample(logits, batch, stages=[stage_of(keep)]).token_ids
         dropped = [i for i, token in enumerate(drawn) if not survivors[i, token]]
         assert not dropped, f"with seed {seed} a dropped token was drawn"
+
+
+def gives_a_mask(keep: Filter) -> bool:
+    """A usual mistake: yes or no for each token in place of logits."""
+    return keep(torch.tensor([[3.0, 2.0, -50.0]])).dtype == torch.bool
+
+
+def gives_zeros(keep: Filter) -> bool:
+    """A usual mistake: a dropped token has 0, which is a logit like others."""
+    return 0.0 in keep(torch.tensor([[30.0, 2.0, -50.0]])).flatten().tolist()
 
 
 def _rows() -> Tensor:
