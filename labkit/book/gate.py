@@ -109,7 +109,8 @@ class Gate:
 
     def show_openly(self, widget: Any) -> None:
         """Show a widget as an output of this cell, whatever question is open."""
-        widget.was_shown = True
+        if isinstance(widget, StillMixin):
+            widget.was_shown = True
         _display(widget)
 
     def bundle(self, widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:

@@ -8,29 +8,34 @@ and words.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from labkit.book.answers import exercise
+from labkit.book.asking import Follower, Prompt
 from labkit.book.contents import Contents, read_contents
 from labkit.book.exercises import State
 from labkit.book.gate import Gate
 from labkit.book.grading import grade
-from labkit.book.parts import Part
-from labkit.book.progress import waiting
+from labkit.book.guesses import Cards
+from labkit.book.parts import Part, layer_of
+from labkit.book.progress import Times, busy_words, progress, waiting
+from labkit.book.progress_file import ProgressFile
+from labkit.book.serving import Serving
 from labkit.book.show import Prose, as_table, source
 from labkit.clock import Clock
 from labkit.config import EngineConfig, from_mapping
 from labkit.errors import ConfigError, TraceError
 from labkit.labs.recordings import Measured, Recording, data_folders, open_recording
 from labkit.net.client import LabClient
-from labkit.net.discover import find_server
 from labkit.text.tokenizer import Tokenizer
 from labkit.trace import Trace
+from labkit.widgets.ask_box import AskBox
 from labkit.widgets.base import LabWidget
 from labkit.widgets.predict import Predict
+from labkit.widgets.trace_bar import TraceBar
 
 if TYPE_CHECKING:
     from labkit.engine import Engine
@@ -39,6 +44,8 @@ if TYPE_CHECKING:
 __all__ = ["REQUEST", "Lab"]
 
 Messages = Sequence[Mapping[str, str]]
+F = TypeVar("F", bound=Follower)
+T = TypeVar("T")
 
 # The one request that the whole book follows.
 REQUEST: Messages = (
@@ -48,24 +55,27 @@ REQUEST: Messages = (
 
 
 class Lab:
-    """What `start()` returns; `server_url` asks for one server in particular."""
+    """What `start()` returns."""
 
     def __init__(
         self,
         part: Part,
         clock: Clock,
+        serving: Serving,
         *,
         seed: int = 0,
-        server_url: str | None = None,
-        gate: Gate | None = None,
+        gate: Gate,
+        kept: ProgressFile,
     ) -> None:
         self.part = part
         self.seed = seed
-        self.solved: set[str] = set()  # exercises answered right
-        self._gate = gate if gate is not None else Gate()
-        self._cards: dict[tuple[object, ...], Predict] = {}
+        self.kept = kept
         self._clock = clock
-        self._server_url = server_url
+        self._serving = serving
+        self._gate = gate
+        self._cards = Cards(part, kept, gate)
+        self._prompt = Prompt(REQUEST)
+        self._box: AskBox | None = None
 
     def __repr__(self) -> str:
         return f"<Lab: {self.part.title}, seed {self.seed}>"
@@ -101,12 +111,10 @@ class Lab:
         """The model's tokenizer; no engine is made for it."""
         return Tokenizer.from_spec(self.model.tokenizer)
 
-    @cached_property
+    @property
     def server(self) -> LabClient:
-        """Client of the real server, which is found, or started if there is none."""
-        with waiting("Starting the server"):
-            found = find_server(self._clock, url=self._server_url)
-        return LabClient(found.url, self._clock)
+        """Client of the real server: found, started, or started anew if it ended."""
+        return self._serving.client()
 
     def trace(self, prompt: str | Messages | None = None, **knobs: Any) -> Trace:
         """Record a request's life through the real server; None: the book's request."""
@@ -153,11 +161,61 @@ class Lab:
         It begins a section: what later cells show is hidden until it is locked or
         skipped. A cell that runs again gets the same card, with the guess that it has.
         """
-        key = (question, tuple(options), between, unit)
-        if key not in self._cards:
-            self._cards[key] = Predict(question, options, between=between, unit=unit)
-        self._gate.begin(self._cards[key])
-        return self._cards[key]
+        return self._cards.ask(question, options, between, unit)
+
+    def opening(self, recording: str = "10_request") -> None:
+        """The chapter's first picture, the box for a prompt, and what is done so far.
+
+        The picture is the recorded life of the book's request with this layer lit.
+        """
+        trace = self.replay_trace(recording)
+        bar = TraceBar(trace, lit=layer_of(self.part))
+        self._box = AskBox(
+            self._serving,
+            REQUEST,
+            self._prompt.give,
+            lambda found: bar.show(trace if found is None else found),
+        )
+        self.show(bar)
+        self.show(self._box)
+        done = self.kept.line(self.part)
+        if done:
+            line = f"So far in this chapter: {done}."
+            self._gate.show_openly(Prose(line, line))
+
+    def ask(self, text: str | None = None) -> AskBox:
+        """Ask the model `text`, and let the pictures that follow work on it.
+
+        Without a text it goes back to the book's request.
+        """
+        if text is None:
+            self._asking.back()
+        else:
+            self._asking.ask(text)
+        return self._asking
+
+    def follow(self, widget: F) -> F:
+        """Let `widget` take the reader's own prompt whenever there is one."""
+        return self._prompt.follow(widget)
+
+    @property
+    def _asking(self) -> AskBox:
+        """The box of the opening, or one of its own where no opening was shown."""
+        if self._box is None:
+            self._box = AskBox(self._serving, REQUEST, self._prompt.give)
+        return self._box
+
+    def progress(
+        self, items: Iterable[T], what: str, num: int | None = None
+    ) -> Iterator[T]:
+        """Give `items` one by one, showing how many are done and the time left."""
+        return progress(items, what, num)
+
+    def compare_times(self, measured_ms: Times, recorded_ms: Times) -> None:
+        """Say so if this machine takes more than twice the recorded times."""
+        words = busy_words(measured_ms, recorded_ms)
+        if words:
+            sys.stdout.write(f"{words}\n")
 
     def section(self) -> None:
         """Begin a section that asks nothing first: what follows is shown at once."""
@@ -175,8 +233,13 @@ class Lab:
             sys.stdout.write(f"{State.WRONG} {error}.\n")
             return
         if result.state is State.RIGHT:
-            self.solved.add(name)
+            self.kept.keep_solved(self.part, name)
         sys.stdout.write(f"{result}\n")
+
+    @property
+    def solved(self) -> set[str]:
+        """Names of this part's exercises that were answered right."""
+        return self.kept.solved(self.part)
 
     def hint(self, name: str) -> None:
         """Print the hint of an exercise."""
@@ -197,7 +260,7 @@ class Lab:
         """The map of the book: its chapters as links, with minutes."""
         here = data_folders(Path.cwd())
         folders = [Path.cwd(), *(folder.parent for folder in here)]
-        return read_contents(folders, lambda _: "")
+        return read_contents(folders, self.kept.line)
 
     def table(self, head: Sequence[str], rows: Iterable[Sequence[object]]) -> Prose:
         """Rows of computed values under a head."""

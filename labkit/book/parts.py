@@ -14,7 +14,7 @@ from typing import Final, Literal
 from labkit.errors import ConfigError
 from labkit.records import Layer
 
-__all__ = ["INDEX", "Part", "part_of"]
+__all__ = ["INDEX", "Part", "layer_of", "part_of"]
 
 INDEX: Final = "index"
 _APPENDIX: Final = "appendix_"
@@ -79,6 +79,11 @@ def part_of(stem: str) -> Part:
         f"{stem!r} is no file of the book: call it index, NN_name (07_cache) or "
         "appendix_name (appendix_speculation)"
     )
+
+
+def layer_of(part: Part) -> Layer | None:
+    """The layer that a chapter is about; None for the index and an appendix."""
+    return _CHAPTERS.get(part.chapter) if isinstance(part.chapter, int) else None
 
 
 def _is_number(chapter: object) -> bool:

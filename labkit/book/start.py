@@ -7,14 +7,18 @@ from a recording, is there at once.
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from typing import Literal
 
 from IPython.core.getipython import get_ipython
 
 from labkit.book.gate import Gate
 from labkit.book.hosts import find_host, is_unlocked, prepare
+from labkit.book.kernel import load_ipython_extension
 from labkit.book.lab import Lab
 from labkit.book.parts import Part
+from labkit.book.progress_file import ProgressFile
+from labkit.book.serving import Serving
 from labkit.clock import SystemClock
 
 __all__ = ["start"]
@@ -34,10 +38,15 @@ def start(
     part = Part(chapter, appendix)
     prepare(find_host())
     shell = get_ipython()
-    gate = Gate(is_unlocked=shell is None or is_unlocked(), shell=shell)
+    is_open = shell is None or is_unlocked()
+    gate = Gate(is_unlocked=is_open, shell=shell)
     gate.install()
+    if shell is not None:
+        load_ipython_extension(shell)
+    kept = ProgressFile(None if is_open else Path.cwd())
     sys.stdout.write(
         f"{part.title}, seed {seed}. Engine and server start when a cell first needs "
         "them.\n"
     )
-    return Lab(part, SystemClock(), seed=seed, server_url=server, gate=gate)
+    clock = SystemClock()
+    return Lab(part, clock, Serving(clock, server), seed=seed, gate=gate, kept=kept)

@@ -13,11 +13,13 @@
 | `SamplingBench(source, label)` | sampling stages: knobs, order, what each one did |
 | `OrderCompare(source, label)` | one distribution in the orders of four engines |
 | `BranchTree(source, label)` | other candidates taken, on shared blocks |
+| `AskBox(source, messages)` | a prompt of the reader's own, and its answer |
 | `MarkdownRace(text)` | what three ways to render a stream cost |
 
 `labkit.widgets.figure.LiteFigure` is apart: it imports plotly, which takes its time.
 """
 
+from labkit.widgets.ask_box import AskBox
 from labkit.widgets.base import LabWidget
 from labkit.widgets.block_map import BlockMap
 from labkit.widgets.branch_tree import BranchTree
@@ -33,6 +35,7 @@ from labkit.widgets.trace_bar import TraceBar
 from labkit.widgets.ttft_waterfall import TTFTWaterfall
 
 __all__ = [
+    "AskBox",
     "BlockMap",
     "BranchTree",
     "KVCalculator",

@@ -37,6 +37,7 @@ class Predict(LabWidget, page="predict"):
     unit = traitlets.Unicode().tag(sync=True)
     locked = traitlets.Unicode().tag(sync=True)  # the guess in words, "" while open
     is_closed = traitlets.Bool(False).tag(sync=True)  # locked or skipped
+    verdict = traitlets.Unicode()  # on the guess, once there is an answer
 
     def __init__(
         self,
@@ -93,6 +94,7 @@ class Predict(LabWidget, page="predict"):
         """Forget the guess and ask anew; what was shown stays where it is."""
         with self._lock:
             self.guess, self.locked, self.is_closed = None, "", False
+            self.verdict = ""
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """Without a kernel the words are shown, so there is no still."""
@@ -139,7 +141,8 @@ class Verdict(LabWidget, page="verdict"):
         self._prediction = prediction
         self._answer = answer
         self._note = note
-        super().__init__(unknown, text=self._words(), is_open=prediction.is_closed)
+        super().__init__(unknown)
+        self._open(None)
         prediction.observe(self._open, "is_closed")
 
     def record(self) -> Table:
@@ -164,6 +167,8 @@ class Verdict(LabWidget, page="verdict"):
     def _open(self, _: object) -> None:
         self.text = self._words()
         self.is_open = self._prediction.is_closed
+        if self._prediction.guess is not None:
+            self._prediction.verdict = self.text
 
     def _words(self) -> str:
         guess, unit = self._prediction.guess, self._prediction.unit

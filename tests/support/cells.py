@@ -25,6 +25,7 @@ class Shown:
     plain: str
     html: str
     error: str
+    trace: str = ""
 
 
 def run_cells(
@@ -50,13 +51,14 @@ def run_cells(
 
 
 def _shown(cell: nbformat.NotebookNode) -> Shown:
-    plain, html, error = [], [], ""
+    plain, html, error, trace = [], [], "", ""
     for output in cell.outputs:
         if output.output_type == "error":
             error = f"{output.ename}: {output.evalue}"
+            trace = "\n".join(output.traceback)
         elif output.output_type == "stream":
             plain.append(output.text)
         else:
             plain.append(output.data.get("text/plain", ""))
             html.append(output.data.get("text/html", ""))
-    return Shown("\n".join(plain), "\n".join(html), error)
+    return Shown("\n".join(plain), "\n".join(html), error, trace)

@@ -31,6 +31,7 @@ from labkit.widgets import (
     TraceBar,
     TTFTWaterfall,
 )
+from labkit.widgets.ask_box import AskBox
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
 from labkit.widgets.markdown_count import count_race
@@ -40,6 +41,7 @@ from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
 from tests.support.schedules import ARRIVALS, Again
 
 MAKERS = {
+    "AskBox": lambda **k: AskBox(None, [{"role": "user", "content": "How?"}], **k),
     "TraceBar": lambda **k: TraceBar(trace(), **k),
     "TTFTWaterfall": lambda **k: TTFTWaterfall([trace()], **k),
     "StreamView": lambda **k: StreamView(None, [], **k),

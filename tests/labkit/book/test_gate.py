@@ -9,7 +9,7 @@ import pytest
 from labkit.book.gate import Gate, current_gate, veil_words
 from labkit.book.show import Prose
 from labkit.widgets.predict import Predict
-from tests.support.cells import Shown, run_cells
+from tests.support.cells import ROOT, Shown, run_cells
 
 CELLS = (
     "from labkit.book import claim, start\nlab = start(chapter=7)",
@@ -85,6 +85,28 @@ def test_a_cell_that_runs_again_keeps_the_locked_guess(tmp_path: Path) -> None:
     shown = run_cells(cells, tmp_path)
     assert shown[4].plain.strip() == "3"
     assert shown[5].plain == "We counted **7**."
+
+
+def test_the_opening_is_open_and_says_what_is_done(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "chapters" / "data")
+    again = (CELLS[1], "guess.lock(3)", "lab.opening()")
+    shown = run_cells((CELLS[0], *again), tmp_path)[3]
+    assert shown.html.count("<img") == 2  # the bar and the box
+    assert "So far in this chapter: 1 guess, 0 of " in shown.plain
+
+
+def test_a_new_kernel_has_the_guess_that_was_locked(tmp_path: Path) -> None:
+    answer = "guess.reveal(7)"
+    run_cells(
+        (*CELLS[:2], answer, "guess.lock(3)", CELLS[10], "other.skip()"), tmp_path
+    )
+    again = (*CELLS[:2], "print(guess.locked)", *CELLS[10:11], "guess.again()")
+    shown = run_cells(again, tmp_path)
+    assert shown[2].plain.strip() == "3"
+    assert shown[3].plain == "behind b"
+    kept = (tmp_path / "progress.json").read_text(encoding="utf-8")
+    assert "How many?" not in kept
+    assert run_cells((*CELLS[:2], CELLS[4]), tmp_path)[2].plain == HIDDEN
 
 
 def test_builds_and_tests_run_unlocked(tmp_path: Path) -> None:

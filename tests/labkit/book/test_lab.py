@@ -69,6 +69,35 @@ def test_engines_of_a_chapter_share_the_weights_and_no_pool() -> None:
         lab.engine_with(num_block=24)
 
 
+def test_the_opening_shows_the_recorded_life_a_box_and_what_is_done(
+    lab: Lab, capsys: pytest.CaptureFixture[str]
+) -> None:
+    lab.opening()
+    out = capsys.readouterr().out
+    assert "TraceBar" in out
+    assert "AskBox" in out
+    assert "So far" not in out  # nobody reads here
+
+
+def test_a_prompt_is_answered_and_followed(lab: Lab) -> None:
+    bar = lab.follow(Following())
+    box = lab.ask("What is a token?")
+    assert box.wait()
+    assert (box.status, box.answer) == ("done", "ab")
+    assert bar.asked == [[lab.request[0], {"role": "user", "content": box.prompt}]]
+    assert lab.ask() is box
+    assert (box.status, box.prompt) == ("idle", lab.request[1]["content"])
+    assert bar.asked[1] == lab.request
+
+
+class Following:
+    def __init__(self) -> None:
+        self.asked: list[object] = []
+
+    def ask(self, messages: object) -> None:
+        self.asked.append(messages)
+
+
 def test_checks_count_what_is_solved(
     lab: Lab, capsys: pytest.CaptureFixture[str]
 ) -> None:
