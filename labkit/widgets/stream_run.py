@@ -112,4 +112,5 @@ class StreamRun:
 def broken_words(reason: str | None) -> str:
     """What the reader is told of a stream that did not come to its own end."""
     why = (reason or NO_END).rstrip(".")
-    return f"The stream broke off: {why}. What is shown is not the whole answer."
+    rest = "What is shown is not the whole answer: press Start to ask again."
+    return f"The stream broke off: {why}. {rest}"

@@ -112,7 +112,10 @@ def test_three_renderers_show_the_same_text_and_load_no_image(notebook) -> None:
     race = book.widget("race")
     race.locator("button.lab-main").press("Enter")
     expect(race.locator("output")).to_contain_text("nodes written", timeout=60_000)
+    said = "At the end block memo shows the same page as full re-parse."
+    expect(race.locator("output")).to_contain_text(said)
     for pane in race.locator(".lab-pane").all():
+        assert pane.get_attribute("inert") is None  # its words can be selected
         assert "Counting letters" in (pane.text_content() or "")
         assert pane.locator("table").count() == 1
         assert pane.locator("img[src], [onerror]").count() == 0

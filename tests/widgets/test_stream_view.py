@@ -152,7 +152,7 @@ def test_stream_without_its_end_is_broken_off_and_never_done(reason) -> None:
     view.wait(10)
     assert view.status == "failed"
     assert view.problem.startswith("The stream broke off: ")
-    assert view.problem.endswith("What is shown is not the whole answer.")
+    assert view.problem.endswith("not the whole answer: press Start to ask again.")
     assert view.text == "".join(PIECES[:4])
 
 

@@ -73,7 +73,7 @@ function paceOf(chunks) {
   };
 }
 
-const BROKEN = 'The stream broke off: its end, [DONE], never came. What is shown is not the whole answer.';
+const BROKEN = 'The stream broke off: its end, [DONE], never came. What is shown is not the whole answer: press Start to ask again.';
 const STATUS_WORDS = { idle: 'Press Start.', done: 'Done.', stopped: 'Stopped.', failed: 'Failed.', running: 'Streaming.' };
 
 function streamTitle(pace, isOn) {
