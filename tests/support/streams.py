@@ -20,13 +20,17 @@ class ScriptedStream:
     """
 
     def __init__(
-        self, chunks: Sequence[StreamChunk], pause_s: float, breaks_after: int | None
+        self,
+        chunks: Sequence[StreamChunk],
+        pause_s: float,
+        breaks_after: int | None,
+        error: str | None,
     ) -> None:
         self._chunks, self._pause_s = chunks[:breaks_after], pause_s
         self._is_whole = breaks_after is None
         self._cancelled = threading.Event()
         self.is_complete = False
-        self.error: str | None = None
+        self.error = error
 
     @property
     def is_cancelled(self) -> bool:
@@ -51,9 +55,10 @@ class ScriptedSource:
         chunks: Sequence[StreamChunk],
         pause_s: float = 0.0,
         breaks_after: int | None = None,
+        error: str | None = None,
     ) -> None:
         self._chunks, self._pause_s = chunks, pause_s
-        self._breaks_after = breaks_after
+        self._breaks_after, self._error = breaks_after, error
         self.requests: list[tuple[list[dict[str, str]], dict[str, Any]]] = []
         self.streams: list[ScriptedStream] = []
 
@@ -61,6 +66,7 @@ class ScriptedSource:
         self, messages: Sequence[Mapping[str, str]], **knobs: Any
     ) -> ScriptedStream:
         self.requests.append(([dict(message) for message in messages], knobs))
-        made = ScriptedStream(self._chunks, self._pause_s, self._breaks_after)
+        end = self._breaks_after, self._error
+        made = ScriptedStream(self._chunks, self._pause_s, *end)
         self.streams.append(made)
         return self.streams[-1]

@@ -145,11 +145,9 @@ def test_failure_is_shown_and_does_not_escape_the_thread(error, words) -> None:
 
 @pytest.mark.parametrize("reason", [None, "the connection broke: reset"])
 def test_stream_without_its_end_is_broken_off_and_never_done(reason) -> None:
-    source = ScriptedSource(chunks(), breaks_after=5)
+    source = ScriptedSource(chunks(), breaks_after=5, error=reason)
     view = StreamView(source, HELLO)
-    view.start()
-    source.streams[0].error = reason
-    view.wait(10)
+    view.run()
     assert view.status == "failed"
     assert view.problem.startswith("The stream broke off: ")
     assert view.problem.endswith("not the whole answer: press Start to ask again.")
