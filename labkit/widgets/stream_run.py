@@ -7,6 +7,7 @@ run on the reading thread; `on_end` is called exactly once.
 
 from __future__ import annotations
 
+import math
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any, Protocol
@@ -16,6 +17,7 @@ from labkit.records import StreamChunk
 
 __all__ = ["ChatStreamLike", "StreamRun", "StreamSource", "broken_words"]
 
+SLICE_S = 0.1
 NO_END = "its end, [DONE], never came"
 Messages = Sequence[Mapping[str, str]]
 
@@ -63,6 +65,9 @@ class StreamRun:
         self._lock = threading.Lock()
         self._stream: ChatStreamLike | None = None
         self._is_stopped = False
+        self._ended = (
+            threading.Event()
+        )  # joining a thread does not survive an interrupt
         self._thread = threading.Thread(target=self._read, name="stream", daemon=True)
 
     def start(self) -> None:
@@ -78,9 +83,15 @@ class StreamRun:
             stream.cancel()
 
     def wait(self, limit_s: float) -> bool:
-        """Whether the stream has ended, after at most `limit_s` seconds."""
-        self._thread.join(limit_s)
-        return not self._thread.is_alive()
+        """Whether the stream has ended, after at most `limit_s` seconds.
+
+        It waits in short slices: Python may overlook an interrupt that comes just as a
+        wait begins, and then sees it with the next.
+        """
+        for _ in range(math.ceil(limit_s / SLICE_S)):
+            if self._ended.wait(SLICE_S):
+                return True
+        return self._ended.is_set()
 
     def _read(self) -> None:
         status, words = "done", ""
@@ -96,7 +107,10 @@ class StreamRun:
             status, words = "failed", f"{type(error).__name__}: {error}"
         if self._is_stopped:  # stopping closes the connection, which may raise
             status, words = "stopped", ""
-        self._on_end(self, status, words)
+        try:
+            self._on_end(self, status, words)
+        finally:
+            self._ended.set()
 
     def _opened(self) -> ChatStreamLike:
         """The stream; cancelled at once if the stop came before it was there."""
