@@ -9,15 +9,15 @@
 # %% [markdown]
 # # 8 · Prefill and decode
 #
-# ![Layer 8 of 12: compute](images/layer_08.svg)
+# One plot explains why a token of a prompt is cheap and a token of an answer is not.
+# You measure this plot on your own machine. Then you use it to see why servers batch
+# their users, why they cut long prompts into chunks, and when guessing ahead pays.
 #
-# One plot explains why a prompt is cheap by the token and an answer is not, why
-# servers batch, why they cut prompts into chunks, and why guessing ahead pays. You
-# measure it on your own machine and then use it four times.
-#
-# *40 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end
-# you can say what bounds a step, choose a chunk size for a latency you promise, and
+# *40 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end you
+# can say what limits a step, choose a chunk size for a latency that you promise, and
 # tell when speculation is a loss.*
+#
+# **Click into the first cell and press Shift+Enter; then go on in the same way.**
 
 # %% tags=["plumbing"]
 # If labkit is missing: this book has no public address yet to install it from, so run
@@ -27,599 +27,648 @@ from labkit.book import start
 lab = start(chapter=8)
 
 # %% [markdown]
-# **Scene.** Your question about "strawberry" 🍓 is 34 tokens with its system message.
-# Their keys and values live in blocks (chapter 7), and a sampler will pick each token
-# (chapter 9). In between, something has to compute: first, in one pass, all tokens of
-# the prompt that the cache does not hold, *prefill*; then one token a pass, *decode*.
-# The same weights, the same code, and two very different bills. The lit part of the
-# recorded life is this chapter's layer.
+# **Scene.** Your question about "strawberry" 🍓 is 34 tokens long, its system message
+# included. Chapter 7 kept the keys and values of these tokens in blocks. Now something
+# has to compute. First the model computes all tokens of the prompt that the cache does
+# not hold, in one pass: this is *prefill*. Then it computes the answer, one token a
+# pass: this is *decode*. Both use the same weights and the same code, but a token costs
+# far more in one of them than in the other. The lit part of the picture above is this
+# chapter's layer.
 
-# %%
+# %% tags=["plumbing"]
 from labkit.book import claim
+from labkit.book.cards import read_cards
+from labkit.clock import SystemClock
+from labkit.config import EngineConfig
+from labkit.engine.scheduler import Scheduler
+from labkit.figures.pace import percentile
+from labkit.figures.roofs import batch_lines, crossing, draft_lines, knee, pass_lines
+from labkit.figures.roofs import share_lines
+from labkit.labs.compute import company, drafting
+from labkit.labs.compute.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
+from labkit.labs.compute.sweep import Sweep
+from labkit.labs.compute.traffic import Replayer, run_task, stall_arrivals, step_costs
+from labkit.labs.compute.traffic import stream_gaps_ms
 from labkit.records import Layer
 from labkit.widgets import SchedulerDebugger, TraceBar
+from labkit.widgets.figure import LiteFigure
 
+clock, sweep = SystemClock(), Sweep(lab.replay_measured("sweep"))
 recorded = lab.replay_trace("10_request")
-TraceBar(recorded, lit=Layer.COMPUTE)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 asked, cached = recorded.meta["prompt_tokens"], recorded.meta["cached_tokens"]
 lab.md(
-    f"The same question had been asked before the recording: **{cached} of {asked}** "
-    f"tokens came from the cache (chapter 7); prefill computed **{asked - cached}**."
+    f"The same question had been asked before the recording was made. So **{cached} of "
+    f"{asked}** tokens came from the cache, and prefill computed only "
+    f"**{asked - cached}**."
 )
 
 # %% [markdown]
 # ## 8.1 What does one more token in a pass cost?
 #
-# A *pass* runs the model once over some new tokens. One token takes some time. How
-# many tokens may one pass compute before it takes twice as long as that? (The largest
-# pass tried below has 512.)
+# A *pass* runs the model once over some new tokens. It reads all weights from memory,
+# and it multiplies them with each of the tokens. So a pass of two tokens reads as much
+# as a pass of one, but it multiplies twice as much.
+#
+# **Predict.** Take the time of a pass of one token, and double it. How many tokens can
+# one pass compute in that time? The largest pass tried below has 512 tokens.
 
-# %%
-guess_knee = lab.predict("Tokens for the price of two", between=(1, 512))
+# %% tags=["plumbing"]
+guess_knee = lab.predict(
+    "How many tokens can a pass compute in the time of two passes of one token?",
+    between=(1, 512),
+    unit="tokens",
+)
 guess_knee
 
 # %% [markdown]
-# First the machine without any model. How fast does it move bytes, and how fast does
-# it multiply? These are its two *roofs*; their quotient, the *ridge*, is how many
-# operations it can do while one byte comes in. (An operation counts the same on floats
-# and, in our kernels, on whole numbers of 16 bits; both are called FLOP here.)
+# Two speeds of your machine limit every pass. One is how many bytes it can move in a
+# second, in GB/s. The other is how many arithmetic operations it can do in a second, in
+# GFLOP/s: 10⁹ operations, where a multiplication and an addition count as two. No
+# program gets above them, so they are called the *memory roof* and the *arithmetic
+# roof*.
+#
+# Both are measured without the model. For the first, memory is copied. For the second,
+# the processor repeats the instruction that our kernels multiply with, on int16, in a
+# loop that does nothing else. (Without our kernels it is a large float32 matmul.)
 
-# %% tags=["measurement"]
-from labkit.labs.compute.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
-from labkit.clock import SystemClock
-
-clock = SystemClock()
+# %%
 roofs, work = measure_roofs(lab.model, clock), pass_work(lab.model)
+
+# %% tags=["plumbing", "measurement"]
 lab.md(
-    f"This machine copies **{roofs.bytes_per_s / 1e9:.1f} GB/s** and multiplies "
-    f"**{roofs.flop_per_s / 1e9:,.0f} GFLOP/s**: ridge **{roofs.ridge:.1f} FLOP/B**. "
-    f"One token reads **{work.weight_bytes / 1e6:.1f} MB** of weights."
+    f"This machine moves **{roofs.bytes_per_s / 1e9:.1f} GB/s** and computes "
+    f"**{roofs.flop_per_s / 1e9:,.0f} GFLOP/s**. So it can do **{roofs.ridge:.1f}** "
+    "operations while one byte arrives; this number is called the *ridge*. "
+    f"A pass has to read **{work.weight_bytes / 1e6:.1f} MB** of weights."
 )
 
 # %% [markdown]
-# Now passes of the real model, after 128 tokens of context, timed in turn; the best of
-# three counts, since a busy neighbour can only make a pass slower.
+# Now you time passes of the real model. Each pass follows 128 tokens of context. The
+# sizes take turns and the best of three times counts, because a busy neighbour can only
+# make a pass slower.
 
 # %% tags=["measurement"]
-from labkit.figures.roofs import Roofs, batch_lines, crossing, knee, pass_lines
-from labkit.figures.roofs import share_lines
-
-watch = Stopwatch(lab.model, clock)
+watch = Stopwatch(lab.model, clock, progress=lab.progress)
 sizes = (1, 2, 3, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128, 256, 512)
-shapes = [PassShape(new=n, context=128 + n) for n in sizes]
-seconds = watch.seconds(shapes, rounds=3, pick=min)
-live = {n: 1000 * s for n, s in zip(sizes, seconds, strict=True)}  # ms
-guess_knee.reveal(knee(live), "Just now, here.")
+live = watch.ms({n: PassShape(new=n, context=128 + n) for n in sizes})
+lab.compare_times(list(live.values()), [sweep.ms("pass_ms")[n] for n in live])
+guess_knee.reveal(knee(live), "Measured just now, on your machine.")
 
 # %% [markdown]
-# And the plot of this book: your passes above the two bounds of *your* machine. Both
-# axes are logarithmic: equal steps are equal factors.
+# The next picture is the one that this chapter is about. Both axes are logarithmic, so
+# equal steps are equal factors. Look at two things: how flat the measured line is on
+# the left, and which of the dashed lines it runs beside on the right.
 
 # %% tags=["measurement"]
-from labkit.widgets.figure import LiteFigure
-
 LiteFigure(pass_lines(live, roofs, work))
 
+# %% tags=["plumbing", "measurement"]
+bend = knee(live)
+lab.md(
+    f"From 1 token to {bend} tokens, the time grew {live[bend] / live[1]:.1f} times. "
+    f"From 256 to 512 tokens, it grew {live[512] / live[256]:.1f} times, while the "
+    "number of tokens grew 2 times. Between the two the line bends, and the bend is "
+    "called the *knee*."
+)
+
 # %% tags=["nbval-check-output"]
-claim("a pass of four tokens costs less than four of one", live[4] < 4 * live[1])
-claim("one of sixteen costs less than sixteen", live[16] < 16 * live[1])
+claim("A pass of 4 tokens takes less than four passes of 1.", live[4] < 4 * live[1])
+claim("A pass of 16 tokens takes less than sixteen of 1.", live[16] < 16 * live[1])
 claim(
-    "far to the right, twice the tokens take nearly twice the time",
+    "From 256 to 512 tokens, the time of a pass grows more than 1.5 times.",
     live[512] > 1.5 * live[256],
 )
-claim("no token is free: sixteen take longer than one", live[16] > live[1])
+claim("No token is free: a pass of 16 takes longer than one of 1.", live[16] > live[1])
 
 # %% [markdown]
-# **Why.** A pass of *n* tokens reads every weight once: *N* in the layers and *H* in
-# the head, *b* bytes each. It uses the layers' *n* times and the head's once, two
-# operations each time. With *P* FLOP/s and *W* bytes/s:
+# **Why.** A pass of *n* tokens reads every weight once: *N* weights in the layers and
+# *H* in the head, of *b* bytes each. (The head is the last matrix. It gives each token
+# of the vocabulary a score, its *logit*.) The pass multiplies *n* tokens in the layers
+# and one token in the head, with two operations for each weight. With *P* operations a
+# second and *W* bytes a second:
 #
 # $$t(n)\ge\max\left(\frac{2(Nn+H)}{P},\ \frac{(N+H)\,b}{W}\right),\qquad
 # n^{*}=\frac{P}{W}\cdot\frac{b}{2}\cdot\frac{N+H}{N}-\frac{H}{N}$$
 #
-# Left of *n\** memory is the bound and arithmetic waits; right of it the reverse
-# (Williams, Waterman and Patterson, *Roofline*, 2009). In a large model *H* is small,
-# and *n\** is the ridge times *b*/2. Real kernels stay above both lines. Where there
-# is a C compiler ours reads the file's 4-bit blocks and multiplies whole numbers of 16
-# bits; its roof is that one instruction with nothing else to do.
+# Up to *n\** tokens the pass waits for memory, so more tokens cost little. Beyond *n\**
+# it waits for arithmetic, so each token costs its full time. This is the *roofline
+# model* (Williams, Waterman and Patterson, 2009).
 
-
-# %%
-def reached(n):
-    """Share of the matrix roof that a pass of n tokens gets."""
-    return roofs.multiply_ms(work.flop(n)) / live[n]
-
-
-reads, most_reached = roofs.read_ms(work.weight_bytes) / live[1], reached(512)
-
-# %% tags=["measurement"]
+# %% tags=["plumbing", "measurement"]
 per_token = {n: ms / n for n, ms in live.items()}
-lab.md(
-    f"At one token a pass you reach **{reads:.0%}** of the copy roof and "
-    f"**{reached(1):.0%}** of the matrix roof; at 512, **{most_reached:.0%}** of the "
-    f"matrix roof. A token costs **{per_token[1]:.2f} ms** alone and "
-    f"**{per_token[64]:.2f} ms** among 64: the whole of prefill's advantage."
-)
-
-# %% [markdown]
-# Your guess was about another point than *n\**: where a pass has become *twice* as
-# long. With both roofs reached that is 2*n\**. A pass that reaches less of the copy
-# roof starts from a longer time and has its knee later; one that reaches less of the
-# matrix roof climbs faster and has it earlier.
-
-# %% tags=["measurement"]
+reached = {n: roofs.multiply_ms(work.flop(n)) / live[n] for n in live}
+copied = roofs.read_ms(work.weight_bytes) / live[1]
 n_star = crossing(roofs, work)
+expected_knee = 2 * n_star * reached[512] / copied
 lab.md(
-    f"Your bounds meet at ***n*\\* = {n_star:.1f}** tokens. Twice that is "
-    f"**{2 * n_star:.1f}**; times {most_reached:.2f} / {reads:.2f}, for what your "
-    f"passes reach, about **{2 * n_star * most_reached / reads:.1f}**. Measured: "
-    f"**{knee(live)}**, the last size tried that took no longer than two passes."
+    f"A pass of one token reaches **{copied:.0%}** of the memory roof and "
+    f"**{reached[1]:.0%}** of the arithmetic roof. A pass of 512 tokens reaches "
+    f"**{reached[512]:.0%}** of the arithmetic roof. So a token costs "
+    f"**{per_token[1]:.2f} ms** alone, and **{per_token[64]:.2f} ms** among 64: this "
+    "is the whole advantage of prefill."
+    + (
+        " (The memory roof is that of a copy, which also writes. A pass only reads, "
+        "so it can come out above this roof.)"
+        if copied > 1
+        else ""
+    )
+)
+
+# %% tags=["plumbing", "measurement"]
+close = 0.5 < knee(live) / expected_knee < 2
+lab.md(
+    f"On your machine *n\\** is **{n_star:.1f}** tokens. The time has doubled at about "
+    f"twice *n\\**, if passes reach the same share of both roofs. Yours reach "
+    f"{reached[512]:.0%} of the arithmetic roof and {copied:.0%} of the memory roof. "
+    f"So the formula expects the knee at 2 × {n_star:.1f} × {reached[512]:.2f} / "
+    f"{copied:.2f} = **{expected_knee:.1f}** tokens. The largest size that stayed "
+    f"within two passes was **{knee(live)}**, "
+    + ("which agrees." if close else "which does not agree: a busy machine does this.")
+)
+
+# %% tags=["plumbing"]
+lab.md(
+    f"Some measurements below take long, so they were recorded. {sweep.origin} On that "
+    f"machine *n\\** is **{sweep.crossing(work):.1f}**, and the time has doubled at "
+    f"**{knee(sweep.ms('pass_ms'))}** tokens."
 )
 
 # %% [markdown]
-# Longer measurements further down come from another machine, whose knee is its own:
-
-# %%
-from dataclasses import replace
-
-sweep = lab.replay_measured("sweep")
-
-
-def points(name):
-    return {n: sweep[name][str(n)] for n in sorted(map(int, sweep[name]))}
-
-
-# %%
-there = replace(work, weight_bytes=sweep["weight_bytes"])
-n_there = crossing(Roofs(**sweep["roofs"]), there)
-lab.md(
-    f"{sweep.origin} There *n*\\* is **{n_there:.1f}**, and a pass takes twice as long "
-    f"after **{knee(points('pass_ms'))}** tokens."
-)
-
-# %% [markdown]
-# **In production.** The same knee on a GPU lies far to the right. For the H100 SXM,
-# Glenn Lockwood's notes give 989.4 TFLOP/s in bfloat16 without sparsity and 3.35 TB/s
-# ([H100](https://glennklockwood.com/garden/processors/h100), read November 2026); the
-# ridge is exercise 1. With 2:4 sparsity, which no dense model gets, they give 1,978.9.
+# **In production.** On a GPU the knee lies far to the right. For NVIDIA's H100 SXM,
+# Glenn Lockwood's notes give 989.4 TFLOP/s in bfloat16 and 3.35 TB/s
+# ([H100](https://glennklockwood.com/garden/processors/h100), read November 2026);
+# exercise 1 asks for the ridge. They also give 1,978.9 TFLOP/s for weights of which two
+# in four are zero ("2:4 sparsity"). A model with ordinary weights does not get this
+# figure.
 
 # %% tags=["nbval-check-output"]
 dense, sparse = 989.4, 1978.9
-claim("half of the larger figure is sparsity", round(sparse / dense, 2) == 2)
+claim("The sparse figure is twice the dense one.", round(sparse / dense, 2) == 2)
 
 # %% [markdown]
-# ## 8.2 How many users fit in one step?
+# ## 8.2 How many users fit into one step?
 #
-# A token of your answer and a token of somebody else's answer need the same weights.
-# Put sixteen users in one pass: how many times the tokens per second of one user come
-# out, all together?
+# A token of your answer and a token of somebody else's answer need the same weights. So
+# a server puts the next token of every user into one pass; such a pass is a *step* of
+# the engine, and the users in it are a *batch*. The tokens per second of all users
+# together are the *throughput*.
+#
+# **Predict.** Compare the throughput of sixteen users with that of one. How many times
+# as high is it?
 
-# %%
-guess_batch = lab.predict("Tokens/s of 16 users over those of 1", between=(1, 16))
+# %% tags=["plumbing"]
+guess_batch = lab.predict(
+    "How many times the throughput of one user do sixteen users get together?",
+    between=(1, 16),
+    unit="times",
+)
 guess_batch
 
 # %% tags=["measurement"]
-users = (1, 4, 16)
-shapes = [PassShape(rows=n, context=128) for n in users]
-seconds = watch.seconds(shapes, rounds=3)
-together = {n: 1000 * s for n, s in zip(users, seconds, strict=True)}  # ms a step
-guess_batch.reveal(round(16 * together[1] / together[16], 1), "Just now, here.")
-
-# %%
-batch = points("batch_ms")
-LiteFigure(batch_lines(batch))
-
-# %% tags=["nbval-check-output"]
-claim("sixteen users in a step beat sixteen steps", together[16] < 16 * together[1])
-claim("each of them waits longer for a token than alone", together[16] > together[1])
-most, fewest = max(batch), min(batch)
-claim(
-    f"recorded: {most} together get more tokens a second than {fewest} alone",
-    most / batch[most] > fewest / batch[fewest],
-)
+together = watch.ms({n: PassShape(rows=n, context=128) for n in (1, 4, 16)}, rounds=5)
+gain_of_16 = 16 * together[1] / together[16]
+guess_batch.reveal(round(gain_of_16, 1), "Measured just now, on your machine.")
 
 # %% [markdown]
-# **Why.** It is the plot of 8.1 again with users on the x axis: nearly flat, then the
-# knee, then a straight line along which a larger batch only makes everybody wait.
-# *Continuous batching* decides anew for each step who is in it (Orca, 2022), so nobody
-# waits for the longest answer of a batch. Our scheduler's whole decision is one
-# function:
+# The recorded measurement goes up to 64 users. Look at where the upper line flattens,
+# and at what each single user still gets there.
 
 # %%
-from labkit.engine.scheduler import Scheduler
+batch = sweep.ms("batch_ms")
+LiteFigure(batch_lines(batch))
 
+# %% tags=["plumbing", "nbval-check-output"]
+rate = {n: 1000 * n / ms for n, ms in batch.items()}
+lab.md(
+    f"From 1 to 8 users the throughput grew {rate[8] / rate[1]:.1f} times, and from 8 "
+    f"to 64 users only {rate[64] / rate[8]:.1f} times more. Each of 64 users gets "
+    f"{rate[64] / 64:.0f} tokens a second; one user alone gets {rate[1]:.0f}."
+)
+
+# %% tags=["nbval-check-output"]
+claim(
+    "A step of 16 users takes less time than 16 steps of one user.",
+    together[16] < 16 * together[1],
+)
+claim("Each of 16 users waits longer for a token than one.", together[16] > together[1])
+claim("Recorded: 64 users get more tokens a second than 1.", rate[64] > rate[1])
+
+# %% [markdown]
+# **Why.** This is the plot of 8.1 again, with users in place of tokens. It is nearly
+# flat at first, then it has a knee, and then a larger batch only makes everybody wait
+# longer. Answers have different lengths, so a fixed batch would have to wait for the
+# longest one. *Continuous batching* decides for each step anew who takes part (Orca,
+# 2022). In our scheduler, this decision is one function:
+
+# %%
 lab.source(Scheduler.plan)
 
 # %% [markdown]
 # ## 8.3 What is not shared in a batch?
 #
-# Weights are shared. Your context is not: each sequence's keys and values are read for
-# that sequence alone. Take 1,024 tokens of context instead of 32. For one user this
-# adds some time to each step. For eight users together, how much?
+# The users of a batch share the weights, but not their contexts. The keys and values of
+# each user's earlier tokens are read for this user alone.
+#
+# **Predict.** A user who looks back on 1,024 tokens instead of 32 makes each step
+# longer by some milliseconds. Now eight users do so in one batch. How much do their
+# contexts add to a step?
 
-# %%
+# %% tags=["plumbing"]
 choices = ["as much as one user's", "about twice as much", "many times as much"]
-guess_share = lab.predict("Eight users' context adds to a step", options=choices)
+guess_share = lab.predict("The contexts of eight users add", options=choices)
 guess_share
 
 # %%
-by_rows = {
-    int(r): {int(n): ms for n, ms in line.items()}
-    for r, line in sweep["context_ms"].items()
-}
-kept = {rows: line[1024] - line[32] for rows, line in by_rows.items()}
-times = kept[8] / kept[1]
-note = f"Recorded: {times:.1f} times. Each reads its own keys and values."
-guess_share.reveal(choices[(times > 1.5) + (times > 3)], note)
+times = sweep.context_ratio
+guess_share.reveal(
+    choices[(times > 1.5) + (times > 3)],
+    f"Recorded: {times:.1f} times as much, because each context is read on its own.",
+)
 
-# %% tags=["measurement"]
-grid = [(rows, seen) for rows in (1, 8) for seen in (32, 1024)]
-seconds = watch.seconds([PassShape(rows, 1, seen) for rows, seen in grid], rounds=5)
-took = {place: 1000 * s for place, s in zip(grid, seconds, strict=True)}
-added = {rows: took[rows, 1024] - took[rows, 32] for rows in (1, 8)}
+# %% tags=["plumbing", "measurement"]
+grid = {
+    (rows, seen): PassShape(rows, 1, seen) for rows in (1, 8) for seen in (32, 1024)
+}
+took = watch.ms(grid, rounds=5)
 lab.table(
-    ["users, here", "32 tokens, ms", "1,024 tokens, ms", "added, ms"],
+    ["users, on your machine", "32 tokens, ms", "1,024 tokens, ms", "added, ms"],
     [
-        (r, f"{took[r, 32]:.1f}", f"{took[r, 1024]:.1f}", f"{added[r]:.1f}")
-        for r in (1, 8)
+        (n, *(f"{ms:.1f}" for ms in (took[n, 32], took[n, 1024])), f"{more:.1f}")
+        for n in (1, 8)
+        for more in [took[n, 1024] - took[n, 32]]
     ],
 )
 
 # %% [markdown]
-# Recorded over more lengths, as a share of each pass. What the context adds is counted
-# from the fastest pass of the same batch:
+# The next picture shows the recorded share of the context in the time of a step. Look
+# at where each line reaches one half.
 
 # %%
-shares = {
-    rows: {n: 100 * (1 - min(line.values()) / ms) for n, ms in line.items() if n > 32}
-    for rows, line in by_rows.items()
-}
-LiteFigure(share_lines(shares))
+LiteFigure(share_lines(sweep.context_shares))
+
+# %% tags=["plumbing", "nbval-check-output"]
+ends = {rows: line[1024] for rows, line in sweep.context_shares.items()}
+lab.md(
+    f"At 1,024 tokens the context takes {ends[1]:.0f} % of a step for one user, and "
+    f"{ends[8]:.0f} % for eight. So the longer the contexts, the less a batch saves."
+)
 
 # %% tags=["nbval-check-output"]
-claim("recorded: eight contexts add more than three times one", kept[8] > 3 * kept[1])
+claim("Recorded: eight contexts add more than three times one.", times > 3)
 
 # %% [markdown]
-# **Why.** With *H* query heads on *H_kv* heads of keys and values of size *d_h*, a
-# token that looks back over *S* tokens does $4LHd_hS$ operations and reads
-# $2LH_{kv}d_hSb$ bytes. In bfloat16 that is *H/H_kv* operations a byte, whatever the
-# batch: attention in decode stays on the memory side for ever. Two lengths follow
-# from the shape of a model alone: where keys and values weigh as much as the weights,
-# and where attention does as many operations as all matrices of the layers (the head
-# left out). A prompt's tokens see half of it on average, so a whole prompt gets there
-# at twice the length.
+# **Why.** Let the model have *L* layers and *H* query heads of *d_h* numbers, which
+# share *H_kv* heads of keys and values. A token that looks back on *S* tokens then
+# does $4LHd_hS$ operations, and reads $2LH_{kv}d_hSb$ bytes. In bfloat16 (*b* = 2)
+# these are *H/H_kv* operations a byte, whatever the batch is. This is far below the
+# ridge, so attention in decode always waits for memory.
+#
+# Two lengths follow from the model's shape alone: where the cache of one sequence
+# weighs as much as the model, and where a token spends as many operations on attention
+# as on the matrices of the layers.
 
-# %%
+# %% tags=["plumbing"]
 import math
 
 from labkit.weights.parameters import tensor_shapes
 
 shape = lab.model.config
 params = sum(math.prod(s) for s in tensor_shapes(shape).values())
-embedding = shape.vocab_size * shape.width
+head = shape.vocab_size * shape.width
 heaviest = params * 2 / shape.kv_bytes_per_token(2)  # bfloat16
 attention = 4 * shape.num_layers * shape.num_heads * shape.head_dim  # FLOP a token seen
-level = 2 * (params - embedding) / attention
+level = 2 * (params - head) / attention
 
 # %% tags=["nbval-check-output"]
-claim("the model has 134,515,008 parameters", params == 134_515_008)
-claim("at 11,677 tokens the cache weighs as much", round(heaviest) == 11_677)
-claim("a token that sees 3,073 spends as much on them", round(level) == 3_073)
-claim("a prompt of 6,146 does, all in all", round(2 * level) == 6_146)
-claim("3 operations for each byte of cache", shape.num_heads // shape.num_kv_heads == 3)
+claim("The model has 134,515,008 weights.", params == 134_515_008)
+claim("11,677 tokens of cache weigh as much as the model.", round(heaviest) == 11_677)
+claim(
+    "At 3,073 tokens of context, attention does as many operations as the matrices.",
+    round(level) == 3_073,
+)
+per_byte = shape.num_heads // shape.num_kv_heads
+claim("In decode, attention does 3 operations for each byte it reads.", per_byte == 3)
 
 # %% [markdown]
-# So a prompt of twice the length takes more than twice as long. The recorded times to
-# prefill a prompt in one pass, from an empty cache:
+# So a prompt of twice the length takes more than twice as long, because its tokens also
+# look back further. These are the recorded times to prefill a whole prompt in one pass:
 
-# %%
-prompts = points("prompt_ms")
+# %% tags=["plumbing", "nbval-check-output"]
+prompts = sweep.ms("prompt_ms")
 rows = [(f"{n:,}", f"{ms:,.0f}", f"{ms / n:.2f}") for n, ms in prompts.items()]
-lab.table(["prompt, tokens", "one pass, ms", "a token, ms"], rows)
+lab.table(["tokens of the prompt", "one pass, ms", "for each token, ms"], rows)
 
 # %% tags=["nbval-check-output"]
+each = {n: ms / n for n, ms in prompts.items()}
 claim(
-    "a token of the longest prompt costs more than one of 256",
-    prompts[2048] / 2048 > prompts[256] / 256,
+    "A token of a prompt of 2,048 costs more than one of 256.", each[2048] > each[256]
 )
 
 # %% [markdown]
 # ## 8.4 Who pays for somebody else's long prompt?
 #
-# Four people, ann, ben, cho and dov, read their answers. Then somebody sends a book
-# of 1,000 tokens. If the step takes the whole prompt, the four get no token until it
-# is done. How many times their usual gap is the worst one?
+# Four people, ann, ben, cho and dov, are reading their answers. Then somebody sends a
+# book of 1,000 tokens. If one step computes the whole prompt, the four get no token
+# until this step is done. The time between two tokens of an answer is called a *gap*.
+#
+# **Predict.** How many times as long as the usual (median) gap is the worst one?
 
-# %%
-guess_stall = lab.predict("Worst gap over usual gap", between=(1, 500))
+# %% tags=["plumbing"]
+guess_stall = lab.predict(
+    "How many times the usual gap is the worst gap?", between=(1, 500), unit="times"
+)
 guess_stall
 
-# %%
-from labkit.config import EngineConfig
-from labkit.figures.pace import percentile
-from labkit.labs.compute.traffic import Replayer, stall_arrivals, step_costs
 
-measured = lab.replay_measured("costs")
-costs = step_costs(measured)
-source = Replayer(stall_arrivals(costs), costs)
+# %% tags=["plumbing"]
+def num_tokens(messages):  # of a prompt of your own
+    return len(lab.tokenizer.encode(lab.engine.template.render(messages)))
+
 
 # %%
-runs = {
-    n: source.run(EngineConfig(max_step_tokens=n)) for n in (1024, 512, 256, 128, 64)
-}
+costs = step_costs(lab.replay_measured("costs"))
+source = Replayer(stall_arrivals(costs), costs, num_tokens)
+budgets = (1024, 512, 256, 128, 64)  # tokens that a step may compute
+runs = {n: source.run(EngineConfig(max_step_tokens=n)) for n in budgets}
 whole, small = runs[1024], runs[128]
-usual = percentile(whole.gaps_ms, 50)
-guess_stall.reveal(round(whole.worst_gap_ms / usual))
+guess_stall.reveal(round(whole.worst_gap_ms / percentile(whole.gaps_ms, 50)))
 
 # %% [markdown]
-# Below is the real scheduler on a virtual clock; each step costs what such a step was
-# measured to cost. Move **Step** with the arrow keys and read the plan, the queues,
-# the budget and the blocks. Then choose a smaller **Tokens a step** and run *the same
-# arrivals* again. A bracket marks the worst gap.
+# Below, the real scheduler runs on a virtual clock; each step takes as long as such a
+# step was measured to take. A bracket marks the worst gap of each person. Move **Step**
+# with the arrow keys or press **Play**, and watch the long step of *book*. Then choose
+# fewer **Tokens a step**, and press **Run the same arrivals**. A prompt of your own, in
+# the box at the top, arrives together with the book.
 
 # %%
-SchedulerDebugger(source, source.times_s, EngineConfig(max_step_tokens=1024))
+large = EngineConfig(max_step_tokens=1024)
+lab.follow(SchedulerDebugger(source, source.times_s, large))
 
-# %%
-lab.md(f"Costs: {measured.origin}")
+# %% tags=["plumbing", "nbval-check-output"]
+lab.md(
+    f"With 1,024 tokens a step, the four wait **{whole.worst_gap_ms:,.0f} ms** for one "
+    f"token; their usual gap is {percentile(whole.gaps_ms, 50):.0f} ms. "
+    + lab.replay_measured("costs").origin.replace("Recorded", "The costs were recorded")
+)
 
 # %% [markdown]
-# The cure is to compute the prompt in parts, each together with everybody's next
-# token: *chunked prefill*. The budget is what a step may compute; decodes take theirs
-# first and the chunk gets the rest. Read the table from its promise: which worst gap
-# may you allow, and which budget is the largest that keeps it? (Exercise 3 has the
-# sum.)
+# The cure is *chunked prefill*: the prompt is computed in parts, each together with
+# everybody's next token. The *token budget* says how many tokens a step may compute.
+# Answers take theirs first, and the prompt gets what is left.
+#
+# To use the table, decide which worst gap you can accept. Then take the largest budget
+# whose row stays below it.
+
+# %% tags=["plumbing", "nbval-check-output"]
+lab.table(
+    ["token budget", "worst gap, ms", "first token of the book, ms", "steps"],
+    [
+        (f"{n:,}", f"{run.worst_gap_ms:,.0f}", f"{run.lanes[-1].ttft_ms:,.0f}", steps)
+        for n, run in runs.items()
+        for steps in [len(run.steps)]
+    ],
+)
+
+# %% [markdown]
+# This picture compares the budgets 1,024 ("before") and 128 ("after"). Look at the
+# brackets, and at the rows of *book*.
 
 # %%
-rows = [
-    (
-        f"{n:,}",
-        f"{run.worst_gap_ms:,.0f}",
-        f"{run.lanes[-1].ttft_ms:,.0f}",
-        len(run.steps),
-    )
-    for n, run in runs.items()
-]
-lab.table(["tokens a step", "worst gap, ms", "book's first token, ms", "steps"], rows)
-
-# %%
-compared = SchedulerDebugger(source, source.times_s, EngineConfig(max_step_tokens=1024))
+compared = SchedulerDebugger(source, source.times_s, large)
 compared.rerun(max_step_tokens=128)
 compared
 
-# %% tags=["nbval-check-output"]
-claim(
-    "128 tokens a step cut the worst gap by more than half",
-    small.worst_gap_ms < whole.worst_gap_ms / 2,
-)
-claim(
-    "every run computes the same tokens",
-    len({sum(len(x.tokens_ms) for x in run.lanes) for run in runs.values()}) == 1,
-)
-
-# %% [markdown]
-# And the book? It shares each step with four streams and its chunks read the weights
-# again and again, so one expects it to pay. In the replay:
-
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 at_once, in_parts = whole.lanes[-1].ttft_ms, small.lanes[-1].ttft_ms
 how = "later" if in_parts > at_once else "earlier"
 lab.md(
-    f"In chunks of 128 its first token comes **{abs(in_parts - at_once):,.0f} ms "
-    f"{how}**, after {in_parts:,.0f} ms; at once it took {at_once:,.0f} ms."
-)
-
-# %% [markdown]
-# Chunks alone do not do it; the order in a step has to be right as well:
-
-# %%
-eager = source.run(EngineConfig(max_step_tokens=128, policy="prefill-first"))
-lab.table(
-    ["128 tokens a step", "worst gap, ms"],
-    [(run.setup[0], f"{run.worst_gap_ms:,.0f}") for run in (small, eager)],
+    f"The worst gap is {small.worst_gap_ms:,.0f} ms, not {whole.worst_gap_ms:,.0f} ms. "
+    f"The first token of the book came **{abs(in_parts - at_once):,.0f} ms {how}**, "
+    f"after {in_parts:,.0f} ms instead of {at_once:,.0f} ms"
+    + (
+        ", because its chunks share each step with four answers."
+        if in_parts > at_once
+        else "."
+    )
 )
 
 # %% tags=["nbval-check-output"]
-claim(
-    "prompts first: the same chunks do not help",
-    eager.worst_gap_ms > whole.worst_gap_ms / 2,
-)
+half_ms = whole.worst_gap_ms / 2
+claim("A budget of 128 more than halves the worst gap.", small.worst_gap_ms < half_ms)
+num_tokens = {sum(len(lane.tokens_ms) for lane in run.lanes) for run in runs.values()}
+claim("Every budget computes the same number of tokens.", len(num_tokens) == 1)
 
 # %% [markdown]
-# A replay is only as good as its prices. So the same traffic also ran on the real
-# engine, once with the whole prompt in a step and once in chunks, and the gaps were
-# stamped:
+# Chunks alone do not do it. The order within a step matters as well: the policy
+# *prefill-first* gives the tokens of a step to prompts before answers.
 
-# %%
-from labkit.labs.compute.traffic import stream_gaps_ms
+# %% tags=["nbval-check-output"]
+eager = source.run(EngineConfig(max_step_tokens=128, policy="prefill-first"))
+claim("With prefill-first, the worst gap is not halved.", eager.worst_gap_ms > half_ms)
 
+# %% [markdown]
+# A replay is only as good as its costs. So the same requests were also sent to the real
+# engine, with the whole prompt in one step and in chunks, and every token was timed:
+
+# %% tags=["plumbing", "nbval-check-output"]
 stall = lab.replay_measured("stall")
 real = {int(n): stream_gaps_ms(run) for n, run in stall.values.items()}
-rows = [
-    (f"{n:,}", f"{percentile(g, 50):.0f}", f"{max(g):,.0f}", f"{worst:,.0f}")
-    for n, g in real.items()
-    for worst in [runs[n].worst_gap_ms]
-]
-lab.table(["tokens a step", "median gap, ms", "worst gap, ms", "in the replay"], rows)
+lab.table(
+    ["token budget", "median gap, ms", "worst gap, ms", "worst gap in the replay, ms"],
+    [
+        (
+            f"{n:,}",
+            f"{percentile(gaps, 50):.0f}",
+            f"{max(gaps):,.0f}",
+            f"{replayed:,.0f}",
+        )
+        for n, gaps in real.items()
+        for replayed in [runs[n].worst_gap_ms]
+    ],
+)
 
 # %% tags=["nbval-check-output"]
-claim(
-    "the real engine agrees: chunks cut the worst gap",
-    max(real[128]) < max(real[1024]),
-)
+worst = {n: max(gaps) for n, gaps in real.items()}
+claim("In the real engine, chunks halve the worst gap.", worst[128] < worst[1024] / 2)
 
 # %% [markdown]
 # **In production.** Sarathi-Serve made this schedule known; its abstract reports 2.6
 # times the capacity for Mistral-7B on one A100
 # ([OSDI 2024](https://papers.cool/venue/agrawal@osdi24@USENIX)). In vLLM, "once chunked
 # prefill is enabled, the policy is changed to prioritize decode requests"
-# ([vllm#7874](https://github.com/vllm-project/vllm/pull/7874), 2024), and the knob is
-# `max_num_batched_tokens`. The other camp gives each phase its own GPUs, as
-# [DistServe](https://yinminzhong.com/publication/distserve/) does: no interference, and
-# a cache to carry over.
+# ([vllm#7874](https://github.com/vllm-project/vllm/pull/7874), 2024), and the budget is
+# called `max_num_batched_tokens`.
+# [DistServe](https://yinminzhong.com/publication/distserve/) instead gives prefill and
+# decode GPUs of their own. Then neither disturbs the other, but the cache has to be
+# sent from one to the other.
 
 # %% [markdown]
 # ## 8.5 Does temperature 0 give the same answer twice?
 #
-# Greedy decoding draws nothing: it takes the largest logit. Ask our question alone,
-# then again while three and while fifteen others are computed in the same steps, with
-# PyTorch's matrix products in float32. What is the same?
+# At temperature 0 decoding is *greedy*: each step takes the token with the largest
+# logit, and nothing is drawn at random. So the same question should always get the same
+# answer.
+#
+# **Predict.** Your question is computed alone, then in the same steps as 3 others, then
+# as 15 others. All of it runs in PyTorch, in float32. What is the same?
 
-# %%
+# %% tags=["plumbing"]
 guess_same = lab.predict(
-    "Alone against in company",
+    "Compared with being computed alone, the answer in a batch has",
     options=["the same bits", "other bits, same tokens", "other tokens"],
 )
 guess_same
 
-# %%
-from labkit.engine import Engine
+# %% tags=["plumbing"]
 from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
-from labkit.sequence import SamplingParams
 
+numbers = (0, 3, 15)  # of other requests in the same steps
 float_model = load_model(weights_path(), device="cpu", kernels="torch")
 
-
 # %%
-def answer(model, others, **knobs):
-    """Our request's token events among `others` more requests."""
-    engine = Engine(model, EngineConfig(prefix_caching=False), clock)
-    ids = engine.tokenizer.encode(engine.template.render(lab.request))
-    usual = {"max_tokens": 16, "temperature": 0.0, "top_logprobs": 2}
-    greedy = SamplingParams(**(usual | knobs))
-    mine, *_ = [engine.add([*ids, *ids[:i]], greedy) for i in range(others + 1)]
-    events = []
-    while engine.has_work:
-        events += [e for e in engine.step().emitted if e.request == mine]
-    return [(e.token_id, e.logprob, e.top) for e in events]
+torch_asks = company.Company(float_model, lab.request, clock)
+kernel_asks = company.Company(lab.model, lab.request, clock)
+found = torch_asks.answers(lab.progress(numbers, "Asking in company"))
+own = kernel_asks.answers(numbers)
 
-
-# %%
-def tokens(events):
-    return [token for token, *_ in events]
-
-
-def changes(answers):
-    """Largest change of a log-probability, by the number of others."""
-    alone, *_ = answers.values()
-    return {
-        n: max(abs(a[1] - b[1]) for a, b in zip(alone, events, strict=False))
-        for n, events in answers.items()
-        if n
-    }
-
-
-# %%
-found = {n: answer(float_model, n) for n in (0, 3, 15)}
-company = changes(found)
-
-# %% tags=["measurement"]
-is_same = all(tokens(events) == tokens(found[0]) for events in found.values())
-bits = "the same bits" if not any(company.values()) else "other bits, same tokens"
+# %% tags=["plumbing", "measurement"]
+changes = {n: company.largest_change(found[0], found[n]) for n in numbers[1:]}
+tokens = {n: company.token_ids(answer) for n, answer in found.items()}
+is_same = all(ids == tokens[0] for ids in tokens.values())
+bits = "other bits, same tokens" if any(changes.values()) else "the same bits"
 guess_same.reveal(bits if is_same else "other tokens")
 
 # %% [markdown]
-# And the engine that you have used all along, with kernels that were written to sum in
-# one order, whoever is beside you:
+# The table says by how much the log-probability of any token changed, in *nats* (units
+# of the natural logarithm). Compare PyTorch with the kernels in C that you have used
+# all along:
 
-# %% tags=["measurement"]
-own = {n: answer(lab.model, n) for n in (0, 3, 15)}
-rows = [
-    (name, n, f"{delta:.2g}", tokens(each[n]) == tokens(each[0]))
-    for name, each in (("PyTorch's products", found), ("this engine", own))
-    for n, delta in changes(each).items()
-]
-lab.table(["computed with", "others", "largest change", "same tokens"], rows)
+# %% tags=["plumbing", "measurement"]
+lab.table(
+    ["computed by", "others in the step", "largest change, nats", "same tokens"],
+    [
+        (
+            name,
+            n,
+            f"{company.largest_change(each[0], each[n]):.2g}",
+            "yes" if company.token_ids(each[n]) == company.token_ids(each[0]) else "no",
+        )
+        for name, each in (("PyTorch", found), (f"{lab.model.kernels} kernels", own))
+        for n in numbers[1:]
+    ],
+)
 
 # %% tags=["nbval-check-output"]
-claim("asked alone twice, every bit is the same", answer(float_model, 0) == found[0])
-claim("in company, some log-probability changes", max(company.values()) > 0)
+again = company.has_same_bits(torch_asks.answer(0), found[0])
+claim("Asked alone twice, every bit is the same.", again)
+claim("In a batch, some of PyTorch's numbers change.", max(changes.values()) > 0)
 has_kernels = lab.model.kernels == "native"  # a CPU and a C compiler
 claim(
-    "with our own kernels not one bit changes",
-    not has_kernels or own[0] == own[3] == own[15],
+    "With the kernels in C, not one bit changes in a batch.",
+    not has_kernels or all(company.has_same_bits(own[0], own[n]) for n in numbers),
 )
-claim(
-    "addition is not associative in floating point",
-    (0.1 + 0.2) + 0.3 != 0.1 + (0.2 + 0.3),
-)
+orders = {(0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)}
+claim("In floating point, another order gives another sum.", len(orders) == 2)
 
 # %% [markdown]
-# **Why.** A matrix product of another shape adds in another order, and rounding makes
-# the sums differ in their last bits. A token flips only where the best two candidates
-# are nearer to each other than that, which is rare: one answer hardly shows it, a
-# thousand do. So make it happen. Where the answer begins, `logit_bias` lifts the second
-# candidate by exactly what it lacks when you ask alone; then the last bits decide.
+# **Why.** A matmul of another shape adds in another order, and rounding makes the sums
+# differ in their last bits. Another token wins only where the two best candidates are
+# closer to each other than this difference. That is rare, so one answer hardly ever
+# shows it, but a thousand answers do.
+#
+# You can make such a tie. At the first token, `logit_bias` raises the second candidate
+# by exactly what it lacks when you ask alone. Then the last bits decide.
 
 # %%
-closest = min(best - next_ for _, _, ((_, best), (_, next_)) in found[0])
-_, _, ((_, best), (second, next_)) = found[0][0]
-lifted = {"max_tokens": 1, "logit_bias": ((second, best - next_),)}
-first_tokens = {n: tokens(answer(float_model, n, **lifted))[0] for n in (0, 3, 15)}
-flips = len(set(first_tokens.values())) > 1
+tie = {n: torch_asks.first_token_at_a_tie(found[0], n) for n in numbers}
 
-# %% tags=["measurement"]
+# %% tags=["plumbing", "measurement"]
+winners = ", ".join(
+    f"**{lab.tokenizer.label(token)}** beside {n} others" for n, token in tie.items()
+)
 lab.md(
-    f"In our answer the nearest two are **{closest:.2f}** apart, the largest change is "
-    f"**{max(company.values()):.1g}**. Lifted, the answer begins with "
-    + ", ".join(
-        f"**{lab.tokenizer.label(token)}** ({n} others)"
-        for n, token in first_tokens.items()
+    f"Without the tie, the two best are at least "
+    f"**{company.closest_call(found[0]):.2f}** nats apart, and the largest change is "
+    f"**{max(changes.values()):.1g}** nats. At the tie, the answer begins with "
+    f"{winners}. "
+    + (
+        "So the other requests in the step decided which token came out."
+        if len(set(tie.values())) > 1
+        else "On this machine, the last bits did not change the token this time."
     )
-    + (": other company, another token." if flips else ": no flip on this machine.")
 )
 
 # %% [markdown]
-# From a flip on the texts part. Nothing is random: who else is in the step is just not
-# yours to choose. Our kernels give each token its own sums, in an order that the batch
-# has no part in; on a GPU the fastest products for 4 rows and for 4,000 are different
-# programs.
+# Once a token differs, all later ones may differ, too. Nothing in this is random, but
+# you cannot choose who else is in the step. Our kernels in C add each token's sums in
+# an order that does not depend on the batch. On a GPU, the fastest matmuls for 4 rows
+# and for 4,000 rows are different programs, so this costs speed.
 
 # %% [markdown]
 # **In production.** Thinking Machines is reported to have got 80 different texts from
-# 1,000 greedy requests, and one with kernels that ignore the batch
-# ([10 September 2025](https://thinkingmachines.ai/blog/defeating-nondeterminism-in-llm-inference/)).
-# vLLM offers that as `VLLM_BATCH_INVARIANT=1`, in beta and for recent NVIDIA GPUs
-# ([docs](https://docs.vllm.ai/en/latest/features/batch_invariance/), read November
-# 2026). A seed does not help: greedy decoding has no noise to seed.
+# 1,000 greedy requests, and one text with kernels whose sums do not depend on the batch
+# ([10 September
+# 2025](https://thinkingmachines.ai/blog/defeating-nondeterminism-in-llm-inference/)).
+# vLLM offers such kernels as `VLLM_BATCH_INVARIANT=1`, in beta and for recent NVIDIA
+# GPUs ([docs](https://docs.vllm.ai/en/latest/features/batch_invariance/), read November
+# 2026). A seed does not help, because greedy decoding draws nothing.
 
 # %% [markdown]
 # ## 8.6 What may prefill leave out?
 #
-# Prefill makes hidden states for all tokens of the prompt, but only the last one
-# chooses the next token. The *head*, which turns a hidden state into 49,152 logits, is
-# the largest matrix of the model. What share of all its weights?
+# Prefill computes a hidden state for each token of the prompt, but only the last token
+# chooses the next one. So only the last hidden state has to become logits. This is the
+# work of the *head*, a matrix with a row for each of 49,152 tokens of the vocabulary.
+#
+# **Predict.** The head is the largest matrix of the model. What share of all weights
+# does it hold?
 
-# %%
-guess_head = lab.predict("Weights in the head", between=(0, 100), unit="%")
+# %% tags=["plumbing"]
+guess_head = lab.predict(
+    "What share of the model's weights is in the head?", between=(0, 100), unit="%"
+)
 guess_head
 
 # %% tags=["nbval-check-output"]
-guess_head.reveal(round(100 * embedding / params, 1))
+guess_head.reveal(round(100 * head / params, 1))
 
 # %% tags=["measurement"]
-scored = [PassShape(new=128, context=128, scored=n) for n in (1, 128)]
-one, every = (1000 * s for s in watch.seconds(scored, rounds=5, pick=min))
-extra = embedding / (params - embedding)  # every token through the head as well
-more = f"**{every / one - 1:.0%} more**" if every > one else "no more than noise"
+scored = {n: PassShape(new=128, context=128, scored=n) for n in (1, 128)}
+scored_ms = watch.ms(scored, rounds=5)
+
+# %% tags=["plumbing", "measurement"]
+extra, more = head / (params - head), scored_ms[128] / scored_ms[1] - 1
+logits_mb = 128 * shape.vocab_size * 4 / 1e6  # float32
+why = (
+    f"That is more than the arithmetic alone, because {logits_mb:.0f} MB of logits are "
+    "written as well, and because the last layer, too, is left out for tokens without "
+    "logits. What is still above that is the noise of a busy machine."
+    if more > 1.2 * extra
+    else "That is close to the arithmetic."
+    if more > 0.8 * extra
+    else "That is less than the arithmetic, so the smaller pass was disturbed: run the "
+    "cell again on a quiet machine."
+)
 lab.md(
-    f"To score all tokens is **{extra:.0%}** more arithmetic. A prompt of 128 takes "
-    f"**{one:.0f} ms** with one row of logits and **{every:.0f} ms** with 128: {more}."
+    f"Logits for all tokens need **{extra:.0%}** more arithmetic. A prompt of 128 "
+    f"tokens takes **{scored_ms[1]:.0f} ms** with one row of logits, and "
+    f"**{scored_ms[128]:.0f} ms** with 128 rows: **{more:+.0%}**. {why}"
 )
 
 # %% tags=["nbval-check-output"]
-claim("the head holds 21 % of the weights", round(100 * embedding / params) == 21)
-claim("scoring all is 27 % more arithmetic", round(100 * extra) == 27)
+claim("The head holds 21 % of the weights.", round(100 * head / params) == 21)
+claim("Logits for all tokens are 27 % more arithmetic.", round(100 * extra) == 27)
 
 # %% [markdown]
-# So the engine asks for logits by number: `num_logits` says for each sequence of a step
-# how many of its last tokens are scored, one where a token is sampled and more where
-# drafts are judged. Only those rows go through the head:
+# **Why.** A step of the engine says for each sequence how many of its last tokens
+# become logits. Its name is `num_logits`: one where a token is sampled, none in the
+# middle of a prompt, and several where drafts are judged (the next section). Only these
+# rows go through the head:
 
-# %%
+# %% tags=["plumbing"]
 from labkit.model.inputs import ForwardInputs
 
 lab.source(ForwardInputs.logit_indices)
@@ -627,285 +676,260 @@ lab.source(ForwardInputs.logit_indices)
 # %% [markdown]
 # ## 8.7 Can four tokens be checked for the price of one?
 #
-# Left of the knee extra tokens are cheap, so guess. A *draft* of *g* tokens is judged
-# in one pass: all that agree stand, and the pass gives one more in any case. Say each
-# guess stands with 80 %, and four are made. How many tokens does a pass give on
-# average?
-
-# %%
-guess_verify = lab.predict("Tokens a pass", between=(1, 5))
-guess_verify
-
-
-# %% tags=["nbval-check-output"]
-def expected(chance, ahead):
-    """Tokens a pass: 1 + a + a² + … + a^g."""
-    return (1 - chance ** (ahead + 1)) / (1 - chance)
-
-
-guess_verify.reveal(round(expected(0.8, 4), 2))
-
-# %% [markdown]
-# That is what a pass gives. What does it cost to judge four tokens, that is, to compute
-# and to score them in one pass?
-
-# %% tags=["measurement"]
-judged = points("judge_ms")
-asks = [PassShape(new=n, context=128 + n, scored=n) for n in (1, 4)]
-plain_ms, four_ms = (1000 * s for s in watch.seconds(asks, rounds=5, pick=min))
-lab.md(
-    f"A plain pass takes **{plain_ms:.2f} ms** here, one that judges four "
-    f"**{four_ms:.2f} ms**: **{four_ms / plain_ms:.2f} times** the price of one, where "
-    f"four passes cost four times. Recorded: {judged[4] / judged[1]:.2f} times."
-)
-
-
-# %%
-def speed_up(chance, ahead, draft_cost, judge_cost=1.0):
-    """Against plain decoding; costs are shares of a plain pass."""
-    return expected(chance, ahead) / (ahead * draft_cost + judge_cost)
-
-
-# %% tags=["nbval-check-output"]
-cases = [(0.8, 4, 0.05, 1), (0.8, 4, 0.05, 1.5), (0.8, 4, 0.3, 1), (0.5, 8, 0.3, 1)]
-rows = [
-    (a, g, c, j, f"{expected(a, g):.2f}", f"{speed_up(a, g, c, j):.2f}")
-    for a, g, c, j in cases
-]
-lab.table(
-    ["a guess stands", "guesses", "one costs", "judging costs", "tokens", "speed-up"],
-    rows,
-)
-
-# %% tags=["nbval-check-output"]
-claim("four good guesses give 3.36 tokens a pass", round(expected(0.8, 4), 2) == 3.36)
-claim("eight poor ones that cost something are a loss", speed_up(0.5, 8, 0.3) < 1)
-claim("recorded: to judge four costs more than one pass", judged[4] > judged[1])
-claim("and less than four", judged[4] < 4 * judged[1])
-
-# %% [markdown]
-# **The law stays.** Draft from *q*, and let *p* be the model's own law. Accept a
-# guess with chance $\min(1, p/q)$; if it falls, draw from $\max(0, p-q)$, normalised.
-# What comes out has the law *p*, however bad *q* is (Leviathan et al., arXiv
-# 2211.17192; Chen et al., arXiv 2302.01318). Here is the package's own function on a
-# law of three tokens.
-
-# %%
-import torch
-
-from labkit.sampling.verify import reject
-
-p, q = torch.tensor([0.6, 0.3, 0.1]), torch.tensor([0.4, 0.5, 0.1])
-dice = torch.Generator().manual_seed(8)
-guesses = torch.multinomial(q, 4000, replacement=True, generator=dice).tolist()
-drawn = [
-    reject(torch.stack([p, p]), q[None], [d], seed, 0) for seed, d in enumerate(guesses)
-]
-stood = sum(count for count, _ in drawn) / len(drawn)
-
-# %% tags=["nbval-check-output"]
-pairs = zip(guesses, drawn, strict=True)
-first = [d if count else token for d, (count, token) in pairs]
-counts = [first.count(token) for token in range(3)]
-wanted = [4000 * float(chance) for chance in p]
-chi2 = sum((c - w) ** 2 / w for c, w in zip(counts, wanted, strict=True))
-lab.table(
-    ["token", "drawn", "expected"],
-    [(t, counts[t], f"{wanted[t]:.0f}") for t in range(3)],
-)
-
-# %% tags=["nbval-check-output"]
-overlap = float(torch.minimum(p, q).sum())
-claim("acceptance is the overlap of the two laws, 0.8", abs(overlap - 0.8) < 1e-6)
-claim("and so many guesses stood", abs(stood - overlap) < 0.03)
-claim("chi-square sees no other law (99 %, two degrees)", chi2 < 9.21)
-
-# %% [markdown]
-# **Guesses for nothing.** The cheapest drafter is the text itself: look up the last
-# few tokens, and guess that they go on as they did before. Copying has much to look
-# up; a story has nothing. Our engine does this with `max_drafts`. The same greedy
-# answers, plain and with drafts, recorded:
-
-# %%
-drafts = lab.replay_measured("drafts")
-plain, ahead = "0", "4"
-
-
-def rate(run):
-    return (len(run["token_ids"]) - 1) / run["seconds"]
-
-
-# %%
-rows = [
-    (
-        task,
-        runs_[ahead]["num_drafted"],
-        runs_[ahead]["num_accepted"],
-        f"{(len(runs_[ahead]['token_ids']) - 1) / runs_[ahead]['num_steps']:.2f}",
-        f"{rate(runs_[ahead]) / rate(runs_[plain]):.2f}",
-    )
-    for task, runs_ in drafts.values.items()
-]
-lab.table(["task", "drafted", "stood", "tokens a step", "speed-up"], rows)
-
-# %% tags=["nbval-check-output"]
-from labkit.labs.compute.traffic import run_task
-
-live_runs = [run_task(lab.engine_with(max_drafts=n), "copying", 40) for n in (0, 4)]
-claim(
-    "greedy, plain and drafted, token for token",
-    live_runs[0].token_ids == live_runs[1].token_ids,
-)
-claim(
-    "copying takes fewer steps with drafts",
-    live_runs[1].num_steps < live_runs[0].num_steps,
-)
-
-# %% [markdown]
-# **And in a batch?** The flat part of the plot is spent only once: by drafts or by
-# users. Below, the recorded times of plain steps and of steps that judge four guesses
-# for everybody, and what that means when guesses stand with 80 %. Our engine drafts
-# less the more sequences run.
-
-# %%
-from labkit.figures.drawings import Lines, Series
-
-heavy, given = points("drafted_batch_ms"), sweep["drafted"]
-gain = {n: expected(0.8, given) * batch[n] / heavy[n] for n in sorted(batch)}
+# Left of the knee, further tokens of a pass are cheap. *Speculative decoding* uses
+# this: something fast guesses the next few tokens, and the model checks the guesses,
+# called *drafts*, in one pass. Drafts are *accepted* up to the first one that the model
+# would not have chosen; this one and all later ones are *rejected*. In any case, the
+# pass also gives one token of the model's own.
+#
+# **Predict.** Four tokens are drafted, and each is accepted with a probability of 80 %
+# (the *acceptance rate*). How many tokens does a pass give on average?
 
 # %% tags=["plumbing"]
-xs = tuple(map(float, gain))
-lines = (
-    Series("speed-up", xs, tuple(gain.values()), Layer.COMPUTE, "line+dots"),
-    Series("no gain", xs, (1.0,) * len(xs), Layer.CLIENT, "dash"),
+guess_verify = lab.predict(
+    "How many tokens does a pass give on average?", between=(1, 5), unit="tokens"
 )
-low, told = min(gain.values()), "; ".join(f"{n}: {g:.2f}" for n, g in gain.items())
-LiteFigure(
-    Lines(
-        f"Four guesses for everybody: speed-up {gain[1]:.1f} alone, {low:.1f} at worst",
-        f"Speed-up by batch. {told}.",
-        "sequences that decode together",
-        "speed-up",
-        lines,
-        x_scale="log2",
-    )
+guess_verify
+
+# %% tags=["nbval-check-output"]
+lab.source(drafting.tokens_a_pass)
+
+# %% tags=["nbval-check-output"]
+guess_verify.reveal(round(drafting.tokens_a_pass(0.8, 4), 2))
+
+# %% [markdown]
+# This is what a pass gives. What does it cost to judge drafts, that is, to compute four
+# tokens and their logits in one pass?
+
+# %% tags=["measurement"]
+asks = {n: PassShape(new=n, context=128 + n, scored=n) for n in (1, 4)}
+judged_ms = watch.ms(asks, rounds=5)
+
+# %% tags=["plumbing", "measurement"]
+judged = sweep.ms("judge_ms")
+lab.md(
+    f"On your machine a pass of one token takes **{judged_ms[1]:.2f} ms**, and a pass "
+    f"that judges four takes **{judged_ms[4]:.2f} ms**. So four tokens are judged for "
+    f"the price of **{judged_ms[4] / judged_ms[1]:.2f} passes**. On the machine of the "
+    f"recording it is {judged[4] / judged[1]:.2f} passes."
+)
+
+# %% [markdown]
+# The speed-up is what a pass gives, divided by what drafting and judging cost. In the
+# table, the second row has costlier judging than the first, the third has a costlier
+# drafter, and the last has a drafter that is costly and often wrong.
+
+# %% tags=["plumbing", "nbval-check-output"]
+cases = [(0.8, 4, 0.05, 1), (0.8, 4, 0.05, 1.5), (0.8, 4, 0.3, 1), (0.5, 8, 0.3, 1)]
+lab.table(
+    ["acceptance", "drafts", "passes a draft", "passes to judge", "tokens", "speed-up"],
+    [
+        (*case, f"{drafting.tokens_a_pass(*case[:2]):.2f}", f"{gain:.2f}")
+        for case in cases
+        for gain in [drafting.speed_up(*case)]
+    ],
 )
 
 # %% tags=["nbval-check-output"]
-claim("drafts gain less in the largest batch than alone", gain[most] < gain[1])
+four = round(drafting.tokens_a_pass(0.8, 4), 2)
+claim("Four drafts at 80 % acceptance give 3.36 tokens a pass.", four == 3.36)
+poor = drafting.speed_up(0.5, 8, 0.3)
+claim("Eight drafts at 50 % acceptance and 0.3 passes each are a loss.", poor < 1)
+claim(
+    "Recorded: to judge four tokens costs more than one pass and less than four.",
+    judged[1] < judged[4] < 4 * judged[1],
+)
+
+# %% [markdown]
+# **The answer stays the model's own.** At temperature 0 a draft is accepted if it is
+# the token that the model chooses. With sampling, let *p* be the model's probabilities
+# and *q* the drafter's. A draft is accepted with probability $\min(1, p/q)$. If it is
+# rejected, the token is drawn from $\max(0, p-q)$, scaled to sum to 1. Then the tokens
+# have the distribution *p*, however bad *q* is (Leviathan et al., arXiv 2211.17192;
+# Chen et al., arXiv 2302.01318).
+#
+# Here the engine's own function draws 4,000 times, with a drafter that prefers the
+# wrong token:
+
+# %%
+p, q = (0.6, 0.3, 0.1), (0.4, 0.5, 0.1)
+drawn = drafting.first_tokens(p, q, 4000)
+overlap = sum(map(min, p, q))
+
+# %% tags=["plumbing", "nbval-check-output"]
+lab.table(
+    ["token", "p", "q", "drawn", "expected from p"],
+    [
+        (token, p[token], q[token], drawn.counts[token], f"{4000 * p[token]:.0f}")
+        for token in range(3)
+    ],
+)
+
+# %% tags=["nbval-check-output"]
+claim(
+    "The acceptance rate is the overlap of p and q, 0.8, within 0.03.",
+    round(overlap, 9) == 0.8 and abs(drawn.acceptance - overlap) < 0.03,
+)
+claim(
+    "A chi-square test at 99 % finds no difference from p.",
+    drafting.chi_square(drawn.counts, p) < 9.21,  # two degrees of freedom
+)
+
+# %% [markdown]
+# **Drafts for nothing.** The cheapest drafter is the text itself. *N-gram drafting*
+# looks the last few tokens up in the text so far, and guesses that they go on as
+# before. Our engine does this with `max_drafts`. In a task that copies there is much to
+# look up; in a free story there is hardly anything. Recorded, greedy, with up to four
+# drafts:
+
+# %% tags=["plumbing", "nbval-check-output"]
+tasks = lab.replay_measured("drafts").values
+draft_rows = [(task, *drafting.draft_row(each, 4)) for task, each in tasks.items()]
+lab.table(["task", "drafted", "accepted", "tokens a step", "speed-up"], draft_rows)
+
+# %%
+with_drafts, without = (
+    run_task(lab.engine_with(max_drafts=n), "copying", 40) for n in (4, 0)
+)
+
+# %% tags=["nbval-check-output"]
+is_equal = with_drafts.token_ids == without.token_ids
+claim("Greedy answers with and without drafts are equal.", is_equal)
+num_saved = without.num_steps - with_drafts.num_steps
+claim("With drafts, the copying task takes fewer steps.", num_saved > 0)
+
+# %% [markdown]
+# **And in a batch?** The flat part of the plot can be used only once: either drafts
+# fill it, or other users do. The next picture computes the speed-up from recorded
+# steps, where everybody has four drafts and 80 % are accepted. Look at where the line
+# falls below 1.
+
+# %%
+gains = sweep.draft_gains(0.8)
+LiteFigure(draft_lines(gains, sweep.drafted))
+
+# %% tags=["plumbing", "nbval-check-output"]
+most = max(gains)
+lab.md(
+    f"Drafting makes decoding {gains[1]:.1f} times as fast alone, and with {most} "
+    f"sequences in the batch {gains[most]:.2f} times as fast: "
+    + ("a loss" if gains[most] < 1 else "still a gain")
+    + ". Therefore our engine drafts less, the more sequences run."
+)
+
+# %% tags=["nbval-check-output"]
+claim("Drafts gain less in a batch of 64 than alone.", gains[64] < gains[1])
 
 # %% [markdown]
 # **In production.** vLLM recommends speculation for "medium-to-low QPS, memory-bound
-# workloads" and lists n-gram, suffix, draft-model, EAGLE and MTP drafters
+# workloads", that is, for few requests a second. It offers n-grams, small draft models
+# and trained heads
 # ([docs](https://docs.vllm.ai/en/latest/features/speculative_decoding/), read November
-# 2026). DeepSeek-V3 has a trained head for the second token ahead; its report (arXiv
+# 2026). DeepSeek-V3 has a trained head for the second token ahead. Its report (arXiv
 # 2412.19437, section 5.4.3) gives 85 to 90 % acceptance and 1.8 times the tokens a
 # second.
 
 # %% tags=["nbval-check-output"]
-rows = [(f"{a:.0%}", f"{expected(a, 1):.2f}") for a in (0.85, 0.90)]
-lab.table(["acceptance, one guess", "tokens a pass"], rows)
+given = [round(drafting.tokens_a_pass(a, 1), 2) for a in (0.85, 0.90)]
+claim("At 85 % or 90 %, one draft gives 1.85 or 1.90 tokens.", given == [1.85, 1.90])
 
 # %% [markdown]
-# ## 8.8 What does a readable model cost?
+# ## Extra: What does a readable model cost?
 #
-# Your engine computes with kernels in C (where there is a compiler), which read the
-# file's 4-bit blocks. It has the same model once more, in PyTorch with float32 weights:
-# a file that you can read from top to bottom, and the reference that the kernels are
-# tested against. You met it in 8.5 as `float_model`. An engine takes `kernels="native"`
-# or `kernels="torch"`, and says which of them computes:
+# The engine has the same model twice. One is in PyTorch with float32 weights: you can
+# read it from top to bottom, and tests compare everything else with it. The other is
+# the kernels in C, which read the 4-bit blocks of the weight file directly. You met
+# both in 8.5.
+#
+# **Predict.** For a pass of one token, how many times as long does PyTorch take?
 
-# %%
-print(lab.engine, lab.engine_with(kernels="torch"), sep="\n")
+# %% tags=["plumbing"]
+guess_race = lab.predict(
+    "How many times as long as the C kernels does PyTorch take for one token?",
+    between=(0.1, 100),
+    unit="times",
+)
+guess_race
 
-# %% [markdown]
-# This is PyTorch's pass through the layers:
-
-# %%
+# %% tags=["plumbing"]
 from labkit.model.decoder import Decoder
 
 lab.source(Decoder._run)
 
-# %% [markdown]
-# Race the two. For one token alone, how many times as long does PyTorch take?
-
-# %%
-guess_race = lab.predict("PyTorch's time over the kernels'", between=(0.1, 100))
-guess_race
-
 # %% tags=["measurement"]
-racers = {"PyTorch": float_model, "C": lab.model}
-tasks = {
+shapes = {
     "one token": PassShape(context=128),
     "a token for each of 8 users": PassShape(rows=8, context=128),
-    "a prompt of 128": PassShape(new=128, context=128),
+    "a prompt of 128 tokens": PassShape(new=128, context=128),
 }
-race = {}
-for name, model in racers.items():
-    seconds = Stopwatch(model, clock).seconds(list(tasks.values()), rounds=3, pick=min)
-    race[name] = dict(zip(tasks, seconds, strict=True))
-guess_race.reveal(round(race["PyTorch"]["one token"] / race["C"]["one token"], 1))
+slow = Stopwatch(float_model, clock, progress=lab.progress).ms(shapes)
+fast = watch.ms(shapes)
+guess_race.reveal(round(slow["one token"] / fast["one token"], 1))
 
-# %% tags=["measurement"]
-rows = [
-    (
-        task,
-        *(f"{1000 * race[name][task]:.1f}" for name in racers),
-        f"{race['PyTorch'][task] / race['C'][task]:.1f}",
-    )
-    for task in tasks
-]
-lab.table(["a pass computes", "PyTorch, ms", "C, ms", "times as long"], rows)
+# %% tags=["plumbing", "measurement"]
+lab.table(
+    ["a pass computes", "PyTorch, ms", "C, ms", "times as long"],
+    [
+        (x, f"{slow[x]:.1f}", f"{fast[x]:.1f}", f"{slow[x] / fast[x]:.1f}")
+        for x in shapes
+    ],
+)
 
 # %% [markdown]
-# **Why.** For a token alone the bytes decide (8.1): float32 has several times as many
-# as 4-bit blocks. PyTorch also pays for hundreds of separate calls in each pass. For a
-# prompt the arithmetic decides: the kernels multiply whole numbers of 16 bits, many in
-# one instruction. The answer is the same text:
+# **Why.** For one token the bytes decide (8.1), and float32 has several times as many
+# bytes as 4-bit blocks. Also, PyTorch makes hundreds of separate calls in each pass.
+# For a prompt the arithmetic decides, and the kernels multiply many int16 numbers in
+# one instruction.
 
 # %% tags=["nbval-check-output"]
-read_by = {name: pass_work(model).weight_bytes for name, model in racers.items()}
+float_bytes = pass_work(float_model).weight_bytes
 claim(
-    "PyTorch reads more than five times the bytes for a token",
-    not has_kernels or read_by["PyTorch"] > 5 * read_by["C"],
+    "For one token, PyTorch reads over five times the bytes, and takes longer.",
+    not has_kernels
+    or (float_bytes > 5 * work.weight_bytes and slow["one token"] > fast["one token"]),
 )
-claim(
-    "and for a token alone it takes longer",
-    not has_kernels or race["PyTorch"]["one token"] > race["C"]["one token"],
-)
-claim("token for token the same greedy answer", tokens(found[0]) == tokens(own[0]))
+same_tokens = tokens[0] == company.token_ids(own[0])
+claim("PyTorch and the kernels choose the same greedy tokens.", same_tokens)
 
 # %% [markdown]
-# **In production.** Serving engines keep both, too. vLLM and SGLang call hand-written
-# kernels, such as FlashAttention and FlashInfer for attention or Marlin for 4-bit
-# weights; llama.cpp writes its own. What explains a model and what serves it are two
-# programs, and a test that compares their numbers is what holds them together.
+# **In production.** Serving engines have both, too. vLLM and SGLang call hand-written
+# kernels: FlashAttention and FlashInfer for attention, Marlin for 4-bit weights.
+# llama.cpp writes its own. A test that compares their numbers with the readable model
+# holds the two together.
 
 # %% [markdown]
 # ## What you may have heard
-#
-# | you may have heard | what settles it |
-# |---|---|
-# | "100 % busy is bound by arithmetic." | 8.1: share of the matrix roof, one token. |
-# | "A token is a token." | 8.1: one token alone against one among 64. |
-# | "The FLOPS on the box are yours." | 8.1: half of the printed ones are sparse. |
-# | "Temperature 0 is reproducible." | 8.5: other company, other bits; the tie. |
-# | "Drafting approximates the model." | 8.7: law and greedy text are the model's. |
-# | "Always speculate, and far ahead." | 8.7: poor guesses and full batches lose. |
+
+# %% tags=["plumbing", "nbval-check-output"]
+lab.section()
+heard = {
+    "A processor that is 100 % busy is limited by its arithmetic.": "In 8.1 a pass of "
+    "one token keeps it busy, but uses a small part of the arithmetic roof.",
+    "A token is a token.": "In 8.1 a token takes longer alone than among 64.",
+    "You get the FLOPS that are printed on the box.": "In 8.1 the larger of the two "
+    "printed figures holds only where half of the weights are zero.",
+    "Temperature 0 is reproducible.": "In 8.5 the others in a batch change the last "
+    "bits, and at a tie the last bits choose the token.",
+    "Speculation approximates the model.": "In 8.7 greedy answers stay the same, and "
+    "sampled tokens have the model's own distribution.",
+    "It always pays to draft far ahead.": "In 8.7 poor drafts and full batches make "
+    "decoding slower.",
+}
+lab.table(["You may have heard", "What settles it"], heard.items())
 
 # %% tags=["nbval-check-output"]
-claim("a prompt's token costs less than an answer's", per_token[64] < per_token[1])
+claim("A token costs less among 64 than alone.", per_token[64] < per_token[1])
 claim(
-    "decode reaches less of the matrix roof than a pass of 64",
-    reached(1) < reached(64),
+    "A pass of 1 token reaches less of the arithmetic roof than a pass of 64.",
+    reached[1] < reached[64],
 )
 
 # %% [markdown]
 # ## Exercises
 #
-# **1.** Give the ridge of a GPU in whole FLOP per byte. Reported figures: H100 SXM
-# 989.4 TFLOP/s and 3.35 TB/s. Put the H100's number, or a function of (flop_per_s,
-# bytes_per_s), in place of `...` and run the cell.
+# **1.** Give the ridge of a GPU in FLOP per byte, rounded to a whole number. The
+# reported figures of the H100 SXM are 989.4 TFLOP/s and 3.35 TB/s. Put its ridge in
+# place of `...`, or a function of (flop_per_s, bytes_per_s), and run the cell.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.1", ...)
@@ -915,20 +939,16 @@ lab.check("8.1", ...)
 #
 # How many operations fit into the time that one byte takes? Round at the end.
 # </details>
-# <details><summary>Solution</summary>
-#
-# 989.4e12 / 3.35e12, rounded, in the next cell.
-# </details>
 
 # %% tags=["solution", "nbval-check-output"]
 # One way to do it
 lab.check("8.1", lambda flop_per_s, bytes_per_s: round(flop_per_s / bytes_per_s))
 
 # %% [markdown]
-# **2.** A model of 8,030,261,248 parameters in bfloat16 decodes alone on a GPU of
-# 4.8 TB/s (reported for the H200). What is the least time a token can take, in
-# milliseconds to two places? A number, or a function of (parameters, bytes_each,
-# bytes_per_s) that gives milliseconds.
+# **2.** A model of 8,030,261,248 weights in bfloat16 decodes one sequence on a GPU of
+# 4.8 TB/s (reported for the H200). What is the least time that a token can take, in
+# milliseconds, rounded to two places? Give a number, or a function of (parameters,
+# bytes_each, bytes_per_s) that returns milliseconds.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.2", ...)
@@ -936,24 +956,21 @@ lab.check("8.2", ...)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Left of the knee only one of the two terms of 8.1 counts. It gives seconds; the
-# answer is in milliseconds, rounded to two places.
-# </details>
-# <details><summary>Solution</summary>
-#
-# Every byte of weights once: 16.06 GB at 4.8 TB/s, in the next cell.
+# Left of the knee, only one of the two bounds of 8.1 counts. It gives seconds; the
+# answer is in milliseconds.
 # </details>
 
 # %% tags=["solution", "nbval-check-output"]
-# One way to do it
+# One way to do it: every byte of the weights is read once
 lab.check("8.2", lambda n, size, rate: round(1000 * n * size / rate, 2))
 
 # %% [markdown]
 # **3.** You promise that no gap is longer than `promise_ms`. A step takes `token_ms`
-# for each of its tokens, but never less than `read_ms`; `streams` sequences decode in
-# every step. How many tokens may the chunk of a prompt have (0, if no step is fast
-# enough)? Promise 50 ms where a step takes at least 2 ms, a token 0.5 ms, and four
-# streams decode; or write a function of (promise_ms, read_ms, token_ms, streams).
+# for each of its tokens, but never less than `read_ms`. In every step, `streams`
+# sequences decode. How many tokens of a prompt may a step compute besides (0 if no step
+# is fast enough)? Promise 50 ms, where a step takes at least 2 ms and a token 0.5 ms,
+# and four streams decode. Or write a function of (promise_ms, read_ms, token_ms,
+# streams).
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.3", ...)
@@ -963,10 +980,6 @@ lab.check("8.3", ...)
 #
 # How many tokens fit into the promise? The streams take theirs first. Then look at the
 # two cases in which nothing is left.
-# </details>
-# <details><summary>Solution</summary>
-#
-# What fits, less the streams, in the next cell. Try the budget in the debugger.
 # </details>
 
 
@@ -981,40 +994,88 @@ def chunk(promise_ms, read_ms, token_ms, streams):
 lab.check("8.3", chunk)
 
 # %% [markdown]
-# ## Where you are
-#
-# What the cache did not hold of the prompt went through in one pass, which gave the
-# first token; each further token had a pass of its own; and you know what each of them
-# waited for.
+# **4. Change the engine.** While the book is being computed, *zoe* asks a short
+# question of 40 tokens. With decode-first she waits until the whole book is done. Write
+# a scheduling policy under which she does not wait, and nobody else pays for it. A
+# policy is a class with `turns`: the order in which decodes, prompts under way and new
+# arrivals take the tokens of a step. These are the two that the engine has:
 
-# %%
-from collections import Counter
+# %% tags=["plumbing"]
+from labkit.engine import policy
+from labkit.engine.policy import Turn
+from labkit.labs.compute.policy_trial import policy_trial
 
-from labkit.book.cards import read_cards
-from labkit.figures.timeline import life
+lab.source(policy)
 
-own = life(recorded).cells[Layer.COMPUTE.chapter - 1]
-spans = Counter(s.name for s in recorded.spans if s.layer is Layer.COMPUTE)
-num_passes = spans["prefill"] + spans["decode"]
-
-# %%
+# %% tags=["plumbing", "nbval-check-output"]
+usual = policy_trial()  # the same requests under decode-first
 lab.md(
-    f"This layer took **{own.ms:.0f} ms** of {recorded.end_s * 1000:.0f} ms in "
-    f"**{own.spans} spans**: {spans['queue']} wait in the queue, {spans['prefill']} "
-    f"prefill of {asked - cached} tokens and {spans['decode']} decodes. So there were "
-    f"**{num_passes} passes**, each of which read the weights, "
-    f"**{num_passes * work.weight_bytes / 1e6:,.0f} MB** in all."
+    f"Under decode-first, zoe waits {usual.question_ms:.0f} ms for her first token, "
+    f"and the book waits {usual.book_ms:.0f} ms for its own. The worst gap of the four "
+    f"streams is {usual.worst_gap_ms:.0f} ms."
 )
 
-# %% tags=["nbval-check-output"]
+
+# %% tags=["exercise", "nbval-check-output"]
+class MyPolicy:
+    turns = ...  # such as (Turn.DECODES, Turn.PROMPTS, Turn.ARRIVALS)
+
+
+lab.check("8.4", MyPolicy)
+
+# %% [markdown]
+# <details><summary>Hint</summary>
+#
+# Who takes the tokens that the four answers leave? It is whoever has the next turn, and
+# the book needs all that it can get.
+# </details>
+
+
+# %% tags=["solution", "nbval-check-output"]
+# One way to do it. If arrivals never stop, the book waits for ever: what would you add?
+class NewestFirst:
+    turns = (Turn.DECODES, Turn.ARRIVALS, Turn.PROMPTS)
+
+
+lab.check("8.4", NewestFirst)
+
+# %% [markdown]
+# ## Where you are
+#
+# One pass computed what the cache did not hold of the prompt, and it gave the first
+# token of the answer. Each further token had a pass of its own. You know now what each
+# of these passes waits for.
+
+# %% tags=["plumbing", "nbval-check-output"]
+from collections import Counter
+
+from labkit.figures.timeline import life
+
+own_part = life(recorded).cells[Layer.COMPUTE.chapter - 1]
+spans = Counter(s.name for s in recorded.spans if s.layer is Layer.COMPUTE)
+num_passes = spans["prefill"] + spans["decode"]
+lab.md(
+    f"In the recorded request, this layer took **{own_part.ms:.0f} ms** of "
+    f"{recorded.end_s * 1000:.0f} ms: {spans['prefill']} prefill of {asked - cached} "
+    f"tokens, and {spans['decode']} decodes. Each of the **{num_passes} passes** read "
+    "all weights."
+)
+
+# %% tags=["plumbing"]
+lab.md(
+    f"That is **{num_passes * work.weight_bytes / 1e6:,.0f} MB** for "
+    f"{recorded.meta['completion_tokens']} tokens of answer."
+)
+
+# %% tags=["plumbing", "nbval-check-output"]
 card, told = read_cards().prices["Claude Sonnet 5"], recorded.meta["completion_tokens"]
 prompt_cost, answer_cost = card.cost(plain=asked), card.cost(output=told)
 lab.md(
-    f"At the prices of {card.model} (card of {card.date}) the {asked} tokens in would "
-    f"cost **{100 * prompt_cost:.4f} cents** and the {told} out **"
-    f"{100 * answer_cost:.4f} cents**: a token of the answer costs "
-    f"{card.output / card.input:.0f} times one of the prompt. That it needs a pass of "
-    "its own is one reason."
+    f"At the prices of {card.model} (card of {card.date}), the {asked} tokens of the "
+    f"prompt would cost **{100 * prompt_cost:.4f} cents**, and the {told} tokens of "
+    f"the answer **{100 * answer_cost:.4f} cents**. So a token of the answer costs "
+    f"{card.output / card.input:.0f} times as much as one of the prompt. One reason is "
+    "that it needs a pass of its own."
 )
 
 # %%
@@ -1022,10 +1083,11 @@ TraceBar(recorded, lit=Layer.COMPUTE)
 
 # %% [markdown]
 # **What production systems do differently.** They split one model over many GPUs, so
-# that a third roof, the links between them, joins the two you measured; they replay
-# traces of millions of arrivals before they change a knob; and they draft with trained
-# heads. **Next door**: the pass ended with 49,152 logits. In chapter 9 they become one
-# token.
+# the links between the GPUs become a third roof. Before they change a setting, they
+# replay recorded traces of millions of requests. And they draft with trained heads.
+#
+# **Next.** The last pass ended with 49,152 logits. In
+# [chapter 9](09_sampling.ipynb) they become one token.
 
 # %% [markdown]
 # ## Sources

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import traitlets
 
@@ -32,11 +32,27 @@ MOST = {"max_step_tokens": 65_536, "max_running": 4_096, "num_blocks": 65_536}
 SHOWN = ("before", "after")
 
 
+Messages = Sequence[Mapping[str, str]]
+
+
 class Rerunner(Protocol):
     """The interface of a source that runs the same arrivals with another config."""
 
     def rerun(self, config: EngineConfig) -> Sequence[StepReport]:
         """The step reports of one run, to the end of all requests."""
+        ...
+
+
+class Askable(Rerunner, Protocol):
+    """A source that can also take a request with a prompt of the reader's own."""
+
+    @property
+    def times_s(self) -> Mapping[str, float]:
+        """When each request comes, in seconds."""
+        ...
+
+    def with_prompt(self, messages: Messages) -> Askable:
+        """The same arrivals, and with the last of them one with this prompt."""
         ...
 
 
@@ -70,7 +86,7 @@ class SchedulerDebugger(
     ) -> None:
         if not arrivals:
             raise ConfigError("SchedulerDebugger(arrivals={}): give at least one")
-        self._source = source
+        self._source = self._first = source  # the first has no prompt of the reader's
         self._arrivals = dict(arrivals)
         self._config = config or EngineConfig()
         self._records: tuple[ScheduleRun, ...] = (self._run(self._config),)
@@ -103,6 +119,27 @@ class SchedulerDebugger(
         """Compare with the last run from now on."""
         with self._lock:
             self._show((self.after,), self._config)
+
+    def ask(self, messages: Messages) -> None:
+        """Let a prompt of the reader's own arrive as well, and run again.
+
+        What cannot run is told in `problem`, and the last run stands.
+        """
+        with self._lock:
+            held = self._source, self._arrivals
+            try:
+                source = self._askable(messages)
+                self._source, self._arrivals = source, dict(source.times_s)
+                self._show((self._run(self._config),), self._config)
+            except LabError as error:
+                self._source, self._arrivals = held
+                self.problem = str(error)
+
+    def _askable(self, messages: Messages) -> Askable:
+        take = getattr(self._first, "with_prompt", None)
+        if take is None:
+            raise ConfigError(f"{self._first!r} takes no prompt of your own")
+        return cast(Askable, take(messages))
 
     def handle(self, op: str, message: Message) -> None:
         """Buttons of the page; what cannot run is told in `problem`."""

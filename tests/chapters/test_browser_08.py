@@ -53,7 +53,7 @@ def test_the_plot_of_the_book_has_its_bounds_and_points(book: NotebookPage) -> N
 
 def debugger(book: NotebookPage) -> Locator:
     """The first of two, found by its cell: the later one may be drawn first."""
-    makes = "SchedulerDebugger(source, source.times_s"
+    makes = "follow(SchedulerDebugger(source, source.times_s"
     cells = book.page.locator(".jp-Cell").filter(
         has_text=makes, has_not_text="compared"
     )
@@ -103,7 +103,7 @@ def test_cells_below_the_scheduler_say_the_same_whatever_a_reader_did_with_it(
     assert book.page.evaluate(RUN_AGAIN, "worst_gap_ms") >= 5
     book.wait_idle()
     said = "\n".join(book.page.locator(".jp-OutputArea-output").all_text_contents())
-    assert "128 tokens a step cut the worst gap by more than half" in said
+    assert "A budget of 128 more than halves the worst gap." in said
     assert "\N{BALLOT X}" not in said
 
 

@@ -28,6 +28,11 @@ def test_arrow_keys_step_through_the_plan_the_queues_and_the_blocks(notebook) ->
     expect(view.locator(".lab-queue").first).to_contain_text("chatbook")
     book.page.keyboard.press("End")
     expect(slider).to_have_attribute("aria-valuetext", "3 of 3")
+    book.page.keyboard.press("Home")
+    play = view.get_by_role("button", name="Play")
+    play.press("Enter")
+    expect(slider).to_have_attribute("aria-valuetext", "3 of 3")
+    expect(play).to_have_text("Play")  # it stops by itself at the end
     book.check()
 
 

@@ -6,7 +6,7 @@ import pytest
 import traitlets
 
 from labkit.config import EngineConfig
-from labkit.errors import ConfigError
+from labkit.errors import ConfigError, NeverFits
 from labkit.widgets import SchedulerDebugger
 from tests.support.schedules import ARRIVALS, Again
 
@@ -97,6 +97,41 @@ def test_step_stays_within_the_run_and_after_needs_a_rerun() -> None:
     assert widget.step == 2
     with pytest.raises(traitlets.TraitError, match="no such run yet"):
         widget.shown = "after"
+
+
+ASKED = [{"role": "user", "content": "one two three"}]
+
+
+class Counting(Again):
+    """Takes a prompt of the reader's own; a long one fits nowhere."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.times_s = {**ARRIVALS, "you": 10.02}
+
+    def with_prompt(self, messages):
+        if len(messages) > 1:
+            raise NeverFits("you needs 9 tokens, and 1 block holds 4: use 3 blocks")
+        return self
+
+
+def test_a_prompt_of_the_readers_own_arrives_as_well() -> None:
+    widget = SchedulerDebugger(Counting(), ARRIVALS, EngineConfig())
+    widget.rerun(max_step_tokens=20)
+    widget.ask(ASKED)
+    assert [lane["name"] for lane in widget.runs[0]["lanes"]] == ["chat", "book", "you"]
+    assert len(widget.runs) == 1
+    assert widget.knobs["max_step_tokens"] == 20
+
+
+def test_a_prompt_that_fits_nowhere_is_told_and_the_last_run_stands() -> None:
+    widget = SchedulerDebugger(Counting(), ARRIVALS, EngineConfig())
+    widget.ask([*ASKED, *ASKED])
+    assert "use 3 blocks" in widget.problem
+    assert len(widget.runs[0]["lanes"]) == 2
+    without = made()
+    without.ask(ASKED)
+    assert "takes no prompt" in without.problem
 
 
 def test_page_and_still_tell_the_same_numbers() -> None:

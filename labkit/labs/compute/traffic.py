@@ -6,13 +6,14 @@ adds requests and steps; what came out is read from the steps' reports.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from labkit.config import EngineConfig
 from labkit.engine import Engine
 from labkit.engine.policy import Policy
+from labkit.errors import ConfigError
 from labkit.figures.schedule import ScheduleRun, schedule_run
 from labkit.labs.recordings import Measured
 from labkit.records import StepReport
@@ -39,7 +40,10 @@ LONG = 1000  # tokens of the long prompt that arrives in between
 PROMPT, ANSWER = 32, 60  # tokens of each stream
 STREAMS = ("ann", "ben", "cho", "dov")
 BOOK = "book"  # the request with the long prompt
+YOU, YOUR_ANSWER = "you", 20  # the reader's own request, and tokens of its answer
 AFTER = 12  # tokens of each stream when the long prompt arrives
+
+Messages = Sequence[Mapping[str, str]]
 
 FACTS = (
     "Ada Lovelace wrote the first program in 1843. Alan Turing described a machine in "
@@ -134,9 +138,25 @@ def stall_arrivals(costs: StepCosts) -> tuple[Arrival, ...]:
 class Replayer:
     """The same arrivals under any set-up, on a virtual clock."""
 
-    def __init__(self, arrivals: Sequence[Arrival], costs: StepCosts) -> None:
+    def __init__(
+        self,
+        arrivals: Sequence[Arrival],
+        costs: StepCosts,
+        count: Callable[[Messages], int] | None = None,
+    ) -> None:
         self.arrivals = tuple(arrivals)
         self._costs = costs
+        self._count = count  # the tokens of a prompt
+
+    def with_prompt(self, messages: Messages) -> Replayer:
+        """The same arrivals, and with the last of them one with this prompt."""
+        if self._count is None:
+            raise ConfigError(
+                "Replayer(count=None) cannot count the tokens of a prompt"
+            )
+        last_s = max(arrival.time_s for arrival in self.arrivals)
+        own = Arrival(YOU, last_s, self._count(messages), YOUR_ANSWER)
+        return Replayer((*self.arrivals, own), self._costs)
 
     @property
     def times_s(self) -> dict[str, float]:

@@ -35,17 +35,15 @@ class ScheduleStepView {
 
 const usedTokens = (step) => step.slices.reduce((sum, part) => sum + part[2], 0);
 
-const counted = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
-
 // As Plan prints itself.
 function planWords(run, step) {
   const wide = Math.max(...run.lanes.map((lane) => lane.name.length));
   const rows = step.slices.map(([lane, start, count, isPrefill]) => {
     const { name } = run.lanes[lane];
     const span = count > 1 ? `${start}..${start + count - 1}` : `${start}`;
-    return `  ${name.padEnd(wide)}  ${isPrefill ? 'prefill' : 'decode '}  ${span.padEnd(11)} ${counted(count, 'token')}`;
+    return `  ${name.padEnd(wide)}  ${isPrefill ? 'prefill' : 'decode '}  ${span.padEnd(11)} ${lab.count(count, 'token')}`;
   });
-  const head = `${usedTokens(step)} of ${run.budget} tokens, ${counted(step.slices.length, 'sequence')}, ${step.waiting.length} waiting`;
+  const head = `${usedTokens(step)} of ${run.budget} tokens, ${lab.count(step.slices.length, 'sequence')}, ${step.waiting.length} waiting`;
   return [head, ...rows].join('\n');
 }
 

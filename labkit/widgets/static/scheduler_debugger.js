@@ -12,7 +12,8 @@ function render({ model, el }) {
   const view = new ScheduleStepView();
   const gantt = new ScheduleGantt(undo, (time) => {
     const index = current().steps.findIndex((step) => step.end_ms >= time);
-    go(index < 0 ? current().steps.length - 1 : index);
+    play.stop();
+    go(index < 0 ? last() : index);
   });
 
   const start = model.get('knobs');
@@ -45,14 +46,24 @@ function render({ model, el }) {
     act: (name) => { model.set('shown', name); model.set('step', 0); model.save_changes(); },
   });
   const slider = lab.field('Step', undo, {
-    type: 'range', min: 0, max: 0, step: 1, value: 0, act: go,
+    type: 'range', min: 0, max: 0, step: 1, value: 0, act: (index) => { play.stop(); go(index); },
     show: (v) => `${Number(v) + 1} of ${current().steps.length}`,
   });
   slider.node.classList.add('lab-long');
+  const last = () => current().steps.length - 1;
+  const play = lab.player(undo, {
+    everyMs: 300,
+    rewind: () => go(0),
+    advance: () => {
+      const next = Math.min(model.get('step') + 1, last());
+      go(next);
+      return next < last();
+    },
+  });
   root.append(title,
     lab.el('div', { className: 'lab-controls' }, ...Object.values(fields).map((field) => field.node), again, keep, why),
     note, gantt.node,
-    lab.el('div', { className: 'lab-controls lab-walk' }, shown.node, slider.node), view.node);
+    lab.el('div', { className: 'lab-controls lab-walk' }, shown.node, play.node, slider.node), view.node);
   view.side.append(output);
   view.node.append(facts);
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.config import EngineConfig
+from labkit.errors import ConfigError
 from labkit.labs.compute.traffic import (
     LONG,
     Replayer,
@@ -59,3 +60,13 @@ def test_a_task_counts_its_decoding_steps() -> None:
     assert len(run.token_ids) <= 5
     assert run.num_steps == len(run.token_ids) - 1
     assert (run.num_drafted, run.acceptance) == (0, 0.0)
+
+
+def test_a_prompt_of_ones_own_comes_with_the_long_one_and_waits_for_it() -> None:
+    source = Replayer(stall_arrivals(COSTS), COSTS, count=lambda messages: 40)
+    asked = source.with_prompt([{"role": "user", "content": "how many?"}])
+    assert asked.times_s["you"] == asked.times_s["book"]
+    *_, you = asked.run(EngineConfig(max_step_tokens=128)).lanes
+    assert (you.name, len(you.tokens_ms)) == ("you", 20)
+    with pytest.raises(ConfigError, match="cannot count"):
+        asked.with_prompt([])
