@@ -20,6 +20,10 @@ __all__ = ["COMMANDS", "ROOT", "main", "obey_signals"]
 ROOT = Path(__file__).resolve().parent.parent
 BOOK = ("book",)
 ALL = ("book", "test")
+FIRST_START = """\
+The first start takes minutes, the next one seconds. It goes in four steps:
+packages into .venv, the model's weights (98 MB), your copy of the chapters in work/,
+and JupyterLab; then one URL is printed."""
 
 
 def run(python: Path, *arguments: str) -> int:
@@ -32,6 +36,8 @@ def start_lab(_: Sequence[str]) -> int:
     ip = os.environ.get("IP") or "127.0.0.1"
     wish = lab.read_port(os.environ.get("PORT", ""))
     lab.choose_port(wish, ip)  # a port that is taken is said before minutes of set-up
+    if not (ROOT / ".venv").is_dir():
+        say(FIRST_START)
     python = environment.ensure(ROOT, BOOK)
     lab.write_settings(ROOT / ".venv")
     lab.fetch_weights(ROOT, python)

@@ -67,6 +67,7 @@ def write_settings(prefix: Path) -> list[Path]:
 
 def fetch_weights(root: Path, python: Path) -> bool:
     """Fetch the model's weights, showing progress; False, and a line, without them."""
+    say("Looking for the model's weights; what is missing is fetched ...")
     fetch = [str(python), "-m", "labkit.model.fetch"]
     if subprocess.call(fetch, cwd=root, stdout=subprocess.DEVNULL) == 0:
         return True
@@ -150,6 +151,7 @@ def serve(root: Path, python: Path, wish: int | None, ip: str) -> int:
     token = os.environ.get("JUPYTER_TOKEN") or secrets.token_hex(24)
     log = root / ".cache" / f"jupyterlab-{port}.log"
     log.parent.mkdir(exist_ok=True)
+    say("Starting JupyterLab ...")
     with log.open("w", encoding="utf-8") as file:
         process = subprocess.Popen(
             command(python, port, ip),

@@ -8,10 +8,13 @@ from __future__ import annotations
 import shutil
 import subprocess
 import sys
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-__all__ = ["clear_line", "run_logged", "say", "show_line"]
+__all__ = ["clear_line", "run_logged", "say", "show_line", "teller"]
+
+EVERY_S = 15.0  # where a line cannot change, how often a new one is printed
 
 
 def say(text: str) -> None:
@@ -20,10 +23,25 @@ def say(text: str) -> None:
 
 
 def show_line(text: str) -> None:
-    """Show `text` on one changing line; nothing where no person is watching."""
+    """Show `text` on one changing line; nothing where there is no terminal."""
     if sys.stdout.isatty():
         width = shutil.get_terminal_size().columns - 1
         print("\r\x1b[2K" + text[:width], end="", flush=True)
+
+
+def teller(now: Callable[[], float] = time.monotonic) -> Callable[[str], None]:
+    """Tells how a long run goes on: one changing line, or a new one now and then."""
+    last_s = now()
+
+    def tell(text: str) -> None:
+        nonlocal last_s
+        if sys.stdout.isatty():
+            show_line(text)
+        elif text and now() - last_s >= EVERY_S:
+            last_s = now()
+            say(f"  ... {text}")
+
+    return tell
 
 
 def clear_line() -> None:
@@ -38,9 +56,13 @@ def run_logged(
     *,
     cwd: Path | None = None,
     env: Mapping[str, str] | None = None,
-    on_line: Callable[[str], None] = show_line,
+    on_line: Callable[[str], None] | None = None,
 ) -> int:
-    """Run `command`, its output to `log` and line by line to `on_line`; exit code."""
+    """Run `command`, its output to `log` and line by line to `on_line`; exit code.
+
+    Without `on_line` the person at the terminal is told how it goes on.
+    """
+    tell = teller() if on_line is None else on_line
     log.parent.mkdir(parents=True, exist_ok=True)
     with (
         log.open("w", encoding="utf-8") as file,
@@ -60,7 +82,7 @@ def run_logged(
             for line in process.stdout:
                 file.write(line)
                 file.flush()
-                on_line(line.strip())
+                tell(line.strip())
         except BaseException:  # on Ctrl-C too the child process has to end
             process.terminate()
             raise

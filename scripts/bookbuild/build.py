@@ -24,7 +24,7 @@ from labkit.book.parts import part_of
 from labkit.clock import Clock, SystemClock
 from labkit.errors import LabError
 from scripts.address import public_address
-from scripts.bookbuild.first_cell import with_first_cell
+from scripts.bookbuild.first_cell import with_band, with_first_cell
 from scripts.bookbuild.normalise import (
     BuildError,
     Notebook,
@@ -72,7 +72,7 @@ def sources(root: Path, names: Sequence[str]) -> list[Path]:
 def one(root: Path, source: Path, *, is_check: bool) -> None:
     """Build one chapter; write it, or compare it with the one that is there."""
     target = root / "chapters" / f"{source.stem}.ipynb"
-    sync_first_cell(root, source, is_check=is_check)
+    sync_top(root, source, is_check=is_check)
     say(f"{source.stem}")
     notebook = build(source, root, SystemClock())
     if not is_check:
@@ -89,16 +89,17 @@ def one(root: Path, source: Path, *, is_check: bool) -> None:
     say(f"{target.relative_to(root)}: equal to a new run")
 
 
-def sync_first_cell(root: Path, source: Path, *, is_check: bool) -> None:
-    """Put the generated first cell into the source, which then is what people read."""
+def sync_top(root: Path, source: Path, *, is_check: bool) -> None:
+    """Put the generated top into the source, which then is what people read."""
     text = source.read_text(encoding="utf-8")
-    wanted = with_first_cell(text, part_of(source.stem), public_address(root))
+    part = part_of(source.stem)
+    wanted = with_first_cell(with_band(text, part), part, public_address(root))
     if wanted == text:
         return
     if is_check:
-        raise BuildError(f"{source.name}: the first cell is stale: run `make book`")
+        raise BuildError(f"{source.name}: its top is stale: run `make book`")
     source.write_text(wanted, encoding="utf-8")
-    say(f"{source.name}: first cell written")
+    say(f"{source.name}: top written")
 
 
 def build(source: Path, root: Path, clock: Clock) -> Notebook:

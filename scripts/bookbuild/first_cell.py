@@ -1,8 +1,8 @@
-"""The set-up cell, the same in every chapter but for the call of `start`.
+"""What is generated at a chapter's top: the band under its title, and the set-up cell.
 
-It is two lines where the package is installed. Where the book has a public address, a
-cell for Colab stands before it and runs `scripts/colab.py`, which clones and installs;
-the working copy of `make lab` leaves that cell out.
+The set-up is the same in every chapter but for the call of `start`. Where there is a
+public address, a cell for Colab stands before it and runs `scripts/colab.py`, which
+clones and installs; the working copy of `make lab` leaves that cell out.
 """
 
 from __future__ import annotations
@@ -10,10 +10,11 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from labkit.book.parts import Part
+from labkit.book.parts import INDEX, Part, layer_of
 from labkit.errors import ConfigError
+from labkit.records import Layer
 
-__all__ = ["COLAB", "colab_cell", "first_cell", "with_first_cell"]
+__all__ = ["COLAB", "colab_cell", "first_cell", "with_band", "with_first_cell"]
 
 COLAB: Final = "colab"  # tag of the cell that installs the book elsewhere
 NO_ADDRESS: Final = """
@@ -23,6 +24,7 @@ SET_UP: Final = """\
 from labkit.book import start
 
 lab = %(call)s"""
+OPENING: Final = "\nlab.opening()"  # of all parts but the index, which has its map
 INSTALL: Final = """\
 import runpy
 from importlib.util import find_spec
@@ -35,12 +37,14 @@ if find_spec("labkit") is None:  # Colab, or a bare kernel
 MARK: Final = '# %% tags=["plumbing"]\n'  # JupyterLab shows the cell folded
 COLAB_MARK: Final = f'# %% tags=["plumbing", "{COLAB}"]\n'
 
+_TITLE = re.compile(r"^# # [^\n]+\n", re.MULTILINE)
 _MARK = re.compile(r"^# %%(?! \[markdown\])[^\n]*\n", re.MULTILINE)
 
 
 def first_cell(part: Part, url: str | None) -> str:
     """The set-up cell's text; without an address it says how to get the package."""
     text = SET_UP % {"call": part.call}
+    text += OPENING if part.chapter != INDEX else ""
     return text if url else f"{text}{NO_ADDRESS}"
 
 
@@ -59,6 +63,18 @@ def with_first_cell(source: str, part: Part, url: str | None) -> str:
     cell = f"{MARK}{first_cell(part, url)}\n"
     rest = source[_end(source, mark) :] or "\n"
     return f"{source[: mark.start()]}{colab}{cell}{rest}"
+
+
+def with_band(source: str, part: Part) -> str:
+    """A chapter's source with its band under the title; other parts as they are."""
+    layer, title = layer_of(part), _TITLE.search(source)
+    if layer is None or title is None:
+        return source
+    name = f"images/layer_{layer.chapter:02}.svg"
+    if name in source:
+        return source
+    band = f"![Layer {layer.chapter} of {len(Layer)}: {layer}]({name})"
+    return f"{source[: title.end()]}#\n# {band}\n{source[title.end() :]}"
 
 
 def _first(source: str, part: Part) -> re.Match[str]:

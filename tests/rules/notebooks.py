@@ -152,6 +152,22 @@ def start_faults(notebook: Notebook, name: str) -> list[str]:
     return [] if wanted in set_up_cell(notebook) else [f"the set-up lacks {wanted}"]
 
 
+def head_faults(notebook: Notebook) -> list[str]:
+    """What the first cell lacks: a title, a picture, minutes, and what to press."""
+    head = text_of(notebook["cells"][0])
+    wanted = {
+        "a title": r"^# \S",
+        "a picture": r"!\[[^\]]+\]\(images/",
+        "the minutes": r"\d+ minutes",
+        "Shift+Enter": r"Shift\+Enter",
+    }
+    return [
+        f"the head lacks {what}"
+        for what, pattern in wanted.items()
+        if not re.search(pattern, head, re.MULTILINE)
+    ]
+
+
 def first_cell(notebook: Notebook) -> str:
     """The set-up cell with the part's name taken out."""
     return re.sub(r"start\(.*\)", "start()", set_up_cell(notebook))

@@ -77,6 +77,12 @@ class TestChapter:
     def test_starts_its_own_chapter(self, path: Path) -> None:
         assert notebooks.start_faults(notebooks.load(path), path.stem) == []
 
+    def test_says_at_its_top_what_it_is_and_what_to_press(self, path: Path) -> None:
+        faults = notebooks.head_faults(notebooks.load(path))
+        if path.stem == INDEX:  # it takes no time of its own
+            faults.remove("the head lacks the minutes")
+        assert faults == []
+
     def test_has_claims_and_widgets(self, path: Path) -> None:
         if path.stem != INDEX:  # it leads to the other parts and shows nothing itself
             assert notebooks.content_faults(notebooks.load(path), WIDGETS) == []
@@ -88,7 +94,8 @@ class TestChapter:
 
 
 def test_first_cells_differ_in_the_call_of_start_only() -> None:
-    assert len({notebooks.first_cell(notebooks.load(path)) for path in CHAPTERS}) == 1
+    chapters = [notebooks.load(path) for path in CHAPTERS if path.stem != INDEX]
+    assert len({notebooks.first_cell(chapter) for chapter in chapters}) == 1
 
 
 def test_chapters_together_are_small() -> None:
@@ -209,6 +216,13 @@ def test_a_solution_is_compared_and_measured_as_code() -> None:
     assert len(notebooks.pairing_faults(built, source)) == 1
     built["cells"][-1] = fold(solved("x\n" * 21))
     assert len(notebooks.budget_faults(built)) == 1
+
+
+def test_a_head_that_does_not_say_what_to_press_is_found() -> None:
+    head = "# 3 · T\n\n![Layer 3](images/x.svg)\n\n*40 minutes.* Press Shift+Enter."
+    notebook = {**good(), "cells": [prose(head)]}
+    assert notebooks.head_faults(notebook) == []
+    assert len(notebooks.head_faults({**good(), "cells": [prose("Words.")]})) == 4
 
 
 def test_the_set_up_may_stand_below_a_cell_for_colab() -> None:

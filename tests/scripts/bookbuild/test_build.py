@@ -13,7 +13,7 @@ from scripts.bookbuild.build import (
     build,
     differences,
     sources,
-    sync_first_cell,
+    sync_top,
     to_text,
 )
 from scripts.bookbuild.first_cell import colab_cell, first_cell
@@ -75,13 +75,13 @@ def test_a_failing_cell_is_named_with_its_error(root: Path) -> None:
 
 def test_the_first_cell_is_written_or_found_stale(root: Path) -> None:
     source = chapter(root, "# %%\nFIRST_CELL\n")
-    with pytest.raises(BuildError, match="first cell is stale: run `make book`"):
-        sync_first_cell(root, source, is_check=True)
-    sync_first_cell(root, source, is_check=False)
+    with pytest.raises(BuildError, match="its top is stale: run `make book`"):
+        sync_top(root, source, is_check=True)
+    sync_top(root, source, is_check=False)
     text = source.read_text(encoding="utf-8")
     assert colab_cell(URL) in text
     assert first_cell(Part(3), URL) in text
-    sync_first_cell(root, source, is_check=True)
+    sync_top(root, source, is_check=True)
 
 
 def test_chapters_are_chosen_by_number_or_name(root: Path) -> None:

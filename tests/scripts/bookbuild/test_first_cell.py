@@ -8,7 +8,12 @@ import pytest
 
 from labkit.book.parts import Part
 from labkit.errors import ConfigError
-from scripts.bookbuild.first_cell import colab_cell, first_cell, with_first_cell
+from scripts.bookbuild.first_cell import (
+    colab_cell,
+    first_cell,
+    with_band,
+    with_first_cell,
+)
 
 URL = "https://github.com/ann/book"
 SOURCE = """\
@@ -26,16 +31,18 @@ FOLDED = SOURCE.replace("# %%\n", '# %% tags=["plumbing"]\n')
 
 @pytest.mark.parametrize("url", [None, URL])
 def test_cells_differ_in_the_call_of_start_only(url: str | None) -> None:
-    for part in (Part("index"), Part(appendix="speculation"), Part(3)):
+    for part in (Part(appendix="speculation"), Part(3)):
         changed = first_cell(part, url).replace(part.call, "start(chapter=4)")
         assert changed == first_cell(Part(4), url)
 
 
 @pytest.mark.parametrize("url", [None, URL])
-def test_the_set_up_is_an_import_and_a_call(url: str | None) -> None:
+def test_the_set_up_is_an_import_a_call_and_the_opening(url: str | None) -> None:
     text = first_cell(Part(10), url)
+    two = ["from labkit.book import start", "lab = start(chapter=10)"]
     statements = [ast.unparse(node) for node in ast.parse(text).body]
-    assert statements == ["from labkit.book import start", "lab = start(chapter=10)"]
+    assert statements == [*two, "lab.opening()"]
+    assert "opening" not in first_cell(Part("index"), url)
     assert max(map(len, text.splitlines())) <= 88
 
 
@@ -79,3 +86,12 @@ def test_a_cell_at_the_end_is_replaced_too(url: str | None) -> None:
 def test_a_chapter_without_code_is_refused() -> None:
     with pytest.raises(ConfigError, match="Chapter 1, layer client: no code"):
         with_first_cell("# %% [markdown]\n# text\n", Part(1), None)
+
+
+def test_a_chapter_has_its_band_under_its_title_once() -> None:
+    head = "# %% [markdown]\n# # 10 · Streaming\n#\n# Words.\n"
+    band = "#\n# ![Layer 10 of 12: streaming](images/layer_10.svg)\n#\n# Words.\n"
+    made = with_band(head, Part(10))
+    assert made.endswith(f"# # 10 · Streaming\n{band}")
+    assert with_band(made, Part(10)) == made
+    assert with_band(head, Part("index")) == head
