@@ -19,11 +19,12 @@
 # and what a stranger could learn from it.*
 
 # %% tags=["plumbing"]
-# If labkit is missing: this book has no public address yet to install it from, so run
-# `make lab` in a copy of the project and open the chapter there.
 from labkit.book import start
 
 lab = start(chapter=7)
+lab.opening()
+# If labkit is missing: this book has no public address yet to install it from, so run
+# `make lab` in a copy of the project and open the chapter there.
 
 # %% [markdown]
 # **Scene.** You asked how many r's are in "strawberry" 🍓. The request is now 34 token

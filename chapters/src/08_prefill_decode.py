@@ -20,11 +20,12 @@
 # **Click into the first cell and press Shift+Enter; then go on in the same way.**
 
 # %% tags=["plumbing"]
-# If labkit is missing: this book has no public address yet to install it from, so run
-# `make lab` in a copy of the project and open the chapter there.
 from labkit.book import start
 
 lab = start(chapter=8)
+lab.opening()
+# If labkit is missing: this book has no public address yet to install it from, so run
+# `make lab` in a copy of the project and open the chapter there.
 
 # %% [markdown]
 # **Scene.** Your question about "strawberry" 🍓 is 34 tokens long, its system message

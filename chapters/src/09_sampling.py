@@ -19,11 +19,12 @@
 # the same settings give other texts elsewhere.*
 
 # %% tags=["plumbing"]
-# If labkit is missing: this book has no public address yet to install it from, so run
-# `make lab` in a copy of the project and open the chapter there.
 from labkit.book import start
 
 lab = start(chapter=9)
+lab.opening()
+# If labkit is missing: this book has no public address yet to install it from, so run
+# `make lab` in a copy of the project and open the chapter there.
 
 # %% [markdown]
 # **Scene.** Your question about "strawberry" 🍓 has been read: 34 tokens went through

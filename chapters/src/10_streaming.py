@@ -9,6 +9,8 @@
 # %% [markdown]
 # # 10 · Streaming to the screen
 #
+# ![Layer 10 of 12: streaming](images/layer_10.svg)
+#
 # The answer exists on the server long before you can read it. This chapter measures
 # every step between the two, breaks each of them, and repairs it.
 #
@@ -19,11 +21,12 @@
 # **Click into the first cell and press Shift+Enter; then go on in the same way.**
 
 # %% tags=["plumbing"]
-# If labkit is missing: this book has no public address yet to install it from, so run
-# `make lab` in a copy of the project and open the chapter there.
 from labkit.book import start
 
 lab = start(chapter=10)
+lab.opening()
+# If labkit is missing: this book has no public address yet to install it from, so run
+# `make lab` in a copy of the project and open the chapter there.
 
 # %% [markdown]
 # **Scene.** You asked how many r's are in "strawberry" 🍓. Your request passed the

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
 import socket
+import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-from traitlets.config import Config
 
 from scripts import lab
 from scripts.problem import Problem
@@ -65,14 +66,22 @@ def test_overrides_switch_the_news_off_and_save_widgets(tmp_path: Path) -> None:
     )
 
 
-def test_kernels_load_the_books_help_when_they_start(tmp_path: Path) -> None:
+def test_a_kernel_with_these_settings_says_what_to_run_first(tmp_path: Path) -> None:
     _, path = lab.write_settings(tmp_path)
     assert path.relative_to(tmp_path).as_posix() == (
         "etc/ipython/ipython_kernel_config.py"
     )
-    config = Config()
-    exec(path.read_text(encoding="utf-8"), {"get_config": lambda: config})
-    assert config.InteractiveShellApp.extensions == ["labkit.book.kernel"]
+    answer = subprocess.run(
+        [sys.executable, "-m", "IPython", f"--config={path}", "-c", "lab.table"],
+        env={**os.environ, "IPYTHONDIR": str(tmp_path / "ipython")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    said = answer.stdout + answer.stderr
+    assert "`lab` is not defined yet" in said
+    assert "run the cells above first" in said
+    assert "Traceback" not in said
 
 
 def test_the_first_page_is_the_index_or_the_first_chapter(
