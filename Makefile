@@ -35,6 +35,6 @@ readme: ## Write the generated parts of README.md, environment.yml and postBuild
 pins: ## Write constraints.txt from what is installed in .venv
 	$(RUN) pins
 
-clean: ## Remove what was installed and built here (weights stay in your cache)
+clean: ## Remove what was installed and built here (work/ and the weights stay)
 	rm -rf .venv .cache .coverage .pytest_cache .mypy_cache .ruff_cache .hypothesis \
 	  test-artifacts labkit/widgets/static/vendor

@@ -257,7 +257,7 @@ class Lab:
         return source(thing)
 
     def contents(self) -> Contents:
-        """The map of the book: its chapters as links, with minutes."""
+        """The map of the book: its chapters as links, with what is done of each."""
         here = data_folders(Path.cwd())
         folders = [Path.cwd(), *(folder.parent for folder in here)]
         return read_contents(folders, self.kept.line)
