@@ -31,6 +31,7 @@ __all__ = [
     "StreamDrawing",
     "Table",
     "TraceDrawing",
+    "TraceStack",
     "Waterfall",
     "WaterfallRow",
 ]
@@ -114,11 +115,12 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Segment:
-    """A stretch of time on one layer."""
+    """A stretch of time on one layer, with the name of what was done in it."""
 
     layer: Layer
     start_ms: float
     end_ms: float
+    name: str = ""
 
     @property
     def ms(self) -> float:
@@ -183,6 +185,21 @@ class TraceDrawing:
 
 
 @dataclass(frozen=True, slots=True)
+class TraceStack:
+    """Several requests' lives, one below another on one scale of time."""
+
+    title: str
+    alt: str
+    names: tuple[str, ...]
+    lives: tuple[TraceDrawing, ...]
+
+    @property
+    def total_ms(self) -> float:
+        """The scale: the length of the longest life."""
+        return max(life.total_ms for life in self.lives)
+
+
+@dataclass(frozen=True, slots=True)
 class Chip:
     """A piece of text and when it arrived."""
 
@@ -237,6 +254,7 @@ Drawing = (
     | Table
     | Waterfall
     | TraceDrawing
+    | TraceStack
     | StreamDrawing
     | Gantt
     | BlockGrid

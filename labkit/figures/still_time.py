@@ -6,55 +6,87 @@ span has at least one pixel; its exact length stands beside it as a number.
 
 from __future__ import annotations
 
-from labkit.figures.drawings import LayerCell, TraceDrawing, Waterfall
+from labkit.figures.drawings import LayerCell, TraceDrawing, TraceStack, Waterfall
 from labkit.figures.svg import Canvas, label, measure, number, ticks
+from labkit.records import Layer
 
-__all__ = ["draw_trace", "draw_waterfall"]
+__all__ = ["draw_traces", "draw_waterfall"]
 
 WIDTH = 960
 EDGE = 16.0  # free space at both sides
 STRIP_TOP = 58.0
 STRIP = 26.0  # height of the strip of time
 CELL_GAP = 4.0
+STEP = 72.0  # from one strip to the next
+LINE = 14.0  # from one line of a cell to the next
 ROW = 28.0
 
 
-def draw_trace(drawing: TraceDrawing) -> str:
-    """The strip of time with its axis, then twelve cells in the layers' order."""
-    canvas = Canvas(WIDTH, 196, drawing.title, drawing.alt)
+def draw_traces(drawing: TraceDrawing | TraceStack) -> str:
+    """A strip of time a request, all on one scale, then twelve cells in order."""
+    is_stack = isinstance(drawing, TraceStack)
+    lives = drawing.lives if is_stack else (drawing,)
+    names = drawing.names if is_stack else ("",)
+    height = 196 + (STEP + LINE) * (len(lives) - 1)
+    canvas = Canvas(WIDTH, round(height), drawing.title, drawing.alt)
     canvas.head()
     room = WIDTH - 2 * EDGE
     scale = room / (drawing.total_ms or 1.0)
-    _strip_pins(canvas, drawing, scale)
-    canvas.rect((EDGE, STRIP_TOP, room, STRIP), "soft")
-    for part in drawing.segments:
-        is_dim = drawing.lit is not None and part.layer is not drawing.lit
-        x, wide = EDGE + part.start_ms * scale, max(part.ms * scale, 1.0)
-        at = (x, STRIP_TOP, wide, STRIP)
-        canvas.rect(at, part.layer, opacity=0.45 if is_dim else None)
-    _strip_axis(canvas, drawing, scale)
+    for i, life in enumerate(lives):
+        _strip(canvas, life, (STRIP_TOP + STEP * i, scale), names[i])
+    bottom = STRIP_TOP + STEP * (len(lives) - 1) + STRIP
+    _strip_axis(canvas, drawing.total_ms, (bottom, scale))
     wide = (room - CELL_GAP * 11) / 12
-    for i, cell in enumerate(drawing.cells):
-        x = EDGE + i * (wide + CELL_GAP)
-        _cell(canvas, cell, (x, 126.0, wide, 54.0), cell.layer is drawing.lit)
+    for i, cells in enumerate(zip(*(life.cells for life in lives), strict=True)):
+        at = (EDGE + i * (wide + CELL_GAP), bottom + 42)
+        _cell(canvas, cells, (*at, wide, 40 + LINE * len(cells)), lives[0].lit)
     return canvas.done()
 
 
-def _strip_pins(canvas: Canvas, drawing: TraceDrawing, scale: float) -> None:
-    top, bottom = number(STRIP_TOP - 8), number(STRIP_TOP + STRIP)
+def _strip(
+    canvas: Canvas, life: TraceDrawing, at: tuple[float, float], name: str
+) -> None:
+    """One request: its pins and its name above, then its stretches of time."""
+    top, scale = at
+    if name:
+        canvas.text((EDGE, top - 24), name, face="bold")
+    _strip_pins(canvas, life, at)
+    canvas.rect((EDGE, top, WIDTH - 2 * EDGE, STRIP), "soft")
+    for layer, start_ms, end_ms in _merged(life):
+        is_dim = life.lit is not None and layer is not life.lit
+        x, wide = EDGE + start_ms * scale, max((end_ms - start_ms) * scale, 1.0)
+        opacity = 0.45 if is_dim else None
+        canvas.rect((x, top, wide, STRIP), layer, opacity=opacity)
+
+
+def _merged(life: TraceDrawing) -> list[tuple[Layer, float, float]]:
+    """The segments, with neighbours of one layer as one; a still shows no names."""
+    merged: list[tuple[Layer, float, float]] = []
+    for part in life.segments:
+        if merged and merged[-1][::2] == (part.layer, part.start_ms):
+            merged[-1] = (part.layer, merged[-1][1], part.end_ms)
+        else:
+            merged.append((part.layer, part.start_ms, part.end_ms))
+    return merged
+
+
+def _strip_pins(canvas: Canvas, drawing: TraceDrawing, at: tuple[float, float]) -> None:
+    """The marks, those near the right edge with their words to the left."""
+    strip, scale = at
+    top, bottom = number(strip - 8), number(strip + STRIP)
     for pin in drawing.pins:
         x = EDGE + pin.time_ms * scale
         canvas.path(f"M{number(x)} {top}V{bottom}", "mut")
         is_late = x > WIDTH - 160
-        at = (x - 4 if is_late else x + 4, STRIP_TOP - 6)
+        place = (x - 4 if is_late else x + 4, strip - 6)
         words = f"{pin.name} {pin.time_ms:,.1f} ms"
         anchor = "end" if is_late else "start"
-        canvas.text(at, words, colour="mut", anchor=anchor, px=11)
+        canvas.text(place, words, colour="mut", anchor=anchor, px=11)
 
 
-def _strip_axis(canvas: Canvas, drawing: TraceDrawing, scale: float) -> None:
-    bottom = STRIP_TOP + STRIP
-    for tick in ticks(0, drawing.total_ms, 8):
+def _strip_axis(canvas: Canvas, total_ms: float, at: tuple[float, float]) -> None:
+    bottom, scale = at
+    for tick in ticks(0, total_ms, 8):
         x = EDGE + tick * scale
         if x > WIDTH - EDGE - 20:
             continue  # its words would leave the card
@@ -66,21 +98,24 @@ def _strip_axis(canvas: Canvas, drawing: TraceDrawing, scale: float) -> None:
 
 def _cell(
     canvas: Canvas,
-    cell: LayerCell,
+    cells: tuple[LayerCell, ...],
     at: tuple[float, float, float, float],
-    is_lit: bool,
+    lit: Layer | None,
 ) -> None:
+    """One layer: number, name, and its time in each of the requests."""
     x, y, wide = at[:3]
-    fill = cell.layer if is_lit else "soft"
-    canvas.rect(at, fill, radius=5)
+    layer, is_lit = cells[0].layer, cells[0].layer is lit
+    canvas.rect(at, layer if is_lit else "soft", radius=5)
     if not is_lit:
-        canvas.rect((x, y, wide, 4), cell.layer if cell.spans else "grid")
+        is_used = any(cell.spans for cell in cells)
+        canvas.rect((x, y, wide, 4), layer if is_used else "grid")
     colour = "bg" if is_lit else "fg"
     quiet = "bg" if is_lit else "mut"
-    canvas.text((x + 5, y + 19), f"{cell.layer.chapter}", colour=quiet, px=10)
-    canvas.text((x + 5, y + 32), cell.name, colour=colour, px=10.5, face="bold")
-    shown = f"{cell.ms:,.1f} ms" if cell.spans else "\u2013"
-    canvas.text((x + 5, y + 46), shown, colour=quiet, px=10.5)
+    canvas.text((x + 5, y + 19), f"{layer.chapter}", colour=quiet, px=10)
+    canvas.text((x + 5, y + 32), cells[0].name, colour=colour, px=10.5, face="bold")
+    for i, cell in enumerate(cells):
+        shown = f"{cell.ms:,.1f} ms" if cell.spans else "not timed"
+        canvas.text((x + 5, y + 46 + LINE * i), shown, colour=quiet, px=10.5)
 
 
 def draw_waterfall(drawing: Waterfall) -> str:

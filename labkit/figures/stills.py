@@ -17,6 +17,7 @@ from labkit.figures.drawings import (
     StreamDrawing,
     Table,
     TraceDrawing,
+    TraceStack,
     Waterfall,
 )
 from labkit.figures.still_blocks import draw_blocks
@@ -24,7 +25,7 @@ from labkit.figures.still_gantt import draw_gantt
 from labkit.figures.still_lines import draw_lines
 from labkit.figures.still_memory import draw_memory
 from labkit.figures.still_stream import draw_stream
-from labkit.figures.still_time import draw_trace, draw_waterfall
+from labkit.figures.still_time import draw_traces, draw_waterfall
 from labkit.figures.svg import Canvas, measure, wrap
 
 __all__ = ["svg"]
@@ -41,8 +42,8 @@ def svg(drawing: Drawing) -> str:
             return _table(drawing)
         case Waterfall():
             return draw_waterfall(drawing)
-        case TraceDrawing():
-            return draw_trace(drawing)
+        case TraceDrawing() | TraceStack():
+            return draw_traces(drawing)
         case StreamDrawing():
             return draw_stream(drawing)
         case Gantt():

@@ -12,12 +12,18 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from labkit.figures.drawings import LayerCell, Pin, Segment, TraceDrawing
+from labkit.figures.drawings import (
+    LayerCell,
+    Pin,
+    Segment,
+    TraceDrawing,
+    TraceStack,
+)
 from labkit.figures.palette import NAMES, layer_title
 from labkit.records import Layer
 from labkit.trace import Span, Trace
 
-__all__ = ["Stretch", "innermost", "life", "pins_of"]
+__all__ = ["Stretch", "innermost", "life", "lives", "pins_of"]
 
 PIN_NAMES = {
     "first_chunk": "first chunk",
@@ -82,16 +88,31 @@ def life(trace: Trace, lit: Layer | None = None) -> TraceDrawing:
     )
 
 
+def lives(
+    traces: Sequence[Trace], names: Sequence[str], lit: Layer | None = None
+) -> TraceStack:
+    """Several requests, one below another on one scale; `names` tells them apart."""
+    drawn = tuple(life(trace, lit) for trace in traces)
+    pairs = list(zip(names, drawn, strict=True))
+    return TraceStack(
+        title=" and ".join(f"{name} takes {d.total_ms:,.1f} ms" for name, d in pairs),
+        alt=" ".join(f"{name}: {d.alt}" for name, d in pairs),
+        names=tuple(names),
+        lives=drawn,
+    )
+
+
 def _segments(line: Sequence[Stretch]) -> tuple[Segment, ...]:
-    """Stretches as segments, neighbours of one layer joined."""
+    """Stretches as segments; neighbours of one layer and one name are joined."""
     joined: list[Segment] = []
     for stretch in line:
-        layer, start = stretch.span.layer, _ms(stretch.start_s)
-        end = _ms(stretch.end_s)
-        if joined and joined[-1].layer is layer and joined[-1].end_ms == start:
-            joined[-1] = Segment(layer, joined[-1].start_ms, end)
+        layer, name = stretch.span.layer, stretch.span.name
+        start, end = _ms(stretch.start_s), _ms(stretch.end_s)
+        last = joined[-1] if joined else None
+        if last and (last.layer, last.name, last.end_ms) == (layer, name, start):
+            joined[-1] = Segment(layer, last.start_ms, end, name)
         else:
-            joined.append(Segment(layer, start, end))
+            joined.append(Segment(layer, start, end, name))
     return tuple(joined)
 
 

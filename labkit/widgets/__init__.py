@@ -2,7 +2,7 @@
 
 | class | shows |
 |---|---|
-| `TraceBar(trace, lit)` | a request's life in twelve layers |
+| `TraceBar(trace, lit)` | a request's life in twelve layers, or several on one scale |
 | `StreamView(source, messages, **knobs)` | tokens arriving and their stamps |
 | `SSEInspector(recordings, relay)` | bytes, frames and events under faults |
 | `TTFTWaterfall(traces)` | the parts of the time to first text |

@@ -18,7 +18,7 @@ from labkit.figures.pace import stream_drawing
 from labkit.figures.schedule import gantt, schedule_run
 from labkit.figures.stills import svg
 from labkit.figures.svg import label, measure, number, ticks, wrap
-from labkit.figures.timeline import life
+from labkit.figures.timeline import life, lives
 from labkit.figures.ttft import waterfall
 from labkit.records import Layer
 from tests.support.pools import GPUS, MODELS, pool_frames
@@ -48,6 +48,7 @@ DRAWINGS = {
     "blocks": block_grid(FRAMES[3], owners_of(FRAMES), 4, lambda i: f"日本{i}"),
     "table": Table("Table", "A row.", ("a", "b"), (("<1>", "&"),)),
     "trace": life(trace(), Layer.STREAMING),
+    "traces": lives([trace(), trace("warm")], ["first", "second"], Layer.CACHE),
     "waterfall": waterfall(trace()),
     "stream": stream_drawing(chunks(), "done"),
 }

@@ -66,6 +66,13 @@ def test_lit_layer_is_named_in_words() -> None:
     assert "This chapter: layer 10 Streaming." in life(trace(), Layer.STREAMING).alt
 
 
+def test_neighbouring_spans_of_one_layer_keep_their_names() -> None:
+    made = Trace("r")
+    made.add(span("prefill", 0, 1), span("decode", 1, 2), span("decode", 2, 3))
+    parts = [(s.name, s.start_ms, s.end_ms) for s in life(made).segments]
+    assert parts == [("prefill", 0, 1000), ("decode", 1000, 3000)]
+
+
 def test_empty_trace_has_a_life_of_nothing() -> None:
     drawing = life(Trace("r"))
     assert drawing.total_ms == 0
