@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from labkit.figures.drawings import LayerCell, TraceDrawing, TraceStack, Waterfall
 from labkit.figures.svg import Canvas, label, measure, number, ticks
+from labkit.figures.timeline import as_stack
 from labkit.records import Layer
 
 __all__ = ["draw_traces", "draw_waterfall"]
@@ -24,16 +25,15 @@ ROW = 28.0
 
 def draw_traces(drawing: TraceDrawing | TraceStack) -> str:
     """A strip of time a request, all on one scale, then twelve cells in order."""
-    is_stack = isinstance(drawing, TraceStack)
-    lives = drawing.lives if is_stack else (drawing,)
-    names = drawing.names if is_stack else ("",)
+    stack = as_stack(drawing)
+    lives = stack.lives
     height = 196 + (STEP + LINE) * (len(lives) - 1)
     canvas = Canvas(WIDTH, round(height), drawing.title, drawing.alt)
     canvas.head()
     room = WIDTH - 2 * EDGE
     scale = room / (drawing.total_ms or 1.0)
     for i, life in enumerate(lives):
-        _strip(canvas, life, (STRIP_TOP + STEP * i, scale), names[i])
+        _strip(canvas, life, (STRIP_TOP + STEP * i, scale), stack.names[i])
     bottom = STRIP_TOP + STEP * (len(lives) - 1) + STRIP
     _strip_axis(canvas, drawing.total_ms, (bottom, scale))
     wide = (room - CELL_GAP * 11) / 12

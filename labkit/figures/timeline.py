@@ -23,7 +23,7 @@ from labkit.figures.palette import NAMES, layer_title
 from labkit.records import Layer
 from labkit.trace import Span, Trace
 
-__all__ = ["Stretch", "innermost", "life", "lives", "pins_of"]
+__all__ = ["Stretch", "as_stack", "innermost", "life", "lives", "pins_of"]
 
 PIN_NAMES = {
     "first_chunk": "first chunk",
@@ -100,6 +100,13 @@ def lives(
         names=tuple(names),
         lives=drawn,
     )
+
+
+def as_stack(drawing: TraceDrawing | TraceStack) -> TraceStack:
+    """One life as a stack of one, without a name; a stack as it is."""
+    if isinstance(drawing, TraceStack):
+        return drawing
+    return TraceStack(drawing.title, drawing.alt, ("",), (drawing,))
 
 
 def _segments(line: Sequence[Stretch]) -> tuple[Segment, ...]:

@@ -17,7 +17,7 @@ import traitlets
 
 from labkit.errors import ConfigError
 from labkit.figures.drawings import TraceDrawing, TraceStack
-from labkit.figures.timeline import life, lives
+from labkit.figures.timeline import as_stack, life, lives
 from labkit.records import Layer
 from labkit.trace import Trace
 from labkit.widgets.base import LabWidget
@@ -96,9 +96,8 @@ def _record(
 
 def _plain(drawing: TraceDrawing | TraceStack) -> dict[str, Any]:
     """The drawing as JSON values: what all share, and a strip for each request."""
-    is_stack = isinstance(drawing, TraceStack)
-    each = drawing.lives if is_stack else (drawing,)
-    names = drawing.names if is_stack else ("",)
+    stack = as_stack(drawing)
+    each, names = stack.lives, stack.names
     return {
         "title": drawing.title,
         "total_ms": drawing.total_ms,

@@ -66,6 +66,15 @@ LEAVE = """async () => {
   }
   await commands.execute('apputils:change-theme', { theme: 'JupyterLab Light' });
 }"""
+RESTART = """() =>
+  window.jupyterapp.shell.currentWidget.sessionContext.restartKernel()"""
+CLOSE = """async () => {
+  const { commands, shell } = window.jupyterapp;
+  const widget = shell.currentWidget;
+  await commands.execute('docmanager:save');
+  await widget.sessionContext.shutdown();
+  widget.dispose();
+}"""
 VIEWPORT: ViewportSize = {"width": 1400, "height": 1000}
 RUN_ALL = "() => window.jupyterapp.commands.execute('notebook:run-all-cells')"
 THEME = (
@@ -102,7 +111,7 @@ class Window:
         self.errors: list[str] = []
         self.allowed: tuple[str, ...] = ()
         self._own = lab.url
-        self.page.on("pageerror", lambda e: self.errors.append(f"page: {e}"))
+        self.page.on("pageerror", self._note_page)
         self.page.on("console", self._note)
         self.page.on("request", self._watch)
         self.page.goto(lab.page_url())
@@ -124,6 +133,10 @@ class Window:
         kind, text = getattr(message, "type", ""), getattr(message, "text", "")
         if kind == "error" and not text.startswith(self.allowed):
             self.errors.append(f"console: {text}")
+
+    def _note_page(self, error: object) -> None:
+        if not str(error).removeprefix("Error: ").startswith(self.allowed):
+            self.errors.append(f"page: {error}")
 
     def _watch(self, request: object) -> None:
         url = str(getattr(request, "url", ""))
@@ -161,8 +174,21 @@ class NotebookPage:
     def __init__(self, window: Window, notebook: str) -> None:
         self.window = window
         self.page = window.page
-        self.page.evaluate(OPEN, notebook)
+        self._notebook = notebook
+        self._open()
+
+    def _open(self) -> None:
+        self.page.evaluate(OPEN, self._notebook)
         self.page.wait_for_function(IDLE, timeout=60_000)
+
+    def restart_kernel(self) -> None:
+        """Restart the kernel under the open notebook."""
+        self.page.evaluate(RESTART)
+
+    def come_back_later(self) -> None:
+        """Save the notebook, end its kernel, close it, and open it once more."""
+        self.page.evaluate(CLOSE)
+        self._open()
 
     def run_all(self) -> None:
         """Run every cell; returns when the last one is done."""
@@ -185,6 +211,14 @@ class NotebookPage:
     def allow_failed_requests(self) -> None:
         """Let a test that answers 500 on purpose pass `check()`."""
         self.window.allowed = ("Failed to load resource",)
+
+    def allow_ended_kernel(self) -> None:
+        """Let what JupyterLab itself reports when a kernel ends pass `check()`."""
+        self.window.allowed = (
+            "Error: widget model not found",
+            "Could not restore the debugger state",
+            "Canceled future for ",
+        )
 
     def theme(self, name: str) -> None:
         """Switch to "JupyterLab Light" or "JupyterLab Dark"."""

@@ -20,6 +20,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
+LABEXTENSIONS = ROOT / "labkit" / "widgets" / "labextensions"  # ours, not installed
 START_LIMIT_S = 60.0
 QUIET = {"fetchNews": "false", "checkForUpdates": False}  # no toast over the page
 
@@ -71,6 +72,7 @@ class JupyterLab:
             "ServerApp.allow_root": "True",
             "IdentityProvider.token": self.token,
             "LabApp.expose_app_in_browser": "True",
+            "LabApp.extra_labextensions_path": str(LABEXTENSIONS),
         }
         flags = [f"--{name}={value}" for name, value in options.items()]
         return [sys.executable, "-m", "jupyterlab", "--no-browser", *flags]
