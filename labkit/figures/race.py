@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Lines, Scale, Series
 from labkit.figures.palette import LIGHT
-from labkit.figures.svg import label
+from labkit.figures.svg import label, measure
 from labkit.records import Layer
 
 if TYPE_CHECKING:
@@ -91,6 +91,8 @@ AXES: dict[str, dict[str, Any]] = {
     "log10": {"type": "log", "tickformat": ",~g"},
 }
 NAME_ROOM = 15  # pixels from one name of a line to the next
+PLOT_WIDTH = 500  # pixels between the axes in a column that is not wide
+LEAST_MARGIN, MOST_MARGIN = 20, 220  # pixels right of the axes
 UNITS = {
     "ms": "milliseconds",
     "nodes": "DOM nodes written",
@@ -165,6 +167,7 @@ def figure(drawing: Lines) -> go.Figure:
             name=series.name,
             line={"color": colour, "dash": "dash" if is_dash else "solid"},
             mode=MODES[series.style],
+            hovertemplate=_hover(drawing),
         )
         x_end, y_end = series.x[-1], series.y[-1]
         picture.add_annotation(  # on a logarithmic axis it is placed by its logarithm
@@ -177,15 +180,45 @@ def figure(drawing: Lines) -> go.Figure:
             showarrow=False,
             font_color=colour,
         )
+    margins = {"t": 64, "r": _name_room(drawing), "b": 56, "l": 70}
     picture.update_layout(
-        title=drawing.title, showlegend=False, height=420, margin_r=130, margin_t=64
+        title=drawing.title, showlegend=False, height=420, margin=margins
     )
     xs = [x for series in drawing.series for x in series.x]
     ys = [y for series in drawing.series for y in series.y]
     picture.update_xaxes(title=drawing.x_title, **_axis(drawing.x_scale, xs))
     picture.update_yaxes(title=drawing.y_title, **_axis(drawing.y_scale, ys))
-    picture.update_xaxes(rangemode="normal")
+    picture.update_xaxes(range=_x_range(drawing.x_scale, xs))
     return picture
+
+
+def _hover(drawing: Lines) -> str:
+    """What a point says: its line's name, then both axes by their titles."""
+    x, y = drawing.x_title, drawing.y_title
+    rows = (f"{x}: %{{x:,.6~g}}", f"{y}: %{{y:,.4~g}}")
+    return "<br>".join(("<b>%{fullData.name}</b>", *rows)) + "<extra></extra>"
+
+
+def _name_room(drawing: Lines) -> int:
+    """Pixels right of the axes that the names at the lines' ends need."""
+    is_log = drawing.x_scale != "linear"
+    ends = [math.log(s.x[-1]) if is_log else s.x[-1] for s in drawing.series]
+    starts = [math.log(s.x[0]) if is_log else s.x[0] for s in drawing.series]
+    span = (max(ends) - min(starts)) or 1.0
+    free = [PLOT_WIDTH * (max(ends) - end) / span for end in ends]
+    pairs = zip(drawing.series, free, strict=True)
+    needed = max(measure(series.name) + 10 - room for series, room in pairs)
+    return round(min(max(needed, LEAST_MARGIN), MOST_MARGIN))
+
+
+def _x_range(scale: Scale, xs: Sequence[float]) -> tuple[float, float]:
+    """From the first point to the last; the names of lines stand beyond it."""
+    is_log = scale != "linear"
+    low, high = (math.log10(x) if is_log else x for x in (min(xs), max(xs)))
+    if not is_log and 0 < low < 0.1 * high:
+        low = 0.0
+    edge = 0.015 * (high - low) or 0.5
+    return (low - edge if low else low), high + edge
 
 
 def _axis(scale: Scale, values: Sequence[float]) -> dict[str, Any]:

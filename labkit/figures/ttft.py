@@ -123,7 +123,8 @@ def figure(drawing: Waterfall) -> go.Figure:
             x=[part.ms for part in row.segments],
             name=layer_title(row.layer),
             marker={"color": LIGHT[row.layer], "line_width": 0},
-            hovertemplate="%{y}: %{x:.2f} ms<extra>%{fullData.name}</extra>",
+            hovertemplate="<b>%{y}</b>: %{x:,.2f} ms from %{base:,.2f} ms"
+            "<br>layer %{fullData.name}<extra></extra>",
         )
     for pin in drawing.pins:
         look = {"line_dash": "dash", "line_color": "#808080"}  # seen on both themes
@@ -133,7 +134,7 @@ def figure(drawing: Waterfall) -> go.Figure:
         barmode="overlay",
         showlegend=False,
         height=420,
-        margin_t=64,
+        margin={"t": 64, "r": 20, "b": 56},
     )
     picture.update_xaxes(title="milliseconds since the request", rangemode="tozero")
     return picture

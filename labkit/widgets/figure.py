@@ -2,8 +2,8 @@
 
 plotly's own widget sends its 5 MB bundle once a figure; this one asks for it once a
 page. It has no button that uploads the figure, follows the colours of the page's theme
-and has words beside the picture. It uses private names of the pinned version of plotly;
-a test fails where they change.
+and has its title above and words below the picture. It uses private names of the pinned
+version of plotly; a test fails where they change.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ __all__ = ["LiteFigure"]
 
 # Of plotly's nine buttons these stay: each is one more stop of the Tab key.
 BUTTONS = [["zoom2d", "pan2d", "resetScale2d"], ["toImage"]]
+MODE_BAR = 34  # pixels above the axes, for plotly's buttons
 CONFIG = {
     "displaylogo": False,
     "showSendToCloud": False,
@@ -50,14 +51,17 @@ class LiteFigure(StillMixin, go.FigureWidget):
 
     _esm = joined(*SHARED, "figure.js")
     _css = css_variables() + joined("lab.css", "figure.css") + _recolour()
+    _lab_title = traitlets.Unicode().tag(sync=True)
     _lab_words = traitlets.Unicode().tag(sync=True)
     veil = traitlets.Unicode("").tag(sync=True)  # words shown in its place, "" for none
 
     def __init__(self, drawing: Lines | Waterfall) -> None:
         make = race.figure if isinstance(drawing, Lines) else ttft.figure
-        super().__init__(make(drawing))  # type: ignore[arg-type]  # checked above
+        picture = make(drawing)  # type: ignore[arg-type]  # checked above
+        # The page writes the title above the plot, where it wraps and is not covered.
+        super().__init__(picture.update_layout(title=None, margin_t=MODE_BAR))
         self._drawing = drawing
-        self._lab_words = f"{drawing.title}. {drawing.alt}"
+        self._lab_title, self._lab_words = drawing.title, drawing.alt
         self._config = {**self._config, **CONFIG}  # type: ignore[has-type]  # plotly's
         self.on_msg(self._receive)
         listen_apart(self.comm)

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from playwright.sync_api import expect
+
+from tests.support.colour import brightness
 
 pytestmark = pytest.mark.browser
 
@@ -13,6 +17,7 @@ HEAD = (
     "from tests.support.requests import MARKDOWN, trace\n"
 )
 LOOK = "n => (s => [s.color, s.backgroundColor])(getComputedStyle(n))"
+FILL = "node => getComputedStyle(node).fill"
 THEMES = ("JupyterLab Light", "JupyterLab Dark")
 
 
@@ -94,7 +99,7 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
     book = notebook(HEAD, code, "LiteFigure(waterfall(trace('warm')))", alone=True)
     bars = book.page.locator(".lab-figure .bars path")
     bars.last.wait_for(state="attached", timeout=60_000)
-    title = book.page.locator(".lab-figure .gtitle").first
+    title = book.page.locator(".lab-figure .xtitle").first
     looks = []
     for theme in THEMES:
         book.theme(theme)
@@ -102,6 +107,16 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
     assert looks[0] != looks[1]
     assert book.page.evaluate("() => globalThis.__labModules.size") == 1
     assert book.page.locator("[data-title*=Share]").count() == 0
+    for theme in THEMES:  # the label that appears under the pointer
+        book.theme(theme)
+        bars.last.hover(force=True)
+        label = book.page.locator(".lab-figure .hovertext").last
+        label.wait_for()
+        ink = label.locator("text").first.evaluate(FILL)
+        card = label.locator("path").first.evaluate(FILL)
+        assert abs(brightness(ink) - brightness(card)) > 120
+        assert re.search(r"[\d.]+ ms from [\d.]+ ms", label.text_content() or "")
+        book.page.mouse.move(0, 0)
     book.check()
 
 

@@ -12,14 +12,15 @@ export default () => {
   };
   return lab.widget(async (view) => {
     inner ??= load(view.model);
-    const words = view.model.get('_lab_words');
+    const title = view.model.get('_lab_title');
     view.el.classList.add('lab', 'lab-figure');
     view.el.setAttribute('role', 'group');
-    view.el.setAttribute('aria-label', words);
+    view.el.setAttribute('aria-label', title);
     // Of its own height: plotly takes its host's at every change of the window's size.
-    const plot = lab.el('div', { className: 'lab-plot' });
+    const plot = lab.own(lab.el('div', { className: 'lab-plot' })); // plotly needs no kernel
     plot.style.height = `${view.model.get('_widget_layout').height}px`;
-    view.el.replaceChildren(plot, lab.el('p', { className: 'lab-words', textContent: words }));
+    const words = lab.el('p', { className: 'lab-words', textContent: view.model.get('_lab_words') });
+    view.el.replaceChildren(lab.title(title), plot, words);
     const undo = await (await inner).render({ ...view, el: plot });
     const width = followed(plot);
     return () => { width.disconnect(); undo?.(); };

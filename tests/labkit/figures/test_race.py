@@ -93,3 +93,23 @@ def test_a_logarithmic_axis_has_ticks_whatever_its_span() -> None:
 
     assert ticks(3, 40) == [5, 10, 20]
     assert ticks(3, 4000) == [10, 100, 1000]
+
+
+def test_a_point_is_told_with_the_names_and_units_of_its_axes() -> None:
+    lines = (Series("measured", (1, 6), (5.0, 116.6), Layer.CACHE),)
+    axes = ("tokens so far", "milliseconds a token")
+    told = race.figure(Lines("t", "a", *axes, lines)).data[0].hovertemplate
+    for part in ("%{fullData.name}", "tokens so far: %{x", "milliseconds a token: %{y"):
+        assert part in told
+
+
+def test_right_margin_is_as_wide_as_the_names_there_need() -> None:
+    def margin(*series: Series) -> float:
+        return float(race.figure(Lines("t", "a", "x", "y", series)).layout.margin.r)
+
+    short = Series("ab", (0, 10), (1.0, 2.0), Layer.CACHE)
+    long = Series("every token again, without a cache", (0, 2), (1.0, 2.0), Layer.CACHE)
+    assert margin(short) < 40
+    assert margin(short, long) == margin(short)  # it ends far from the edge
+    at_the_edge = Series(long.name, (0, 10), (1.0, 2.0), Layer.CACHE)
+    assert 180 < margin(short, at_the_edge) <= 220
