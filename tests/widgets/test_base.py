@@ -15,7 +15,6 @@ import traitlets
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Table
 from labkit.net.relay import relay
-from labkit.records import Layer
 from labkit.text.markdown import MarkdownStream, Strategy
 from labkit.widgets import (
     BlockMap,
@@ -35,7 +34,6 @@ from labkit.widgets.ask_box import AskBox
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
 from labkit.widgets.markdown_count import count_race
-from labkit.widgets.trace_bar import chapter_links
 from tests.support.benches import FourOrders, Stages, TwoWays
 from tests.support.pools import CARD, GPUS, MODELS, PAIRS, WORDS, pool_frames
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
@@ -203,51 +201,6 @@ def test_page_files_are_short_and_ask_no_other_host(path: Path) -> None:
 def test_text_of_a_stream_is_never_written_as_html() -> None:
     writers = [p.name for p in STATIC.glob("*.js") if "innerHTML" in p.read_text()]
     assert writers == ["race_lanes.js"]  # where it is what is measured, sanitised
-
-
-def test_trace_bar_starts_at_its_lit_layer_and_refuses_others() -> None:
-    bar = TraceBar(trace(), lit=Layer.STREAMING)
-    assert bar.selected == "streaming"
-    assert [layer["chapter"] for layer in bar.drawing["layers"]] == [*range(1, 13)]
-    with pytest.raises(ValueError, match="plumbing"):
-        bar.selected = "plumbing"
-
-
-def test_trace_bar_draws_several_traces_on_one_scale() -> None:
-    pair = [trace("cold"), trace("warm", prefill_s=0.01)]
-    bar = TraceBar(pair, names=["first time", "second time"])
-    assert bar.record().title == (
-        "first time takes 412.0 ms and second time takes 322.0 ms"
-    )
-    assert bar.drawing["total_ms"] == 412.0
-    assert [s["total_ms"] for s in bar.drawing["strips"]] == [412.0, 322.0]
-    assert "second time" in bar.still()
-    assert TraceBar(pair).drawing["strips"][1]["name"] == "warm"
-    with pytest.raises(ConfigError, match="2 traces and 1 names"):
-        TraceBar(pair, names=["one"])
-    with pytest.raises(ConfigError, match="at least one trace"):
-        TraceBar([])
-
-
-def test_trace_bar_shows_another_trace_and_keeps_the_chosen_layer() -> None:
-    bar = TraceBar(trace(), lit=Layer.STREAMING)
-    bar.selected = "compute"
-    bar.show(trace("warm", prefill_s=0.01))
-    assert bar.drawing["total_ms"] == bar.record().total_ms == 322.0
-    assert bar.selected == "compute"
-    assert bar.drawing["lit"] == "streaming"
-
-
-def test_layer_without_time_says_so_in_words_in_its_still() -> None:
-    still = TraceBar(trace(), lit=Layer.CACHE).still()
-    assert "not timed" in still
-    assert "\N{EN DASH}" not in still
-
-
-def test_chapters_are_linked_where_their_notebooks_lie(tmp_path) -> None:
-    (tmp_path / "07_cache.ipynb").write_text("{}")
-    (tmp_path / "notes.ipynb").write_text("{}")
-    assert chapter_links(tmp_path) == {"cache": "07_cache.ipynb"}
 
 
 def test_waterfall_shows_the_trace_that_is_chosen() -> None:
