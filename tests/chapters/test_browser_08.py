@@ -5,6 +5,10 @@ from __future__ import annotations
 import pytest
 from playwright.sync_api import Locator, expect
 
+from tests.chapters.every import (  # noqa: F401  they are collected here as well
+    test_axe_finds_no_fault_in_prose_and_outputs,
+    test_every_widget_fits_a_small_screen,
+)
 from tests.support.browser import NotebookPage
 from tests.support.colour import brightness
 

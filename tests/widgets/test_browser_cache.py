@@ -41,7 +41,7 @@ def test_slider_scrubs_back_through_the_steps(notebook) -> None:
     expect(pool.locator(".lab-title")).to_contain_text("Step 0: 3 of 8 blocks held")
     expect(slider).to_have_attribute("aria-valuetext", "0 of 5")
     book.page.keyboard.press("ArrowRight")
-    expect(block(pool, 0)).to_have_accessible_name(re.compile("held by A and B"))
+    expect(block(pool, 0)).to_have_accessible_description(re.compile("held by A and B"))
     expect(pool.locator(".lab-chip")).to_have_count(2)
     book.check()
 

@@ -71,7 +71,7 @@ function blockItem() {
   const write = (cell, size) => {
     node.dataset.state = cell.state;
     node.dataset.layer = cell.layers[0] ?? '';
-    node.setAttribute('aria-label', cellWords(cell, size));
+    node.setAttribute('aria-description', cellWords(cell, size)); // its name is what is written on it
     node.title = cell.tokens.join(' ');
     number.textContent = cell.block;
     const name = cell.label.replaceAll('+', '') || (cell.state === 'kept' ? 'kept' : '');
