@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from labkit.figures.blocks import BlockGrid
+from labkit.figures.number_line import NumberLine
 from labkit.records import Layer
 
 __all__ = [
@@ -258,4 +259,5 @@ Drawing = (
     | StreamDrawing
     | Gantt
     | BlockGrid
+    | NumberLine
 )

@@ -20,6 +20,7 @@ from labkit.figures.drawings import (
     TraceStack,
     Waterfall,
 )
+from labkit.figures.number_line import NumberLine, draw_number_line
 from labkit.figures.still_blocks import draw_blocks
 from labkit.figures.still_gantt import draw_gantt
 from labkit.figures.still_lines import draw_lines
@@ -38,8 +39,8 @@ def svg(drawing: Drawing) -> str:
     match drawing:
         case Lines():
             return draw_lines(drawing)
-        case Table():
-            return _table(drawing)
+        case Table() | NumberLine():
+            return _told(drawing)
         case Waterfall():
             return draw_waterfall(drawing)
         case TraceDrawing() | TraceStack():
@@ -52,6 +53,12 @@ def svg(drawing: Drawing) -> str:
             return _of_cache(drawing)
         case _:
             assert_never(drawing)
+
+
+def _told(drawing: Table | NumberLine) -> str:
+    if isinstance(drawing, NumberLine):
+        return draw_number_line(drawing)
+    return _table(drawing)
 
 
 def _of_cache(drawing: BlockGrid | Memory) -> str:

@@ -95,7 +95,7 @@ class AskBox(LabWidget, page="ask_box"):
             return
         messages = [*self._book[:-1], {"role": "user", "content": str(text)}]
         self.stop()
-        with self._lock:
+        with self._lock, self.hold_sync():
             self.prompt, self.is_book = str(text), messages == self._book
             self.answer = self.problem = self.note = ""
             self.status, self.is_cut = "running", False

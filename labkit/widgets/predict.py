@@ -8,6 +8,7 @@ verdict says that no guess was locked.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from html import escape
 from typing import Any
 
@@ -15,7 +16,9 @@ import traitlets
 
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Table
+from labkit.figures.number_line import NumberLine, number_line
 from labkit.widgets.base import LabWidget, Message
+from labkit.widgets.still import image
 
 __all__ = ["Predict", "Verdict"]
 
@@ -133,6 +136,7 @@ class Verdict(LabWidget, page="verdict"):
     is_gated = False  # it has a lock of its own
 
     text = traitlets.Unicode().tag(sync=True)
+    line: traitlets.Dict[str, Any] = traitlets.Dict().tag(sync=True)  # {} for a choice
     is_open = traitlets.Bool(False).tag(sync=True)
 
     def __init__(
@@ -145,8 +149,17 @@ class Verdict(LabWidget, page="verdict"):
         self._open(None)
         prediction.observe(self._open, "is_closed")
 
-    def record(self) -> Table:
-        """The verdict as a table of one row."""
+    def record(self) -> Table | NumberLine:
+        """Guess and answer on a number line; a choice is a table of one row."""
+        card, answer, unit = self._prediction, self._answer, self._prediction.unit
+        if not isinstance(answer, str):
+            guess = None if card.guess is None else float(card.guess)
+            return number_line(
+                (card.question, self._words()),
+                (card.between[0], card.between[1]),
+                (answer, worded(answer, unit)),
+                None if guess is None else (guess, worded(guess, unit)),
+            )
         return Table(self._prediction.question, self.text, ("Answer",), ((self.text,),))
 
     def summary(self) -> str:
@@ -160,12 +173,17 @@ class Verdict(LabWidget, page="verdict"):
         return self._prediction.skip()
 
     def _repr_mimebundle_(self, **_: Any) -> tuple[dict[str, Any], dict[str, Any]]:
-        """Without a kernel the answer opens by a click, so there is no still."""
-        html = f"<details><summary>Answer</summary><p>{escape(self.text)}</p></details>"
+        """Without a kernel the answer opens by a click."""
+        record = self.record()
+        words = f"<p>{escape(self.text)}</p>"
+        shown = words + image(record) if isinstance(record, NumberLine) else words
+        html = f"<details><summary>Answer</summary>{shown}</details>"
         return {**self._live(), "text/html": html, "text/plain": self.text}, {}
 
     def _open(self, _: object) -> None:
         self.text = self._words()
+        record = self.record()
+        self.line = asdict(record) if isinstance(record, NumberLine) else {}
         self.is_open = self._prediction.is_closed
         if self._prediction.guess is not None:
             self._prediction.verdict = self.text

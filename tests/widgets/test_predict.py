@@ -130,3 +130,16 @@ def test_guesses_that_print_as_the_answer_does_are_right() -> None:
     assert off_by(40, 40.1) == "Right, to within 1 %."
     assert off_by(41, 40) == "Your guess is too high by a factor of 1.02."
     assert off_by(0, 24, "ms") == "Your guess is too low by 24 ms."
+
+
+def test_a_number_is_answered_on_a_line() -> None:
+    guess = number()
+    verdict = guess.reveal(250)
+    assert verdict.line["guess"] is None
+    guess.lock(500)
+    assert (verdict.line["guess"]["at"], verdict.line["answer"]["at"]) == (0.5, 0.25)
+    assert verdict.line["answer"]["text"] == "250 ms"
+    html = verdict._repr_mimebundle_()[0]["text/html"]
+    assert html.startswith("<details><summary>Answer</summary><p>You said 500 ms.")
+    assert "<img" in html
+    assert choice().reveal("queue").line == {}

@@ -10,7 +10,7 @@ function render({ model, el }) {
   const ask = () => {
     if (start.disabled) return;
     model.send({ op: 'ask', text: box.value });
-    stop.focus();
+    if (document.activeElement === start) { stop.disabled = false; stop.focus(); } // Ask goes grey
     say('Asking. The first question also starts the server, which takes some seconds.');
   };
   const start = lab.button('Ask', undo, ask);

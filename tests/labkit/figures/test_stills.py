@@ -14,6 +14,7 @@ from labkit.config import EngineConfig
 from labkit.figures.blocks import block_grid, owners_of
 from labkit.figures.drawings import Chip, Lines, Series, StreamDrawing, Table
 from labkit.figures.kv import KVLoad, kv_memory
+from labkit.figures.number_line import number_line
 from labkit.figures.pace import stream_drawing
 from labkit.figures.schedule import gantt, schedule_run
 from labkit.figures.stills import svg
@@ -46,6 +47,9 @@ DRAWINGS = {
     "memory": kv_memory(MODELS["small"], GPUS["one"], KVLoad(batch=4)),
     "full memory": kv_memory(MODELS["latent"], GPUS["one"], KVLoad(batch=1024)),
     "blocks": block_grid(FRAMES[3], owners_of(FRAMES), 4, lambda i: f"日本{i}"),
+    "number line": number_line(
+        ("How many?", "You said 40."), (1, 10_000), (230, "230 ms"), (40, "40 ms")
+    ),
     "table": Table("Table", "A row.", ("a", "b"), (("<1>", "&"),)),
     "trace": life(trace(), Layer.STREAMING),
     "traces": lives([trace(), trace("warm")], ["first", "second"], Layer.CACHE),
