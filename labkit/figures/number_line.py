@@ -44,8 +44,12 @@ def number_line(
     between: tuple[float, float],
     answer: tuple[float, str],
     guess: tuple[float, str] | None,
+    unit: str = "",
 ) -> NumberLine:
-    """The line of a question; `words` are title and alt, a value has its text."""
+    """The line of a question; `words` are title and alt, a value has its text.
+
+    The last tick names the unit.
+    """
     values = [*between, answer[0], *([guess[0]] if guess else [])]
     low, high = min(values), max(values)
     is_log = low > 0 and math.log10(high / low) > DECADES
@@ -55,9 +59,11 @@ def number_line(
             return math.log(value / low) / math.log(high / low)
         return (value - low) / (high - low) if high > low else 0.5
 
+    axis = [(label(tick), place(tick)) for tick in _ticks(low, high, is_log)]
+    named = [*axis[:-1], *[(f"{text} {unit}".rstrip(), at) for text, at in axis[-1:]]]
     return NumberLine(
         *words,
-        tuple(Mark("", label(tick), place(tick)) for tick in _ticks(low, high, is_log)),
+        tuple(Mark("", text, at) for text, at in named),
         Mark("Your guess", guess[1], place(guess[0])) if guess else None,
         Mark("Answer", answer[1], place(answer[0])),
         is_log,

@@ -159,6 +159,7 @@ class Verdict(LabWidget, page="verdict"):
                 (card.between[0], card.between[1]),
                 (answer, worded(answer, unit)),
                 None if guess is None else (guess, worded(guess, unit)),
+                unit,
             )
         return Table(self._prediction.question, self.text, ("Answer",), ((self.text,),))
 

@@ -11,7 +11,7 @@ WORDS = ("How many?", "You said something.")
 
 def line(low: float, high: float, answer: float, guess: float | None) -> NumberLine:
     mine = None if guess is None else (guess, f"{guess:g}")
-    return number_line(WORDS, (low, high), (answer, f"{answer:g}"), mine)
+    return number_line(WORDS, (low, high), (answer, f"{answer:g}"), mine, "ms")
 
 
 def test_a_narrow_range_is_linear_and_a_wide_one_logarithmic() -> None:
@@ -21,7 +21,13 @@ def test_a_narrow_range_is_linear_and_a_wide_one_logarithmic() -> None:
     assert wide.is_log
     assert wide.guess is not None
     assert (wide.guess.at, wide.answer.at) == pytest.approx((0.25, 0.5))
-    assert [tick.text for tick in wide.ticks] == ["1", "10", "100", "1,000", "10,000"]
+    assert [tick.text for tick in wide.ticks] == [
+        "1",
+        "10",
+        "100",
+        "1,000",
+        "10,000 ms",
+    ]
 
 
 def test_an_answer_outside_the_range_widens_it() -> None:
