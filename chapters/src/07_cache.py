@@ -9,14 +9,15 @@
 # %% [markdown]
 # # 7 · KV cache, paging, prefix caching
 #
-# ![Layer 7 of 12: cache](images/layer_07.svg)
+# A model that reads a prompt keeps keys and values for every token. This chapter opens
+# the memory of a running engine: how much they take, where they lie, who shares them,
+# and who can find out.
 #
-# A model reads your prompt once and keeps notes. This chapter opens the notes of a
-# running engine: what they weigh, where they lie, who shares them, and who can tell.
+# *40 minutes. It needs the weights (98 MB, fetched once), no GPU and no key. At the end
+# you can say how many users fit on a GPU, why a prompt missed the cache and what that
+# cost, and what a stranger could learn from it.*
 #
-# *40 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end you
-# can say how many users fit on a GPU, why a prompt missed the cache, what that cost,
-# and what a stranger could learn from it.*
+# **Click into the first cell and press Shift+Enter; then go on in the same way.**
 
 # %% tags=["plumbing"]
 from labkit.book import start
@@ -27,226 +28,290 @@ lab.opening()
 # `make lab` in a copy of the project and open the chapter there.
 
 # %% [markdown]
-# **Scene.** You asked how many r's are in "strawberry" 🍓. The request is now 34 token
-# ids. Before the model computes anything, the engine looks whether somebody has sent
-# the same beginning before, and finds memory for what is about to be computed. Below
-# is the recorded life of the request, asked for the second time. The lit layer has no
-# time of its own there: you will see what it does to its neighbour.
+# **Scene.** You asked how many r's are in "strawberry" 🍓. The request has become 34
+# token ids. Before the model computes anything, the engine does two things: it looks
+# for a request that began in the same way, so that its keys and values can be used
+# again, and it sets memory aside for the tokens that are not found. The bar above shows
+# the recorded life of the request, and the lit layer is this chapter's. The cache takes
+# next to no time itself, but it decides how long its neighbour, *compute*, takes.
 
-# %%
+# %% tags=["plumbing"]
+from itertools import pairwise, takewhile
+from random import Random
+from statistics import median
+
+import torch
+
 from labkit.book import claim
-from labkit.records import Layer
+from labkit.book.cards import read_cards
+from labkit.figures.drawings import Lines, Series
+from labkit.figures.kv import KVLoad, kv_sums
+from labkit.records import BlockEventKind, Layer
+from labkit.sequence import SamplingParams
 from labkit.widgets import BlockMap, KVCalculator, PrefixMissExplainer, TraceBar
+from labkit.widgets.figure import LiteFigure
 
-again = lab.replay_trace("again")
-TraceBar(again, lit=Layer.CACHE)
+once, again = lab.replay_trace("first"), lab.replay_trace("again")
+cards = read_cards()  # dated facts: shapes, GPUs, prices, each with its source
 
 # %% [markdown]
 # ## 7.1 What does one token leave behind?
 #
-# In every layer a token is turned into a *key*, by which later tokens find it, and a
-# *value*, which they take from it. Both are kept, since no later token changes them.
-# Our model has 30 layers, 3 key/value heads a layer and 64 numbers a head. How many
-# bytes does one token leave, at 2 bytes a number?
+# In every layer, attention turns a token into a *key* and a *value*. Later tokens are
+# compared with the key, and take from the value in proportion to how well they match.
+# Both are kept in memory, because no later token changes them: this memory is the *KV
+# cache*. Our model has 30 layers, 3 key/value heads in each layer and 64 numbers in
+# each head. How many bytes does one token leave in the cache, if a number takes 2
+# bytes?
 
 # %%
 guess_bytes = lab.predict("Bytes that one token leaves", between=(0, 100_000))
 guess_bytes
 
 # %%
-from labkit.sequence import SamplingParams
-
-greedy = SamplingParams(max_tokens=12, temperature=0.0)
 engine, shape = lab.engine, lab.model.config
 ids = engine.tokenizer.encode(engine.template.render(lab.request), allow_special=True)
+greedy = SamplingParams(max_tokens=12, temperature=0.0)
 answer = list(engine.stream(ids, greedy, request="ours"))
 guess_bytes.reveal(shape.kv_bytes_per_token(2))
 
 # %% [markdown]
-# The formula is short; the tensors are real. Here are the engine's own:
+# The formula behind the answer is short, and the tensors are real. The next cell reads
+# from the engine's own memory what our prompt has left in the first layer.
 
 # %% tags=["nbval-check-output"]
-import torch
-
-store = engine.kv
-keys, values = store.read(0, torch.arange(len(ids)))  # layer 0, our first slots
+keys, values = engine.kv.read(0, torch.arange(len(ids)))  # layer 0, our first slots
 size = keys.element_size()
 lab.md(
-    f"Keys and values of our prompt in one layer are {tuple(keys.shape)} and "
-    f"{tuple(values.shape)} numbers of {size} bytes. All layers together: "
-    f"**{store.num_bytes // store.num_slots:,} bytes a token**."
+    f"In the first layer, our keys are a tensor of {tuple(keys.shape)} "
+    f"numbers, our values one of {tuple(values.shape)}; a number takes {size} bytes "
+    f"here. All layers together hold "
+    f"**{engine.kv.num_bytes // engine.kv.num_slots:,} bytes for each token**."
 )
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
+counted = engine.kv.num_slots * shape.kv_bytes_per_token(size)
+full = 8192 * shape.kv_bytes_per_token(4)
 claim(
-    "the cache's tensors are as large as the formula says, to the byte",
-    store.num_bytes == store.num_slots * shape.kv_bytes_per_token(size),
+    "The cache's tensors are as large as the formula says.",
+    engine.kv.num_bytes == counted,
 )
-claim("our prompt has 34 tokens", len(ids) == 34)
-claim("23,040 bytes a token in bfloat16", shape.kv_bytes_per_token(2) == 23_040)
+claim("Our prompt has 34 tokens.", len(ids) == 34)
 claim(
-    "at full context, in float32, the cache outweighs the model in bfloat16",
-    8192 * shape.kv_bytes_per_token(4) > 2 * 134_515_008,
+    "One token leaves 23,040 bytes in bfloat16.", shape.kv_bytes_per_token(2) == 23_040
+)
+claim(
+    "At 8,192 tokens in float32 the cache is larger than the model in bfloat16.",
+    full > 2 * 134_515_008,
 )
 
 # %% [markdown]
-# **Why.** With $L$ layers, $H_{kv}$ key/value heads of $d_h$ numbers and $b$ bytes a
-# number, a token leaves
+# **Why.** A model with $L$ layers, $H_{kv}$ key/value heads of $d_h$ numbers and $b$
+# bytes a number leaves
 #
-# $$2\cdot L\cdot H_{kv}\cdot d_h\cdot b\ \text{bytes.}$$
+# $$2\cdot L\cdot H_{kv}\cdot d_h\cdot b\ \text{bytes a token,}$$
 #
-# The factor that a designer may choose is $H_{kv}$. In *multi-head attention* (MHA)
-# it equals the number of query heads; in *grouped-query attention* (GQA, [Ainslie et
-# al. 2023](https://arxiv.org/abs/2305.13245)) several query heads share one key/value
-# head. DeepSeek's latent attention (MLA) keeps one vector a layer instead. Turn the
-# controls: what fits on a GPU, and what would have? GPUs are sold in units of 10⁹
-# bytes (GB); the calculator counts in GiB, 2³⁰ bytes, as the tables here do.
+# where the 2 stands for a key and a value. Designers save on $H_{kv}$. In *multi-head
+# attention* (MHA) every query head has a key/value head of its own. In *grouped-query
+# attention* (GQA, [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245)) several
+# query heads share one. DeepSeek's *multi-head latent attention* (MLA) keeps a single
+# vector for each layer instead.
+
+# %% [markdown]
+# The calculator stacks the weights and the cache of a number of conversations into the
+# memory of a GPU. Move **Sequences at once** until they no longer fit, then change the
+# model. Look at the line that marks the end of the memory. Vendors count memory in GB
+# of 10⁹ bytes; the calculator, like the tables of this chapter, uses GiB of 2³⁰ bytes.
 
 # %%
-from labkit.book.cards import read_cards
-
-cards = read_cards()  # dated facts: shapes, GPUs, prices, each with its source
-calculator = KVCalculator(cards.models, cards.gpus, "Llama-3-8B", "H100 SXM")
+calculator = KVCalculator(
+    cards.models, cards.gpus, "Llama-3-8B", "H100 SXM", KVLoad(batch=16)
+)
 calculator
 
-# %% tags=["nbval-check-output"]
-rows = []
-for name in cards.models:
-    s = calculator.show(name, context=8192)
-    ratio, gib = s.token_mha / s.token, s.sequence / 2**30
-    kind = cards.models[name].attention
-    rows.append((name, kind, f"{s.token:,}", f"{ratio:.0f}", f"{gib:.2f}"))
-eight = calculator.show("Llama-3-8B")
-heads = ["kind", "bytes a token", "MHA, times as many", "GiB at 8,192 tokens"]
-lab.table(["model", *heads], rows)
+# %% tags=["plumbing", "nbval-check-output"]
+many = kv_sums(cards.models["Llama-3-8B"], cards.gpus["H100 SXM"], KVLoad(8192, 16))
+lab.md(
+    f"As the sliders stand, 16 conversations of 8,192 tokens with Llama-3-8B take "
+    f"{many.batch / 2**30:.0f} GiB beside the weights, and {many.max_sequences} would "
+    "fit. The table has the same sums for every model, at the longest context that it "
+    "takes."
+)
 
-# %% tags=["nbval-check-output"]
-long = calculator.show("Llama-3-70B", context=131_072)
-calculator.show("Llama-3-8B", context=8192)
-small = cards.models["SmolLM2-135M"]
-claim("Llama-3-8B on an H100: 52 chats of 8,192 tokens fit", eight.max_sequences == 52)
-claim("one of 131,072 with Llama-3-70B takes 40 GiB", long.sequence == 40 * 2**30)
-claim("there MHA would take 8 times as much", long.token_mha == 8 * long.token)
-claim("and here 3 times", small.numbers("MHA") == 3 * small.numbers())
-latent = small.numbers("MLA")
-claim("DeepSeek's latent would outweigh our three heads", latent > small.numbers())
+# %% tags=["plumbing", "nbval-check-output"]
+rows = []
+for name, model in cards.models.items():
+    s = kv_sums(model, cards.gpus["H100 SXM"], KVLoad(model.max_context))
+    ratio = f"{s.token_mha / s.token:.0f} x"
+    gib = f"{s.sequence / 2**30:.2f}"
+    limit = f"{model.max_context:,}"
+    rows.append((name, model.attention, f"{s.token:,}", ratio, limit, gib))
+heads = ["bytes a token", "MHA takes", "longest context", "GiB at that length"]
+lab.table(["model", "attention", *heads], rows)
+
+# %% tags=["plumbing", "nbval-check-output"]
+h100, small = cards.gpus["H100 SXM"], cards.models["SmolLM2-135M"]
+eight = kv_sums(cards.models["Llama-3-8B"], h100, KVLoad(8192))
+long = kv_sums(cards.models["Llama-3.1-405B"], h100, KVLoad(131_072))
+claim(
+    "52 conversations of 8,192 tokens fit beside Llama-3-8B on one H100.",
+    eight.max_sequences == 52,
+)
+claim("131,072 tokens of Llama-3.1-405B take 63 GiB.", long.sequence == 63 * 2**30)
+claim(
+    "With MHA, Llama-3.1-405B would take 16 times as much.",
+    long.token_mha == 16 * long.token,
+)
+claim(
+    "With MHA, our model would take 3 times as much.",
+    small.numbers("MHA") == 69_120 // 2,
+)
+claim(
+    "DeepSeek's latent vector is larger than our model's 3 heads.",
+    small.numbers("MLA") > 23_040 // 2,
+)
 
 # %% [markdown]
-# Is sharing heads a loss of information, or only of storage? Take the real keys of our
-# prompt, copy each head three times, and let nine query heads look at both caches.
+# Does sharing heads lose information, or does it only save memory? The next cell takes
+# the real keys and values of our prompt, copies each head three times, and lets nine
+# query heads attend to both caches.
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 from labkit.model.attention import attend
 
-cache = store.read(29, torch.arange(32).unsqueeze(0))  # last layer: [1, 32, 3, 64]
+cache = engine.kv.read(29, torch.arange(32).unsqueeze(0))  # last layer: [1, 32, 3, 64]
 copied = [part.repeat_interleave(3, dim=2) for part in cache]  # [1, 32, 9, 64]
 noise = torch.Generator().manual_seed(0)
 queries = torch.randn(1, 1, 9, 64, generator=noise).to(cache[0])
 seen = torch.ones(1, 1, 32, dtype=torch.bool)
 shared, separate = attend(queries, *cache, seen), attend(queries, *copied, seen)
-claim("three times the bytes", copied[0].nbytes == 3 * cache[0].nbytes)
-claim("the same outputs", torch.allclose(shared, separate, atol=1e-4))
+claim(
+    "The copied cache has three times the bytes.",
+    copied[0].nbytes == 3 * cache[0].nbytes,
+)
+claim(
+    "The copied heads and the shared ones give the same outputs.",
+    torch.allclose(shared, separate, atol=1e-4),
+)
 
 # %% [markdown]
-# So in a model that was trained with shared heads, unsharing them buys nothing. Note
-# what GQA does *not* save: the projection of the queries costs the same operations.
+# So a model that was trained with shared heads gains nothing from separate copies. GQA
+# does not save everything, though: computing the queries costs as much as before.
 #
-# **In production.** Llama 3, Qwen 2.5 and Mistral use GQA, DeepSeek-V3 MLA. OPT-13B,
-# the example of the paging paper, has MHA: 800 KiB a token. Rows of the table that
-# were taken second-hand are marked so in the book's file of dated facts
-# (`labkit/book/data/cards.json`).
+# **In production.** Llama 3, Qwen 2.5 and Mistral use GQA, and DeepSeek-V3 uses MLA.
+# OPT-13B, the example of the paper on paging, has MHA and leaves 800 KiB a token. The
+# book's file of dated facts, `labkit/book/data/cards.json`, names the source of every
+# row of the table and marks what was taken from a second hand.
 
 # %% [markdown]
-# ## 7.2 What would the next token cost without it?
+# ## 7.2 What would the next token cost without a cache?
 #
-# Without a cache, every new token means computing all tokens before it again. You ask
-# for 256 tokens after a 34-token prompt. How many times as many tokens does the model
-# compute in all, without the cache?
+# Without a cache, every new token means that all tokens before it are computed again.
+# You ask for 256 tokens after a prompt of 34. How many times as many token computations
+# does the model do for the whole answer, compared with a model that has a cache?
 
 # %%
-guess_work = lab.predict("Tokens computed, times as many", between=(1, 1000))
+guess_work = lab.predict("Times as many token computations", between=(1, 1000))
 guess_work
 
 # %%
 prompt, new = len(ids), 256
-kept = prompt + new - 1  # each token once; the last one need not be computed
-again_and_again = sum(prompt + i for i in range(new))
-guess_work.reveal(round(again_and_again / kept))
+with_cache = prompt + new - 1  # each token once; the last one is never computed
+without_cache = sum(prompt + i for i in range(new))
+guess_work.reveal(round(without_cache / with_cache))
 
 # %% tags=["nbval-check-output"]
-rows = [("kept", f"{kept:,}"), ("not kept", f"{again_and_again:,}")]
-lab.table(["keys and values", "tokens computed"], rows)
+rows = [("kept", f"{with_cache:,}"), ("not kept", f"{without_cache:,}")]
+lab.table(["keys and values", "token computations"], rows)
 
 # %% [markdown]
-# The slow truth is in the package: `labkit.model.reference` keeps nothing. Twelve
-# tokens are enough to see that it says the same; a longer answer was recorded.
+# The package has a second, slower way to generate: `labkit.model.reference` keeps
+# nothing. We let it generate 6 tokens to see that it says the same as the engine.
 
 # %% tags=["nbval-check-output"]
 from labkit.model.reference import generate
 
-slow = generate(lab.model.decoder, ids, 12, engine.tokenizer.eos_ids)
-fast = [event.token_id for event in answer]
-claim("with and without a cache the same tokens come out", slow == fast)
+slow = generate(lab.model.decoder, ids, 6, engine.tokenizer.eos_ids)
+fast = [event.token_id for event in answer[:6]]
+claim("The same tokens come out with and without a cache.", slow == fast)
 
-# %%
-from statistics import median
+# %% [markdown]
+# A longer answer was recorded with both. Look at how the two lines go on from left to
+# right; each point is one new token.
 
-from labkit.figures.drawings import Lines, Series
-from labkit.widgets.figure import LiteFigure
-
+# %% tags=["plumbing"]
 measured = lab.replay_measured("without")
-tokens = tuple(float(i) for i in measured["position"])
+places = tuple(float(i) for i in measured["position"])
 lines = [
-    Series("no cache", tokens, tuple(measured["without_ms"]), Layer.COMPUTE),
-    Series("cache", tokens, tuple(measured["with_ms"]), Layer.CACHE),
+    Series("no cache", places, tuple(measured["without_ms"]), Layer.COMPUTE),
+    Series("cache", places, tuple(measured["with_ms"]), Layer.CACHE),
 ]
-
-# %%
 slow_ms, fast_ms = round(median(lines[0].y[-16:])), round(median(lines[1].y[-16:]), 2)
-title = f"At the end a token takes {slow_ms / fast_ms:.0f} times as long without"
-alt = (
-    f"Last 16 tokens, medians: {slow_ms} ms without a cache, {fast_ms:.2f} ms with one."
-)
+times_slower = slow_ms / fast_ms
+title = f"At the end a token takes {times_slower:.0f} times as long without a cache"
+alt = f"Median of the last 16: {slow_ms} ms without a cache, {fast_ms:.2f} ms with one."
 LiteFigure(Lines(title, alt, "tokens so far", "milliseconds a token", tuple(lines)))
 
-# %%
-lab.md(f"{alt} {measured.origin}")
+# %% tags=["plumbing"]
+last = prompt + new - 1
+ratio = without_cache / with_cache
+less = times_slower < last
+why = (
+    "That is less, because a long pass reads each weight once for all its tokens."
+    if less
+    else "That is not less: here a long pass gained nothing from its length."
+)
+lab.md(
+    f"{alt} Two numbers should not be confused. Over the *whole* answer the model does "
+    f"{ratio:.0f} times as many token computations. For the *last* token alone it does "
+    f"{last} instead of 1, and it takes {times_slower:.0f} times as long. {why} "
+    f"{measured.origin}"
+)
 
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 def growth(line):
     third = len(line.y) // 3
     return median(line.y[-third:]) / median(line.y[:third])
 
 
-claim("without a cache a token's price grows", growth(lines[0]) > 1.2)
-claim("with one it grows less", growth(lines[1]) < growth(lines[0]))
-claim("all recorded tokens are the same too", measured["same_tokens"])
+claim(
+    "Without a cache, later tokens take longer than earlier ones.",
+    growth(lines[0]) > 1.2,
+)
+claim(
+    "With a cache, the time of a token grows more slowly.",
+    growth(lines[1]) < growth(lines[0]),
+)
+claim("All recorded tokens are the same with both.", measured["same_tokens"])
 
 # %% [markdown]
-# **Why.** Without a cache $n$ tokens cost $1+2+\dots+n=n(n+1)/2$ token computations,
-# with one they cost $n$. What still grows with a cache is attention: the newest token
-# looks at all others, which is one row of work and not a whole triangle.
+# **Why.** Without a cache, $n$ tokens cost $1+2+\dots+n=n(n+1)/2$ token computations;
+# with a cache they cost $n$. One part still grows with a cache: the newest token
+# attends to all tokens before it. That is one row of the attention matrix for each
+# token, where a model without a cache computes the whole triangle again.
 
 # %% [markdown]
-# ## 7.3 Where do the notes lie, and who holds them?
+# ## 7.3 Where do keys and values lie, and who holds them?
 #
-# Nobody knows how long an answer will be, so memory is handed out in *blocks* of a few
-# tokens, like pages of an operating system ([Kwon et al.
-# 2023](https://arxiv.org/abs/2309.06180)). A full block gets a hash: of its tokens and
-# of its parent's hash. Whoever needs the same hash may hold the same block. We run a
-# second engine with 40 tiny blocks of 4 tokens. A asks our question, B another one
-# that begins alike. How many of B's tokens are found, not computed?
+# Nobody knows in advance how long an answer will be. Memory is therefore handed out in
+# *blocks* of a few tokens, like the pages of an operating system ([Kwon et al.
+# 2023](https://arxiv.org/abs/2309.06180)). A full block gets a *hash*, computed from
+# its tokens and from the hash of the block before it. A request whose beginning gives
+# the same hash may use the same block.
+
+# %% [markdown]
+# We run a second engine with 40 small blocks of 4 tokens. Request A asks our question;
+# request B asks another one that begins in the same way. How many of B's tokens are
+# found in the cache, so that they need not be computed?
 
 # %% tags=["nbval-check-output"]
-from itertools import takewhile
-
 question = {"role": "user", "content": "How many r's does the word have?"}
 text = engine.template.render([lab.request[0], question])
 ids_b = engine.tokenizer.encode(text, allow_special=True)
-alike = takewhile(lambda pair: pair[0] == pair[1], zip(ids, ids_b, strict=False))
-num_shared = sum(1 for _ in alike)
-lab.md(f"B has {len(ids_b)} tokens; the first **{num_shared}** of them are A's too.")
+pairs = zip(ids, ids_b, strict=False)
+num_shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], pairs))
+print(f"B has {len(ids_b)} tokens. The first {num_shared} are the same as A's.")
 
 # %%
 guess_found = lab.predict("Tokens of B found in the cache", between=(0, len(ids_b)))
@@ -256,20 +321,20 @@ guess_found
 from labkit.labs.cache.pool_log import PoolLog
 
 tiny = lab.engine_with(block_size=4, num_blocks=40)
-log = PoolLog(tiny)
+log = PoolLog(tiny)  # a picture of the blocks after every step
 eight_tokens = SamplingParams(max_tokens=8, temperature=0.0, top_logprobs=2)
 tiny.add(ids, eight_tokens, request="ours")
 log.step(), log.step()
 tiny.add(ids_b, eight_tokens, request="other")
 log.step()
 found = tiny.cache_stats().hit_tokens
-guess_found.reveal(found, f"{num_shared} are shared.")
+guess_found.reveal(found, f"{num_shared} are shared, but only full blocks have a hash.")
 
 # %% [markdown]
-# Now a *fork*, C: it answers A's question too, but its second token is the candidate
-# that A's sampler rejected. C shares A's blocks up to there. The last of them already
-# holds the token that A chose; before C writes its own in that place, it gets a copy
-# of the block: *copy on write*.
+# Now A's answer is *forked*: request C goes on from A's first token with the word that
+# was the second choice for the next one. C shares all of A's blocks up to there. The
+# last of them already holds the token that A chose. Before C writes its own token in
+# that place, the engine gives it a copy of the block. This is *copy on write*.
 
 # %%
 rejected = log.reports[1].emitted[0].top[1][0]  # second best of A's second token
@@ -278,34 +343,49 @@ log.drain()
 idle = log.frames[-1]  # A, B and C are done
 
 # %% [markdown]
-# Then D brings a long prompt, and the pool is short: blocks that nobody holds are
-# *evicted*, oldest first. Move the slider (arrow keys work) and watch owners come and
-# go; choose a block with Enter: who holds it, and its hash chain. The map opens
-# where C gets its copy. D is not done: **Run one engine
-# step** goes on with it.
+# Request D brings a long prompt, and too few blocks are free. Blocks that nobody holds
+# are then *evicted*: their tokens are forgotten, and the block is used again. In the
+# map below, look for four things: a block with two letters is shared; the dashed arrow
+# is the copy; a dashed edge means *kept for reuse*; "evicted" appears when D arrives.
+# **Play** runs through the steps, the slider goes to one of them, and Enter on a block
+# tells its hash chain. D is not finished: **Run one engine step** continues it. A
+# prompt that you type in the box at the top comes next.
 
 # %%
-from labkit.records import BlockEventKind
-
 long_text = engine.template.render([{"role": "user", "content": "word " * 100}])
 long_ids = engine.tokenizer.encode(long_text, allow_special=True)
 tiny.add(long_ids, eight_tokens, request="long")
 log.step(), log.step()
 kinds = [{event.kind for event in frame.events} for frame in log.frames]
-copied = next(i for i, here in enumerate(kinds) if BlockEventKind.COPY in here)
-pool = BlockMap(log.frames, 4, engine.tokenizer.label, log)
-pool.at(copied)
+copy_step = next(i for i, here in enumerate(kinds) if BlockEventKind.COPY in here)
+pool = lab.follow(BlockMap(log.frames, 4, engine.tokenizer.label, pool=log))
+pool.at(copy_step)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 most = max(view.ref_count for frame in log.frames for view in frame.blocks)
-claim("B found the whole blocks", found == num_shared // 4 * 4)
-claim("and so less than the two prompts share", found < num_shared)
-claim("some block had three holders at once", most >= 3)
-held = [view.block for view in idle.blocks if view.ref_count]
-claim("when A, B and C were done nobody held a block", not held)
 evicted = [BlockEventKind.EVICT in here for here in kinds]
-claim("the long prompt evicted kept blocks", any(evicted[idle.step + 1 :]))
-claim("and nobody before it had to", not any(evicted[: idle.step + 1]))
+held = [view.block for view in idle.blocks if view.ref_count]
+num_evicted = sum(
+    event.kind is BlockEventKind.EVICT for frame in log.frames for event in frame.events
+)
+lab.md(
+    f"C got its copy in step {copy_step}. At most {most} requests held one block at "
+    f"the same time, and D evicted {num_evicted} blocks."
+)
+
+# %% tags=["plumbing", "nbval-check-output"]
+claim("B found every full block that it shares with A.", found == num_shared // 4 * 4)
+claim("B found fewer tokens than it shares with A.", found < num_shared)
+claim("One block had three holders at the same time.", most == 3)
+claim("No block was held when A, B and C were done.", not held)
+claim("The long prompt evicted kept blocks.", any(evicted[idle.step + 1 :]))
+claim(
+    "No block was evicted before the long prompt came.",
+    not any(evicted[: idle.step + 1]),
+)
+
+# %% [markdown]
+# The engine's own code for copy on write:
 
 # %%
 from labkit.cache.manager import CacheManager
@@ -313,172 +393,206 @@ from labkit.cache.manager import CacheManager
 lab.source(CacheManager.writable)
 
 # %% [markdown]
-# **In production.** vLLM hashes the parent's hash, the block's tokens and extras such
-# as a salt, and caches full blocks only
-# ([design](https://docs.vllm.ai/en/latest/design/prefix_caching/), read November
-# 2026). Tails go before heads there and here: a block without its parent can never be
-# hit. SGLang is reported to keep a radix tree over tokens instead (arXiv 2312.07104).
+# **In production.** vLLM hashes the hash of the parent block, the block's tokens and
+# extras such as a tenant's secret word (section 7.6), and it caches full blocks only
+# ([design](https://docs.vllm.ai/en/latest/design/prefix_caching/), read November 2026).
+# Like this engine, it evicts the end of a prompt before its beginning, because a block
+# whose parent is gone can never be found. SGLang is reported to keep a radix tree over
+# tokens instead (arXiv 2312.07104).
 
 # %% [markdown]
 # ## 7.4 How much of the memory holds nothing?
 #
-# The alternative to blocks is to reserve, for each request, a strip as long as it might
-# ever need. Requests of 24 to 1,000 tokens arrive at a pool of 8,192 slots, and a
-# strip has 2,048. What share of the reserved slots holds a token?
+# The alternative to blocks is to reserve one *strip* for each request, as long as the
+# answer might ever become. Requests of 24 to 1,000 tokens arrive at a pool with room
+# for 8,192 tokens, and each gets a strip of 2,048. What part of the reserved memory
+# holds a token?
 
 # %%
-guess_use = lab.predict("Reserved slots in use", between=(0, 100), unit="%")
+guess_use = lab.predict("Reserved memory in use", between=(0, 100), unit="%")
 guess_use
 
 # %%
-from random import Random
+from labkit.labs.cache.filling import fill
 
 dice = Random(7)
 lengths = [dice.randint(24, 1000) for _ in range(400)]
-
-
-# %%
-def admitted(block_size, reserve=0):
-    """(requests in, share of held slots that hold a token) of a full pool."""
-    cache = CacheManager(8192 // block_size, block_size, is_caching=False)
-    taken = 0
-    for i, length in enumerate(lengths):
-        if cache.admit(f"r{i}", (), max(length, reserve)) is None:
-            break
-        taken += length
-    return i, taken / (cache.counts().held * block_size)
-
+strips = fill(lengths, block_size=16, reserve=2048)
+guess_use.reveal(round(100 * strips.use, 1))
 
 # %%
-strips = admitted(16, reserve=2048)
-guess_use.reveal(round(100 * strips[1], 1))
+lab.source(fill)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 sizes = [2**power for power in range(9)]
-by_size = {size: admitted(size) for size in sizes}
-rows = [(size, n, f"{use:.1%}") for size, (n, use) in by_size.items()]
-rows.append(("2,048 reserved", strips[0], f"{strips[1]:.1%}"))
-lab.table(["block size", "requests admitted", "held slots in use"], rows)
+by_size = {size: fill(lengths, size) for size in sizes}
+rows = [(size, f.num_requests, f"{f.use:.1%}") for size, f in by_size.items()]
+rows.append(("strips of 2,048", strips.num_requests, f"{strips.use:.1%}"))
+lab.table(["block size, tokens", "requests that fit", "memory in use"], rows)
+
+# %% [markdown]
+# The same numbers as a picture. Look at how the wasted part grows with the block size.
 
 # %% tags=["plumbing"]
-waste = [100 * (1 - by_size[size][1]) for size in sizes]
-places = tuple(map(float, sizes))
-dots = Series("blocks", places, tuple(waste), Layer.CACHE, "line+dots")
-lines = Lines(
+waste = [100 * (1 - by_size[size].use) for size in sizes]
+strip_waste = 100 * (1 - strips.use)
+at = tuple(map(float, sizes))
+dots = Series("blocks", at, tuple(waste), Layer.CACHE, "line+dots")
+picture = Lines(
     f"Waste grows with the block: {waste[4]:.1f} % at 16, {waste[-1]:.0f} % at 256",
-    "Held slots that hold nothing, for blocks of 1 to 256 tokens; with strips of "
-    f"2,048 slots it is {100 * (1 - strips[1]):.0f} %.",
+    f"With strips of 2,048 tokens, {strip_waste:.0f} % of the memory holds nothing.",
     "block size, tokens",
-    "held slots that hold nothing, %",
+    "memory that holds nothing, %",
     (dots,),
     x_scale="log2",
 )
-LiteFigure(lines)
+LiteFigure(picture)
 
-# %% tags=["nbval-check-output"]
-claim(
-    "a 1,000-token sequence wastes 8 slots in blocks of 16", -(-1000 // 16) * 16 == 1008
+# %% tags=["plumbing", "nbval-check-output"]
+lab.md(
+    f"Blocks of 16 tokens waste {waste[4]:.1f} % of the memory, strips waste "
+    f"{strip_waste:.0f} %. So {by_size[16].num_requests} requests fit in blocks "
+    f"and {strips.num_requests} in strips."
 )
-claim("in a strip of 2,048 it wastes more than half", 1 - 1000 / 2048 > 0.5)
+
+# %% tags=["plumbing", "nbval-check-output"]
+ends = -(-1000 // 16) * 16
+claim("In blocks of 16, a request of 1,000 tokens wastes 8 places.", ends == 1008)
 claim(
-    "blocks of 16 waste less than a tenth of what strips do",
-    waste[4] < 10 * (1 - strips[1]),
+    "In a strip of 2,048, a request of 1,000 tokens wastes more than half.",
+    1 - 1000 / 2048 > 0.5,
 )
-claim("and admit more than twice the requests", by_size[16][0] > 2 * strips[0])
-claim("waste grows with the block", waste[0] < waste[4] < waste[8])
+claim(
+    "Blocks of 16 waste less than a tenth of what strips waste.",
+    waste[4] < strip_waste / 10,
+)
+claim(
+    "More than twice as many requests fit in blocks of 16.",
+    by_size[16].num_requests > 2 * strips.num_requests,
+)
+claim("Waste grows with the block size.", waste[0] < waste[4] < waste[8])
 
 # %% [markdown]
-# **Why not blocks of one token?** A sequence's last block is half empty on average, so
-# waste is about half a block a sequence. But the table of blocks, and the number of
-# separate places that attention must read, grow with its inverse. Sixteen is vLLM's
-# customary choice. **In production**: in the systems before paging only 20.4 % to
-# 38.2 % of cache memory held a token's state ([Kwon et al.
-# 2023](https://arxiv.org/abs/2309.06180)); the same paper reports 2 to 4 times the
-# throughput.
+# **Why not blocks of one token?** The last block of a request is half empty on average,
+# so a request wastes about half a block. Small blocks waste less, but there are more of
+# them: the table of blocks grows, and attention has to read from more separate places.
+# Sixteen tokens is vLLM's usual choice. **In production**: in the systems before
+# paging, only 20.4 % to 38.2 % of the cache memory held tokens ([Kwon et al.
+# 2023](https://arxiv.org/abs/2309.06180)). The same paper reports 2 to 4 times the
+# throughput with blocks.
 
 # %% [markdown]
 # ## 7.5 Why did this prompt miss, and what is a hit worth?
 #
-# A policy of 100 sentences, and a clock: `Current time: …` is either the first line of
-# the system message or the last. One second passes between two requests. With blocks
-# of 16, how much of the second prompt is a hit when the time stands *first*?
+# A system message has a policy of 100 sentences and one line with a clock, `Current
+# time: …`. The clock stands either in front of the policy or behind it. Between two
+# requests, one second passes. With blocks of 16 tokens, what part of the second prompt
+# is found in the cache when the time stands *in front*?
 
 # %%
-guess_hit = lab.predict("Hit, time first", between=(0, 100), unit="%")
+guess_hit = lab.predict("Found, with the time in front", between=(0, 100), unit="%")
 guess_hit
 
-# %%
-from labkit.labs.cache.miss_examples import examples, stamped
-
-lab.source(stamped)
-
-# %% tags=["measurement"]
-from labkit.labs.cache.prefix_probe import PrefixProbe
+# %% tags=["plumbing"]
 from labkit.clock import SystemClock
+from labkit.labs.cache.miss_examples import examples
+from labkit.labs.cache.prefix_probe import PrefixProbe
 from labkit.widgets.prefix_miss_explainer import Words
 
-reader = engine.tokenizer
-words = Words(lambda text: reader.encode(text, allow_special=True), reader.label)
+
+def render(messages):
+    return engine.template.render(messages)
+
+
+def encode(text):
+    return engine.tokenizer.encode(text, allow_special=True)
+
+
+words = Words(encode, engine.tokenizer.label, render, render(lab.request))
 card, pairs = cards.prices["Claude Sonnet 5"], examples()
 probe = PrefixProbe(lab.engine_with(), SystemClock(), runs=1)
-explainer = PrefixMissExplainer(pairs, words, card, probe.measure)
+
+# %% tags=["measurement"]
+explainer = lab.follow(PrefixMissExplainer(pairs, words, card, probe.measure))
 misses = {name: explainer.of(name) for name in pairs}
 first, last = misses["the time first"], misses["the time last"]
-guess_hit.reveal(round(100 * first.hit_rate, 1), f"Time last: {last.hit_rate:.1%}.")
+guess_hit.reveal(
+    round(100 * first.hit_rate, 1), f"With the time behind: {last.hit_rate:.1%}."
+)
 
 # %% [markdown]
-# More ways to lose a hit: the same tools in another order, the same object with its
-# keys in another order, the first token twice because template *and* tokenizer add it,
-# another template. Choose one, edit either prompt, press **Run both**. The money is by
-# the card of one model; where a prompt is too short for that model to cache it, the
-# page says so.
+# There are more ways to lose a hit: the same tools in another order, one object with
+# its keys in another order, a first token that both template and tokenizer add, another
+# template. Choose an example and look at the red mark in the two texts: everything
+# behind it is computed again. Edit either prompt, or type one of your own in the box at
+# the top, and press **Run both** to measure it on this machine. Costs use the price
+# list of one model. A prompt below its minimum length is never cached there; then the
+# widget says so.
 
 # %% tags=["measurement"]
 first_times = explainer.run()
 explainer
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 rows = [
     (name, m.cause, m.shared, m.hit, f"{m.hit_rate:.1%}") for name, m in misses.items()
 ]
-lab.table(["example", "cause", "shared tokens", "hit tokens", "hit rate"], rows)
+lab.table(["example", "cause", "shared tokens", "tokens found", "hit rate"], rows)
 
-# %%
-last_looks = []
+# %% tags=["plumbing", "measurement"]
+timings = []
 for _ in range(2):
     probe.after(last.first.ids)
-    last_looks.append(probe.time(last.second.ids))
-last_look = min(last_looks, key=lambda look: look.ms)
-long_ms, short_ms = first_times.second_ms, last_look.ms
-claim("the engine found what the arithmetic says", first_times.cached == first.hit)
-claim("in both cases", last_look.cached == last.hit)
-claim("a long miss costs more than a short one", long_ms > short_ms)
+    timings.append(probe.time(last.second.ids))
+behind = min(timings, key=lambda timing: timing.ms)
+front_ms, behind_ms = first_times.second_ms, behind.ms
+lab.md(
+    f"With the time in front, the second prompt took {front_ms:,.0f} ms until its "
+    f"first token; with the time behind the policy it took {behind_ms:,.0f} ms."
+)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
+claim(
+    "The engine found as many tokens as the formula says, with the time in front.",
+    first_times.cached == first.hit,
+)
+claim(
+    "The engine found as many tokens as the formula says, with the time behind.",
+    behind.cached == last.hit,
+)
+claim("The prompt with the time in front took longer.", front_ms > behind_ms)
+
+# %% tags=["plumbing", "nbval-check-output"]
 is_one_block = (first.shared, first.hit) == (25, 16)
-claim("time first: 25 tokens shared, one block hit", is_one_block)
-claim("time last: 531 shared, 33 blocks hit", (last.shared, last.hit) == (531, 528))
-claim("every cause was named", all(m.cause != "other words" for m in misses.values()))
-is_short = not card.caches(len(last.second.ids))
-claim("all that is too short for the card's model to cache", is_short)
+named = all(m.cause != "other words" for m in misses.values())
+short = not card.caches(len(last.second.ids))
+claim(
+    "With the time in front, 25 tokens are shared and 1 block is found.", is_one_block
+)
+claim(
+    "With the time behind, 531 tokens are shared and 33 blocks are found.",
+    (last.shared, last.hit) == (531, 528),
+)
+claim("The cause of every example was recognised.", named)
+claim(f"These prompts are too short for {card.model} to cache.", short)
 
 # %% [markdown]
-# **Why.** A key depends on every token before it, so a prefix can be reused and nothing
-# else; and only whole blocks have a hash:
+# **Why.** A token's key depends on all tokens before it. So only a *prefix*, a common
+# beginning, can be used again, and only its full blocks have a hash:
 #
-# $$\text{hit}=\lfloor \text{shared}/\text{block}\rfloor\cdot\text{block}.$$
-#
-# Money follows. An agent calls the model 20 times; its prompt starts at 10,000 tokens
-# and grows by 1,000 a call; it writes 500 a call. What share of the uncached bill is
-# left when every call hits what the one before it wrote?
+# $$\text{found}=\lfloor \text{shared}/\text{block}\rfloor\cdot\text{block}.$$
+
+# %% [markdown]
+# Money follows from it. An *agent* is a program that calls a model in a loop. Ours
+# calls it 20 times. Its prompt begins with 10,000 tokens and grows by 1,000 with each
+# call, and each call writes 500. Every call finds in the cache what the call before it
+# has stored. What part of the bill without a cache is left?
 
 # %%
-guess_bill = lab.predict("Share of the bill that is left", between=(0, 100), unit="%")
+guess_bill = lab.predict("Part of the bill that is left", between=(0, 100), unit="%")
 guess_bill
 
 # %%
-from itertools import pairwise
-
 prompts = [10_000 + 1_000 * call for call in range(20)]
 uncached = sum(card.cost(plain=n, output=500) for n in prompts)
 cached = card.cost(write=prompts[0], output=500) + sum(
@@ -487,79 +601,81 @@ cached = card.cost(write=prompts[0], output=500) + sum(
 )
 guess_bill.reveal(round(float(100 * cached / uncached), 1))
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 lab.md(
-    f"Uncached **USD {uncached:.3f}**, cached **USD {cached:.4f}** with {card.model}: "
-    f"card of {card.date}, {cards.about[card.model]}."
+    f"Without a cache the agent costs **USD {uncached:.3f}**, with one **USD "
+    f"{cached:.4f}**, at the prices of {card.model} of {card.date} "
+    f"({cards.about[card.model]})."
 )
 
 
-# %% tags=["nbval-check-output"]
-def left(factor, uses):  # of the uncached price of the same prefix
+# %% tags=["plumbing", "nbval-check-output"]
+def left(factor, uses):  # part of the price that is left; a read costs a tenth
     return (factor + (uses - 1) / 10) / uses
 
 
-claim("the agent's prompts are long enough to be cached", card.caches(prompts[0]))
-claim("the agent pays less than a third", cached * 3 < uncached)
-claim("a write at 1.25 pays from the second use on", left(1.25, 1) > 1 > left(1.25, 2))
-claim("a write at 2, kept for an hour, from the third", left(2, 2) > 1 > left(2, 3))
+claim("The agent's prompts are long enough to be cached.", card.caches(prompts[0]))
+claim("The agent pays less than a third.", cached * 3 < uncached)
+claim(
+    "A write at 1.25 times the price pays from the second use on.",
+    left(1.25, 1) > 1 > left(1.25, 2),
+)
+claim(
+    "A write at 2 times the price pays from the third use on.",
+    left(2, 2) > 1 > left(2, 3),
+)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 rules = [
     (r.vendor, f"{r.minimum_tokens:,}", r.step_tokens or "–", f"{r.write_factor}")
     for r in cards.rules.values()
 ]
-lab.table(["caches", "from tokens", "in steps of", "a write costs, times input"], rules)
+lab.table(
+    ["who caches", "from tokens", "in steps of", "price of a write, x input"], rules
+)
 
 # %% [markdown]
-# **In production** nobody agrees, and rules move: hence one dated file.
-# [OpenAI](https://developers.openai.com/api/docs/guides/prompt-caching) caches by
-# itself, and from GPT-5.6 on charges for writes and takes breakpoints;
+# **In production** nobody agrees, and the rules change, which is why they stand in one
+# dated file. [OpenAI](https://developers.openai.com/api/docs/guides/prompt-caching)
+# caches by itself, and from GPT-5.6 on it charges for writes and lets you mark
+# breakpoints.
 # [Anthropic](https://platform.claude.com/docs/en/build-with-claude/prompt-caching)
-# takes breakpoints or places them for you;
-# [DeepSeek](https://api-docs.deepseek.com/guides/kv_cache/) keeps prefix units on disk
-# (all read November 2026). The makers of Manus are reported to call the hit rate the
-# most important number of an agent in production.
+# takes breakpoints or places them for you.
+# [DeepSeek](https://api-docs.deepseek.com/guides/kv_cache/) keeps prefixes on disk (all
+# read November 2026). The makers of Manus are reported to call the hit rate the most
+# important number of an agent in production.
 
 # %% [markdown]
 # ## 7.6 Who else can tell that you asked?
 #
-# A hit is fast. So whoever shares your cache can ask *"has anybody sent this
-# beginning?"* and read the answer off a clock. A victim's record is in the cache; the
-# attacker knows its form, tries four illnesses in two rounds, and keeps the faster look
-# at each. Does the clock single out the right one?
+# A hit is fast. Whoever shares a cache with you can therefore send a guess at your
+# prompt, measure the time to the first token, and learn whether you sent the same
+# beginning. Here, a victim's medical record is in the cache. The attacker knows the
+# form, sends it with four illnesses in two rounds, and keeps the faster time of each.
+# Does the clock single out the right illness?
 
 # %%
 guess_leak = lab.predict("The clock singles out the illness", options=["yes", "no"])
 guess_leak
 
-# %%
-illnesses = ["asthma", "diabetes", "migraine", "gout"]
-form = "Diagnosis: {}. " + "Advise the patient in plain words. " * 16
-guesses = {name: words.encode(form.format(name)) for name in illnesses}
-truth = "migraine"
-
-
-# %%
-def attack(victim, attacker):
-    rounds = []
-    for _ in range(2):  # the faster of two looks; noise only adds
-        probe.after(words.encode("Warm up. " * 40))
-        probe.time(guesses[truth], victim)
-        rounds.append({n: probe.time(ids, attacker) for n, ids in guesses.items()})
-    return {n: min((r[n] for r in rounds), key=lambda x: x.ms) for n in guesses}
-
-
 # %% tags=["measurement"]
-shared, salted = attack(None, None), attack("clinic", "attacker")
+from labkit.labs.cache.side_channel import accuracy, attack, by_chance
+
+illnesses, truth = ["asthma", "diabetes", "migraine", "gout"], "migraine"
+form = "Diagnosis: {}. " + "Advise the patient in plain words. " * 16
+guesses = {name: encode(form.format(name)) for name in illnesses}
+shared = attack(probe, guesses, truth)
 fastest = min(shared, key=lambda name: shared[name].ms)
-guess_leak.reveal("yes" if fastest == truth else "no", f"Fastest: {fastest}.")
+guess_leak.reveal("yes" if fastest == truth else "no", f"The fastest was {fastest}.")
 
 # %% [markdown]
-# The same again with a *salt*: victim and attacker each mix a word of their own into
-# the hashes.
+# The defence is a *salt*: a secret word of each tenant that is mixed into the hashes.
+# We repeat the attack with one salt for the victim and another for the attacker.
 
 # %% tags=["measurement"]
+salted = attack(probe, guesses, truth, victim="clinic", attacker="attacker")
+
+# %% tags=["plumbing", "measurement"]
 rows = [
     (
         n,
@@ -570,204 +686,195 @@ rows = [
     )
     for n in illnesses
 ]
-heads = ["no salt: ms", "no salt: hit tokens", "salt: ms", "salt: hit tokens"]
+heads = ["ms, no salt", "found, no salt", "ms, salts", "found, salts"]
 lab.table(["guess", *heads], rows)
 
-# %% tags=["nbval-check-output"]
+# %% tags=["plumbing", "nbval-check-output"]
 others = max(shared[n].cached for n in illnesses if n != truth)
-claim("the right guess is a hit", shared[truth].cached > others)
-claim("and the clock knows it", fastest == truth)
-claim("with a salt no guess is a hit", not any(x.cached for x in salted.values()))
+claim("Without a salt, the right guess is found.", shared[truth].cached > others)
+claim("Without a salt, the right guess is the fastest.", fastest == truth)
+claim("With salts, no guess is found.", not any(t.cached for t in salted.values()))
 
 # %% [markdown]
-# One look is an anecdote. Recorded: many looks at a prefix that is in the cache, and as
-# many at one that is not, with a salt and without. The attacker says "hit" below the
-# best threshold there is.
+# One attack is an anecdote. Many were recorded: times for a prefix that is in the
+# cache, and as many for one that is not, without a salt and with one. The attacker
+# calls everything below a threshold a hit, and we give the attacker the best threshold
+# there is. Look at the distance between the curves for hits and misses.
 
-# %%
-looks = lab.replay_measured("side_channel")
+# %% tags=["plumbing"]
+recorded = lab.replay_measured("side_channel")
+lab.compare_times([shared["gout"].ms], recorded["shared_miss_ms"])
 times = {
-    "hit": looks["shared_hit_ms"],
-    "miss": looks["shared_miss_ms"],
-    "salted hit": looks["salted_hit_ms"],
-    "salted miss": looks["salted_miss_ms"],
+    "hit": recorded["shared_hit_ms"],
+    "miss": recorded["shared_miss_ms"],
+    "salted hit": recorded["salted_hit_ms"],
+    "salted miss": recorded["salted_miss_ms"],
 }
+without_salt = accuracy(times["hit"], times["miss"])
+with_salt = accuracy(times["salted hit"], times["salted miss"])
+luck = by_chance(times["salted hit"], times["salted miss"])
 
-
-# %%
-
-
-def accuracy(hits, misses):
-    cuts = sorted([*hits, *misses])
-    right = [sum(h <= c for h in hits) + sum(m > c for m in misses) for c in cuts]
-    return max(right) / len(cuts)
-
-
-open_door = accuracy(times["hit"], times["miss"])
-apart = accuracy(times["salted hit"], times["salted miss"])
-
-# %%
+# %% tags=["plumbing"]
 every = sorted(ms for kind in times.values() for ms in kind)
-limit = every[int(0.95 * len(every))]  # a few late looks would squeeze the rest
+limit = every[int(0.95 * len(every))]  # a few late answers would squeeze the rest
 
 
 def curve(name, layer):
     near = [ms for ms in sorted(times[name]) if ms <= limit]
-    shares = [100 * (i + 1) / len(times[name]) for i in range(len(near))]
-    return Series(name, (0.0, near[0], *near), (0.0, 0.0, *shares), layer)
+    part = [100 * (i + 1) / len(times[name]) for i in range(len(near))]
+    return Series(name, (0.0, near[0], *near), (0.0, 0.0, *part), layer)
 
 
-# %%
 middles = ", ".join(f"{name} {median(ms):.1f} ms" for name, ms in times.items())
 late = sum(ms > limit for ms in every)
-alt = f"Medians: {middles}. {late} of {len(every)} looks took over {limit:.0f} ms."
-told = f"A clock is right on {open_door:.0%} of looks, with a salt on {apart:.0%}"
+alt = f"Medians: {middles}. {late} of {len(every)} answers took over {limit:.0f} ms."
+told = f"The clock is right {without_salt:.0%} of the time, with a salt {with_salt:.0%}"
 hues = [Layer.CACHE, Layer.COMPUTE, Layer.SAMPLING, Layer.NETWORK]
 parts = tuple(curve(name, hue) for name, hue in zip(times, hues, strict=True))
-LiteFigure(
-    Lines(told, alt, "ms to the first token", "looks answered by then, %", parts)
+axes = ("ms to the first token", "answers that came by then, %")
+LiteFigure(Lines(told, alt, *axes, parts))
+
+# %% tags=["plumbing"]
+lab.md(
+    f"{told}. With the labels *hit* and *miss* shuffled at random, the best threshold "
+    f"is still right {luck:.0%} of the time. {alt} {recorded.origin}"
 )
 
-# %%
-mixed, coin = [*times["salted hit"], *times["salted miss"]], Random(0)
+# %% [markdown]
+# Why more than 50 % where there is nothing to find? The threshold was chosen on the
+# same times that it then judges, so it profits from their accidents. Shuffling the
+# labels shows by how much; this is called a *permutation test*.
 
-
-def by_luck():  # which of the salted looks are called hits is drawn by lot
-    drawn, half = coin.sample(mixed, len(mixed)), len(mixed) // 2
-    return accuracy(drawn[:half], drawn[half:])
-
-
-luck = median(by_luck() for _ in range(200))
-chance = f"Where lots say which looks are called hits, it is right on {luck:.0%}."
-lab.md(f"{told}. {chance} {alt} {looks.origin}")
+# %% tags=["plumbing", "nbval-check-output"]
+claim("Without a salt, the clock is right over 90 % of the time.", without_salt > 0.9)
+claim(
+    "With a salt, the clock is at most ten points better than shuffled labels.",
+    with_salt < luck + 0.1,
+)
 
 # %% [markdown]
-# Why more than 50 % with nothing to find? The threshold was fitted to the same looks
-# that it then judges, so it profits from their accidents. That is what the lot shows.
-
-# %% tags=["nbval-check-output"]
-claim("without a salt the clock is nearly always right", open_door > 0.9)
-claim("with one it is at most ten points better than the lot", apart < luck + 0.1)
-
-# %% [markdown]
-# **Why.** The salt is hashed into the first block, and every hash depends on the one
-# before it: tenants with different salts never meet. They also never help each other,
-# which is the price. **In production**: an audit of language model APIs detected
-# caches shared between users at seven providers ([Gu et al.
-# 2025](https://arxiv.org/abs/2502.07776)). vLLM takes a `cache_salt` in the request.
+# **Why.** The salt is hashed into the first block, and every hash contains the one
+# before it. Tenants with different salts therefore never find each other's blocks. That
+# is also the price: they never save each other any work. **In production**: an audit of
+# language model APIs found caches shared between users at seven providers ([Gu et al.
+# 2025](https://arxiv.org/abs/2502.07776)). vLLM takes a `cache_salt` with the request.
 
 # %% [markdown]
 # ## 7.7 Is a cached answer the same answer?
 #
-# In exact arithmetic, yes. A computer adds in some order, and in most programs it
-# depends on how many tokens a pass has. Compute our 34 tokens in one pass, and again as
-# a cache does: 32 of them in one pass, the rest in another; or in three chunks. First
-# with PyTorch's own matrix products: by how much do the 49,152 logits differ at most,
-# in float32?
+# In exact arithmetic, yes. But a computer rounds, and the result depends on the order
+# of the additions. In most programs that order depends on how many tokens one pass
+# computes. We compute our 34 tokens in one pass, then as a cache does, 32 tokens in one
+# pass and the rest in another, and then in three chunks. We begin with PyTorch's matmul
+# in float32. By how much do the 49,152 logits differ at most?
 
 # %%
 choices = ["exactly 0", "less than 0.001", "more than 0.001"]
 guess_delta = lab.predict("Largest difference, PyTorch, float32", options=choices)
 guess_delta
 
-# %%
-from labkit.labs.compute.passes import last_logits
+# %% tags=["measurement"]
+from labkit.labs.cache.splits import split_differences
 from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 
-ways = {"cached": [32, 2], "chunked": [12, 12, 10]}
-
-
-# %%
-def compared(decoder, name):
-    whole = last_logits(decoder, ids, [len(ids)])
-    for way, lengths in ways.items():
-        parts = last_logits(decoder, ids, lengths)
-        delta = float((whole - parts).abs().max())
-        yield (name, way), (delta, bool(whole.argmax() == parts.argmax()))
-
-
-# %% tags=["measurement"]
-deltas = {}
-for dtype in (torch.float32, torch.bfloat16):
+ways, deltas = {"cached": [32, 2], "chunked": [12, 12, 10]}, {}
+for dtype in lab.progress((torch.float32, torch.bfloat16), "With PyTorch", 2):
     plain = load_model(weights_path(), dtype=dtype, kernels="torch").decoder
-    deltas |= compared(plain, str(dtype)[6:])
-worst = max(deltas["float32", way][0] for way in ways)
+    deltas[str(dtype)[6:]] = split_differences(plain, ids, ways)
+worst = max(split.largest for split in deltas["float32"].values())
 guess_delta.reveal(choices[0 if worst == 0 else 1 if worst < 0.001 else 2])
 
 # %% [markdown]
-# This engine has products of its own, where a processor and a C compiler allow them.
-# They add each token's numbers in one order, whatever else is in the pass.
+# This engine has a matmul of its own, where the processor and a C compiler allow it. It
+# adds the numbers of each token in one fixed order, whatever else is in the pass.
 
-# %% tags=["measurement"]
+# %% tags=["plumbing", "measurement"]
 has_kernels = lab.model.kernels == "native"
-engine_name = "this engine's kernels" if has_kernels else "this engine, by PyTorch"
-deltas |= compared(lab.model.decoder, engine_name)
+engine_name = "this engine's own" if has_kernels else "this engine, by PyTorch"
+deltas[engine_name] = split_differences(lab.model.decoder, ids, ways)
 rows = [
-    (numbers, way, f"{delta:.6f}", "the same" if is_same else "another")
-    for (numbers, way), (delta, is_same) in deltas.items()
+    (name, way, f"{split.largest:.6f}", "the same" if split.same_best else "another")
+    for name, found_here in deltas.items()
+    for way, split in found_here.items()
 ]
-heads = ["computed", "largest difference of a logit", "best token"]
-lab.table(["numbers", *heads], rows)
+heads = ["computed", "largest difference of a logit", "most probable token"]
+lab.table(["matmul", *heads], rows)
 
-# %% tags=["nbval-check-output"]
-coarse = max(deltas["bfloat16", way][0] for way in ways)
-own = max(deltas[engine_name, way][0] for way in ways)
-is_led = all(deltas["float32", way][1] for way in ways)
-claim("PyTorch, float32: the difference is tiny", worst < 0.001)
-claim("bfloat16: in one way at least, over a hundred times that", coarse > 100 * worst)
-claim("this engine's kernels: not one bit differs", own == 0 or not has_kernels)
-claim("the best token stays the same in float32", is_led)
+# %% tags=["plumbing", "nbval-check-output"]
+coarse = max(split.largest for split in deltas["bfloat16"].values())
+own = max(split.largest for split in deltas[engine_name].values())
+same_best = all(split.same_best for split in deltas["float32"].values())
+claim("PyTorch in float32 differs by less than 0.001.", worst < 0.001)
+claim(
+    "In bfloat16 one way at least differs over 100 times as much as in float32.",
+    coarse > 100 * worst,
+)
+claim("With the engine's own matmul no bit differs.", own == 0 or not has_kernels)
+claim("In float32 the most probable token stays the same.", same_best)
+
+# %% tags=["plumbing", "measurement"]
+equal = [way for way, split in deltas["bfloat16"].items() if split.largest == 0]
+lab.md(
+    f"In bfloat16 the way called *{equal[0]}* gave exactly the logits of one pass: by "
+    "accident, PyTorch used the same program for both."
+    if equal
+    else "In bfloat16 both ways gave other logits than one pass."
+)
 
 # %% [markdown]
 # **Why.** For each length of a pass PyTorch picks a program, and each program adds in
-# its own order. Two lengths may happen to get the same one; then a row of the table is
-# 0, in bfloat16 too. Nothing promises that it stays so on another machine.
+# an order of its own. Nothing promises that another machine picks the same programs.
 
 # %% tags=["nbval-check-output"]
 cold = list(lab.engine_with(prefix_caching=False).stream(ids, greedy))
 warm = list(engine.stream(ids, greedy))
 claim(
-    "our question, from the cache and without one, has the same answer",
+    "Our question gets the same answer with prefix caching and without it.",
     [e.token_id for e in cold] == [e.token_id for e in warm],
 )
 
 # %% [markdown]
-# **In production.** vLLM's documentation says that prefix caching will not change
-# model outputs. Read it as: not beyond rounding. Where two candidates are nearly equal
-# a difference of this size can swap them. Other people's requests in your batch do the
-# same: chapter 8 measures by how much.
+# **In production.** vLLM's documentation says that prefix caching does not change the
+# model's outputs. Read this as: not beyond rounding. Where two candidates are nearly
+# equally probable, a difference of this size can swap them. Other people's requests in
+# your batch have the same effect, and chapter 8 measures how large it is.
 
 # %% [markdown]
 # ## What you may have heard
 #
-# | you may have heard | what settles it |
-# |---|---|
-# | "The cache stores answers." | Below: one late word changed; another answer. |
-# | "The same text anywhere in the prompt hits." | Below: the paragraph moved, no hit. |
-# | "GQA saves work in the queries." | Below: only keys and values project less. |
-# | "The KV cache is small." | 7.1: 40 GiB for one chat of 131,072 tokens. |
-# | "Order of JSON keys is cosmetic." | 7.5: hit lost from there on. |
+# - *"The cache stores answers."* It stores keys and values. The next cells change one
+#   late word: the hit stays, and the answer changes.
+# - *"The same text anywhere in the prompt is a hit."* Only a beginning is. The next
+#   cells move a paragraph, and nothing is found.
+# - *"GQA saves work for the queries."* It does not. The last cell counts which weights
+#   become fewer: only those of keys and values.
+# - *"The KV cache is small."* One conversation of 131,072 tokens took 63 GiB in 7.1.
+# - *"The order of JSON keys is cosmetic."* In 7.5, everything behind the first key that
+#   moved was computed again.
+
+# %% tags=["nbval-check-output"]
+lab.section()
 
 
-# %%
 def ask(text):
     before = engine.cache_stats().hit_tokens
-    found = list(engine.stream(words.encode(text), greedy))
-    return engine.cache_stats().hit_tokens - before, [e.token_id for e in found]
+    tokens = [event.token_id for event in engine.stream(encode(text), greedy)]
+    return engine.cache_stats().hit_tokens - before, tokens
 
 
-# %% tags=["nbval-check-output"]
 notes = "The harbour has a red lamp, a blue boat and a green gate. " * 4
-ask(f"{notes}The lamp is")
-hit_gate, says_gate = ask(f"{notes}The gate is")
-hit_boat, says_boat = ask(f"{notes}The boat is")
-moved, _ = ask(f"By the way. {notes}The gate is")
-claim("a late word changed: the hit stays", hit_gate == hit_boat > 0)
-claim("and the answer changes", says_gate != says_boat)
-claim("the paragraph moved: no hit", moved == 0)
+_ = ask(f"{notes}The lamp is")  # fills the cache
 
 # %% tags=["nbval-check-output"]
+found_gate, says_gate = ask(f"{notes}The gate is")
+found_boat, says_boat = ask(f"{notes}The boat is")
+found_moved, _ = ask(f"By the way. {notes}The gate is")
+claim("A changed late word keeps the hit.", found_gate == found_boat > 0)
+claim("A changed late word changes the answer.", says_gate != says_boat)
+claim("A paragraph that moved is not found.", found_moved == 0)
+
+# %% tags=["plumbing", "nbval-check-output"]
 from dataclasses import replace
 
 from labkit.labs.compute.stopwatch import linear_params
@@ -775,79 +882,48 @@ from labkit.labs.compute.stopwatch import linear_params
 as_mha = replace(shape, num_kv_heads=shape.num_heads)
 more = linear_params(as_mha) - linear_params(shape)  # weights that a token meets
 added = (as_mha.num_kv_heads - shape.num_kv_heads) * shape.head_dim * shape.width
-claim("9 heads for 3: only keys and values grow", more == 2 * shape.num_layers * added)
+only_keys_and_values = more == 2 * shape.num_layers * added
+claim("9 heads for 3 add weights for keys and values only.", only_keys_and_values)
 
 # %% [markdown]
 # ## Exercises
 #
+# Put a number, or a function, in place of `...` and run the cell. `lab.hint("7.1")`
+# prints a hint.
+#
 # **1.** How many bytes does a token of Qwen2.5-7B leave in the cache, with 8 bits a
-# number? It has 28 layers, 4 key/value heads and 128 numbers a head. Put your number,
-# or a function of (layers, kv_heads, head_dim, element_bytes), in place of `...` and
-# run the cell.
+# number? It has 28 layers, 4 key/value heads and 128 numbers a head. A function takes
+# (layers, kv_heads, head_dim, element_bytes).
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.1", ...)
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# A key and a value, in every layer, for every key/value head.
-# </details>
-# <details><summary>Solution</summary>
-#
-# 2 · 28 · 4 · 128 · 1, in the next cell.
-# </details>
-
 # %% tags=["solution", "nbval-check-output"]
-# a solution
-qwen = cards.models["Qwen2.5-7B"]
-qwen_shape = (qwen.num_layers, qwen.num_kv_heads, qwen.head_dim)
-claim("Qwen2.5-7B has 28 layers, 4 heads, 128 numbers", qwen_shape == (28, 4, 128))
+# 28 layers, 4 heads, 128 numbers, a key and a value, 1 byte each
 lab.check("7.1", lambda layers, heads, dim, size: 2 * layers * heads * dim * size)
 
 # %% [markdown]
-# **2.** Two prompts share 700 tokens. How many are a hit in blocks of 32? As a
-# function: of (shared, step, minimum); below the minimum nothing is cached. (OpenAI's
-# older rule, steps of 128 from 1,024 on, is among the cases.)
+# **2.** Two prompts share their first 700 tokens. How many tokens are found with blocks
+# of 32? A function takes (shared, step, minimum): below the minimum nothing is cached.
+# OpenAI's older rule, steps of 128 from 1,024 tokens on, is one of the cases.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.2", ...)
 
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# Whole steps only; and nothing at all below the minimum.
-# </details>
-# <details><summary>Solution</summary>
-#
-# 21 · 32, in the next cell.
-# </details>
-
 # %% tags=["solution", "nbval-check-output"]
-# a solution
 lab.check(
     "7.2",
     lambda shared, step, minimum: shared // step * step if shared >= minimum else 0,
 )
 
 # %% [markdown]
-# **3.** How many sequences of 8,192 tokens fit beside Llama-3-8B in 90 % of an H200?
-# Weights take 2 bytes for each of 8,030,261,248 parameters, a token of cache 131,072
-# bytes, and the GPU has 141 · 10⁹ bytes. As a function: of (memory, weights, token,
-# context), in bytes and tokens.
+# **3.** How many sequences of 8,192 tokens fit beside Llama-3-8B in 90 % of the memory
+# of an H200? The weights take 2 bytes for each of 8,030,261,248 parameters, a token
+# takes 131,072 bytes of cache, and the GPU has 141 · 10⁹ bytes. A function takes
+# (memory, weights, token, context), in bytes and tokens.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.3", ...)
-
-# %% [markdown]
-# <details><summary>Hint</summary>
-#
-# What is left of 90 % of the memory after the weights, in units of one sequence?
-# </details>
-# <details><summary>Solution</summary>
-#
-# (126.9 · 10⁹ − 16.06 · 10⁹) / 2³⁰, whole sequences only, in the next cell.
-# </details>
 
 
 # %% tags=["solution", "nbval-check-output"]
@@ -855,49 +931,70 @@ def sequences(memory, weights, token, context):
     return int((0.9 * memory - weights) // (token * context))
 
 
-from labkit.figures.kv import KVLoad, kv_sums
-
 sums = kv_sums(cards.models["Llama-3-8B"], cards.gpus["H200 SXM"], KVLoad(8192))
 ours = sequences(141e9, 2 * 8_030_261_248, 131_072, 8192)
-claim("the function agrees with the calculator", ours == sums.max_sequences)
+claim("The function agrees with the calculator.", ours == sums.max_sequences)
 lab.check("7.3", sequences)
+
+# %% [markdown]
+# **4. Change the engine.** When memory is short, the engine evicts the block that was
+# least recently used (*LRU*). Many users talk to one assistant, so its system prompt is
+# found again and again; but now and then somebody sends long documents, and LRU throws
+# the system prompt out to make room for them. Write a better rule. It gets the blocks
+# that are kept, least recently used first, and returns the number of the one to evict.
+# Each has a `block` number and `num_hits`: how often it was found since it was
+# computed. The check runs your rule inside the engine's own cache.
+
+
+# %% tags=["exercise", "nbval-check-output"]
+def evict(kept):
+    pass  # in place of this line; LRU would be: return kept[0].block
+
+
+lab.check("7.4", evict)
+
+
+# %% tags=["solution", "nbval-check-output"]
+def least_often_found(kept):
+    return min(kept, key=lambda one: one.num_hits).block  # of equals, the oldest
+
+
+lab.check("7.4", least_often_found)
 
 # %% [markdown]
 # ## Where you are
 #
-# The request has its blocks, and perhaps found some of them filled. Here is its life,
-# first as it was asked for the first time and then again.
+# The request has its blocks, and some of them may already have been filled by somebody
+# else. Below is its life, asked for the first time and then again, on one scale.
+# Compare the lengths of the two bars, and the part next to the cache, *compute*.
 
 # %%
-once = lab.replay_trace("first")
-TraceBar(once, lit=Layer.CACHE)
+TraceBar([once, again], lit=Layer.CACHE, names=["first time", "second time"])
 
-# %%
-TraceBar(again, lit=Layer.CACHE)
-
-# %%
+# %% tags=["plumbing"]
 first_ms, again_ms = (t.named("prefill").duration_s * 1000 for t in (once, again))
 hit = int(again.meta["cached_tokens"])
 saved = card.cost(plain=hit) - card.cost(read=hit)
-num_bytes = hit * shape.kv_bytes_per_token(4)
 lab.md(
-    f"Of {len(ids)} tokens **{hit}** were found, **{num_bytes:,} bytes** of float32 "
-    f"keys and values. Prefill took {first_ms:.1f} ms the first time and "
-    f"**{again_ms:.1f} ms** the second. At the prices of {card.model} a million such "
-    f"hits would save **USD {saved * 1_000_000:,.2f}**, if prompts this short were "
-    f"cached there; they are from {card.minimum_tokens:,} tokens on."
+    f"Of {len(ids)} tokens, **{hit}** were found the second time: "
+    f"**{hit * shape.kv_bytes_per_token(4):,} bytes** of keys and values in float32. "
+    f"Prefill took {first_ms:.1f} ms the first time and **{again_ms:.1f} ms** the "
+    f"second. At the prices of {card.model}, a million such hits would save **USD "
+    f"{saved * 1_000_000:,.2f}** if prompts as short as this were cached there; they "
+    f"are from {card.minimum_tokens:,} tokens on."
 )
 
-# %% tags=["nbval-check-output"]
-claim("the first time nothing was known", once.meta["cached_tokens"] == 0)
-claim("the second time all whole blocks were", hit == len(ids) // 16 * 16)
-claim("and the prefill took less than half as long", again_ms * 2 < first_ms)
+# %% tags=["plumbing", "nbval-check-output"]
+claim("The first time, nothing was found.", once.meta["cached_tokens"] == 0)
+claim("The second time, every full block was found.", hit == len(ids) // 16 * 16)
+claim("The second prefill took less than half as long.", again_ms * 2 < first_ms)
 
 # %% [markdown]
 # **What production systems do differently.** They keep the cache across machines and on
-# disks, send you to the machine that knows your prefix, store keys and values in 8 bits
-# or fewer, and guard shared prefixes with salts. **Next door**: chapter 8 computes what
-# was not found, and asks why the first token is slow and the next one is not.
+# disks, send your request to the machine that knows your prefix, store keys and values
+# in 8 bits or fewer, and separate tenants with salts. **Next**: chapter 8 computes the
+# tokens that were not found, and asks why the first token is slow and the next one is
+# not.
 
 # %% [markdown]
 # ## Sources

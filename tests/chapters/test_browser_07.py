@@ -74,18 +74,22 @@ def test_prompts_are_run_on_the_engine_from_the_page(book: NotebookPage) -> None
     book.page.keyboard.press("ArrowDown")
     expect(view.locator(".lab-title")).to_contain_text("96.9% is a hit")
     view.get_by_role("button", name="Run both").press("Enter")
-    told = re.compile("528 tokens came from the cache")
+    told = re.compile("528 tokens of the second prompt came from the cache")
     expect(view.locator("output")).to_contain_text(told, timeout=120_000)
     view.get_by_label("Example").select_option("the time first")
-    expect(view.locator("output")).to_contain_text("16 tokens came from the cache")
+    expect(view.locator("output")).to_contain_text(
+        "16 tokens of the second prompt came"
+    )
     view.get_by_label("Example").select_option("the time last")
     expect(view.locator("output")).to_contain_text(told)
 
 
 def test_money_is_not_taken_for_mathematics(book: NotebookPage) -> None:
-    said = book.page.locator(".jp-RenderedMarkdown", has_text="Uncached")
+    said = book.page.locator(
+        ".jp-RenderedMarkdown", has_text="Without a cache the agent"
+    )
     said.last.scroll_into_view_if_needed()
-    expect(said.last).to_contain_text("Uncached USD 0.880, cached USD 0.2447")
+    expect(said.last).to_contain_text("costs USD 0.880, with one USD 0.2447")
     expect(said.last.locator("mjx-container")).to_have_count(0)
 
 

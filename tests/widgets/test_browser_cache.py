@@ -155,7 +155,7 @@ def test_sliders_and_selects_change_the_sums(notebook) -> None:
     book = notebook(HEAD, "sums = KVCalculator(MODELS, GPUS)\nsums")
     view = book.widget("kv")
     expect(view.locator(".lab-title")).to_contain_text(
-        "up to 379 sequences of 8,192 tokens"
+        "up to 380 sequences of 8,192 tokens"
     )
     view.get_by_label("Context, tokens").press("End")
     expect(view.locator(".lab-title")).to_contain_text("of 1,048,576 tokens")

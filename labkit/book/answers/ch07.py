@@ -100,15 +100,15 @@ EXERCISES: tuple[AnyExercise, ...] = (
         task="an eviction rule that keeps what is asked for again and again",
         requirements=(
             Requirement(
-                "It names one of the kept blocks every time.",
+                "It names one of the kept blocks every time",
                 lambda rule: replay(rule, chats_and_documents(3)),
             ),
             Requirement(
-                "Where chats follow each other, it finds as many tokens as LRU.",
+                "Where chats follow each other, it finds as many tokens as LRU",
                 _finds_as_much_in_chats,
             ),
             Requirement(
-                f"Where documents come between, it finds {BETTER} times as many.",
+                f"Where documents come between, it finds {BETTER} times as many",
                 _finds_more_between_documents,
             ),
         ),
