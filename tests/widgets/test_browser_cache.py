@@ -121,12 +121,15 @@ def test_second_view_follows_and_survives_the_first(notebook) -> None:
 
 
 def test_example_is_chosen_and_measured_by_keyboard(notebook) -> None:
-    book = notebook(HEAD, "PrefixMissExplainer(PAIRS, WORDS, CARD, measured)")
+    code = "both = PrefixMissExplainer(PAIRS, WORDS, CARD, measured)\nboth.run()\nboth"
+    book = notebook(HEAD, code)
     view = book.widget("prefix-miss")
+    expect(view.locator(".lab-note")).to_contain_text("The miss costs 55.0 ms.")
     expect(view.locator(".lab-title")).to_contain_text("Timestamp: token 10 differs")
     view.get_by_label("Example").focus()
     book.page.keyboard.press("ArrowDown")
     expect(view.locator(".lab-title")).to_contain_text("Tool order: token 8 differs")
+    expect(view.locator(".lab-note")).to_be_hidden()
     view.get_by_role("button", name="Run both").press("Enter")
     expect(view.locator("output")).to_contain_text("its prefill took 60.0 ms")
     expect(view.get_by_role("button", name="Run both")).to_be_focused()

@@ -55,9 +55,11 @@ function render({ model, el }) {
   }
   undo.model(model, 'change:view change:num_frames', draw);
   undo.model(model, 'change:detail', explain);
-  undo.model(model, 'change:note', () => { note.textContent = model.get('note'); });
+  const tell = () => { note.textContent = model.get('note'); };
+  undo.model(model, 'change:note', tell);
   draw();
   explain();
+  tell();
   return () => undo.run();
 }
 

@@ -42,13 +42,15 @@ function render({ model, el }) {
   }
   undo.model(model, 'change:result', draw);
   undo.model(model, 'change:name change:texts', write);
-  undo.model(model, 'change:note', () => { note.textContent = model.get('note'); });
+  const tell = () => { note.textContent = model.get('note'); };
+  undo.model(model, 'change:note', tell);
   undo.model(model, 'change:status', () => {
     button.setAttribute('aria-disabled', String(isBusy())); // `disabled` would lose the focus
     button.textContent = isBusy() ? 'Running …' : 'Run both';
   });
   write();
   draw();
+  tell();
   return () => undo.run();
 }
 
