@@ -9,6 +9,8 @@
 # %% [markdown]
 # # 7 · KV cache, paging, prefix caching
 #
+# ![Layer 7 of 12: cache](images/layer_07.svg)
+#
 # A model that reads a prompt keeps keys and values for every token. This chapter opens
 # the memory of a running engine: how much they take, where they lie, who shares them,
 # and who can find out.
