@@ -244,7 +244,7 @@ LiteFigure(batch_lines(batch))
 rate = {n: 1000 * n / ms for n, ms in batch.items()}
 lab.md(
     f"From 1 to 8 users the throughput grew {rate[8] / rate[1]:.1f} times, and from 8 "
-    f"to 64 users only {rate[64] / rate[8]:.1f} times more. Each of 64 users gets "
+    f"to 64 users only {rate[64] / rate[8]:.1f} times. Each of 64 users gets "
     f"{rate[64] / 64:.0f} tokens a second; one user alone gets {rate[1]:.0f}."
 )
 
@@ -278,7 +278,7 @@ lab.source(Scheduler.plan)
 
 # %% tags=["plumbing"]
 choices = ["as much as one user's", "about twice as much", "many times as much"]
-guess_share = lab.predict("The contexts of eight users add", options=choices)
+guess_share = lab.predict("How much do eight contexts add to a step?", options=choices)
 guess_share
 
 # %%
@@ -320,11 +320,11 @@ lab.md(
 claim("Recorded: eight contexts add more than three times one.", times > 3)
 
 # %% [markdown]
-# **Why.** Let the model have *L* layers and *H* query heads of *d_h* numbers, which
-# share *H_kv* heads of keys and values. A token that looks back on *S* tokens then
-# does $4LHd_hS$ operations, and reads $2LH_{kv}d_hSb$ bytes. In bfloat16 (*b* = 2)
-# these are *H/H_kv* operations a byte, whatever the batch is. This is far below the
-# ridge, so attention in decode always waits for memory.
+# **Why.** Let the model have $L$ layers and $H$ query heads of $d_h$ numbers, which
+# share $H_{kv}$ heads of keys and values. A token that looks back on $S$ tokens then
+# does $4LHd_hS$ operations, and reads $2LH_{kv}d_hSb$ bytes. In bfloat16 ($b = 2$)
+# these are $H/H_{kv}$ operations a byte, whatever the batch is. This is far below the
+# ridge of a GPU, so attention in decode always waits for memory there.
 #
 # Two lengths follow from the model's shape alone: where the cache of one sequence
 # weighs as much as the model, and where a token spends as many operations on attention
@@ -458,8 +458,8 @@ lab.md(
 # %% tags=["nbval-check-output"]
 half_ms = whole.worst_gap_ms / 2
 claim("A budget of 128 more than halves the worst gap.", small.worst_gap_ms < half_ms)
-num_tokens = {sum(len(lane.tokens_ms) for lane in run.lanes) for run in runs.values()}
-claim("Every budget computes the same number of tokens.", len(num_tokens) == 1)
+totals = {sum(len(lane.tokens_ms) for lane in run.lanes) for run in runs.values()}
+claim("Every budget computes the same number of tokens.", len(totals) == 1)
 
 # %% [markdown]
 # Chunks alone do not do it. The order within a step matters as well: the policy
@@ -517,8 +517,8 @@ claim("In the real engine, chunks halve the worst gap.", worst[128] < worst[1024
 
 # %% tags=["plumbing"]
 guess_same = lab.predict(
-    "Compared with being computed alone, the answer in a batch has",
-    options=["the same bits", "other bits, same tokens", "other tokens"],
+    "What does the answer in a batch have in common with the answer alone?",
+    options=["the same bits", "same tokens, other bits", "not even all tokens"],
 )
 guess_same
 
@@ -539,8 +539,8 @@ own = kernel_asks.answers(numbers)
 changes = {n: company.largest_change(found[0], found[n]) for n in numbers[1:]}
 tokens = {n: company.token_ids(answer) for n, answer in found.items()}
 is_same = all(ids == tokens[0] for ids in tokens.values())
-bits = "other bits, same tokens" if any(changes.values()) else "the same bits"
-guess_same.reveal(bits if is_same else "other tokens")
+bits = "same tokens, other bits" if any(changes.values()) else "the same bits"
+guess_same.reveal(bits if is_same else "not even all tokens")
 
 # %% [markdown]
 # The table says by how much the log-probability of any token changed, in *nats* (units

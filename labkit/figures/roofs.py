@@ -105,8 +105,9 @@ def batch_lines(times_ms: Points) -> Lines:
     each = {n: 1000 / times_ms[n] for n in sizes}
     first, last = sizes[0], sizes[-1]
     return Lines(
-        title=f"{last} users together get {total[last] / total[first]:,.1f} times the "
-        f"tokens of {first}, each {each[first] / each[last]:,.1f} times fewer",
+        title=f"{last} users get {total[last] / total[first]:,.1f} times the "
+        f"throughput of {first}; each waits {each[first] / each[last]:,.1f} times as "
+        "long for a token",
         alt=f"All together: {total[first]:,.0f} tokens/s for {first}, "
         f"{total[last]:,.0f} for {last}. Each: {each[first]:,.0f} and "
         f"{each[last]:,.1f} tokens/s.",

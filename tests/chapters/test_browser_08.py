@@ -45,7 +45,7 @@ def test_a_number_is_predicted_and_then_answered(book: NotebookPage) -> None:
     card, verdict = book.widget("predict"), book.widget("verdict")
     card.get_by_role("spinbutton").fill("30")
     card.get_by_role("button", name="Lock my guess").press("Enter")
-    expect(verdict.locator("output")).to_contain_text("You said 30. Answer: ")
+    expect(verdict.locator("output")).to_contain_text("You said 30 tokens. Answer: ")
 
 
 def test_the_plot_of_the_book_has_its_bounds_and_points(book: NotebookPage) -> None:

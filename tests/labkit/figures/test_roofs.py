@@ -54,8 +54,8 @@ def test_pass_lines_show_both_bounds_and_what_was_measured() -> None:
 
 def test_batch_lines_compare_all_together_with_each() -> None:
     lines = batch_lines({1: 10.0, 8: 20.0})
-    assert lines.title == "8 users together get 4.0 times the tokens of 1, each " + (
-        "2.0 times fewer"
+    assert lines.title == "8 users get 4.0 times the throughput of 1; each waits " + (
+        "2.0 times as long for a token"
     )
     assert [series.y for series in lines.series] == [(100.0, 400.0), (100.0, 50.0)]
 
