@@ -12,7 +12,7 @@
 # ![Layer 10 of 12: streaming](images/layer_10.svg)
 #
 # The answer exists on the server long before you can read it. This chapter measures
-# every step between the two, breaks each of them, and repairs it.
+# every step from the server to your eye, breaks each of them, and repairs it.
 #
 # *35 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end
 # you can say where the milliseconds before the first word went, cut a stream anywhere
@@ -34,7 +34,8 @@ lab.opening()
 # the sampler gives one token id after another. A token id is not text, because its
 # bytes may end in the middle of a character. Text is not yet an event on the wire, and
 # an event is not yet a word on your screen. This chapter follows the answer along that
-# way. The lit part of the picture above is this layer.
+# way. The lit part of the picture above is this layer. The box below it takes a prompt
+# of your own, which the stream of section 10.1 then takes as well.
 
 # %% tags=["plumbing"]
 from itertools import pairwise
@@ -67,15 +68,15 @@ guess_part
 # asks for a story. The server sends it as *server-sent events* (SSE): one HTTP answer
 # that stays open, in which every event ends with a blank line.
 #
-# **What to look at.** Each dot is an event at the moment it arrived. A shaded word was
-# not the model's certain choice: point at it to see its probability. While the text is
-# arriving, press **Stop** (Tab reaches it, Enter presses it). Then change the prompt or
-# raise **Max tokens** and press **Start**.
+# **What to look at.** Each dot is an event at the moment it arrived. The darker a piece
+# of text is shaded, the less probable it was: point at it to see its probability. While
+# the text is arriving, press **Stop** (Tab reaches it, Enter presses it). Then change
+# the prompt or raise **Max tokens** and press **Start**.
 
 # %% tags=["measurement"]
 tale = [{"role": "user", "content": "Tell me a long story about a lighthouse."}]
-scores = {"logprobs": True, "top_logprobs": 3}  # of each token, and of three others
-view = StreamView(lab.server, tale, max_tokens=60, temperature=0.7, **scores)
+scores = {"temperature": 0.7, "logprobs": True, "top_logprobs": 3}
+view = lab.follow(StreamView(lab.server, tale, max_tokens=60, **scores))
 lab.show(view)
 view.run()
 
@@ -135,16 +136,18 @@ lab.md(
 )
 
 # %% [markdown]
-# **Why.** The TTFT is the sum of the parts in the table below. Written with the largest
-# groups of them, all in seconds:
+# **Why.** The TTFT is the sum of the parts in the table below. In groups, all in
+# seconds:
 #
 # $$\mathrm{TTFT}=t_{network}+t_{server}+t_{queue}+t_{prefill}+t_{sample}+t_{flush}$$
 #
-# Prefill grows with your own prompt, because every token of it has to be computed. The
-# queue grows with the prompts of other people, because their tokens are computed first.
-# The network is short here, since client and server share one machine. A *decode* part
-# may appear although no second token is shown yet: the engine does not wait for the
-# network, so it computes the second token while the first one travels.
+# Here $t_{network}$ is connect, request and wait, and $t_{server}$ is parse, render,
+# tokenize and detokenize. Prefill grows with your own prompt, because every token of it
+# has to be computed. The queue grows with the prompts of other people, because their
+# tokens are computed first. The network is short here, since client and server share
+# one machine. A *decode* part may appear although no second token is shown yet: the
+# engine does not wait for the network, so it computes the second token while the first
+# one travels.
 
 # %% tags=["plumbing", "measurement"]
 lab.table(
@@ -262,8 +265,8 @@ claim(
 #
 # A network may cut a stream into pieces at any byte. Take the first twelve events of a
 # recorded answer and cut their bytes in two, once at every possible place. A parser
-# that is right reads the same events each time. At how many places will ours read
-# others?
+# that is right reads the same events each time. At how many places will ours read other
+# events?
 
 # %%
 guess_cuts = lab.predict("Places where a cut changes the events", between=(0, 1000))
@@ -362,7 +365,7 @@ def known(dialect):
 # %% tags=["nbval-check-output"]
 known_shares = {dialect: known(dialect) for dialect in recordings}
 rows = [(dialect, f"{share:.0%}") for dialect, share in known_shares.items()]
-lab.table(["dialect", "ends after which some usage is known"], rows)
+lab.table(["dialect", "cuts after which a usage is known"], rows)
 
 # %% tags=["plumbing", "nbval-check-output"]
 is_known_more = known_shares["anthropic"] > known_shares["openai"]
@@ -594,9 +597,9 @@ claim("The exact way holds less than a tenth of the fixed way.", mean < 0.1 * fi
 #
 # Your eye notices gaps, not averages. So take the recorded stream and treat it in three
 # ways. It may be shown *as it came*. It may be *coalesced*: a proxy collects eight
-# events and passes them on together. It may be *paced*: one piece is shown in every
-# mean gap, and the first one is shown late enough that no piece is missing when its
-# turn comes. Which way has the smallest gap at the 99th percentile (p99)?
+# events and passes them on together. It may be *paced*: the pieces are shown at equal
+# intervals, and the first one late enough that every piece is there when its turn
+# comes. Which way has the smallest gap at the 99th percentile (p99)?
 
 # %%
 guess_smooth = lab.predict(

@@ -111,7 +111,23 @@ class Gate:
         """Show a widget as an output of this cell, whatever question is open."""
         if isinstance(widget, StillMixin):
             widget.was_shown = True
-        _display(widget)
+        if self.is_unlocked and self._shell is not None:
+            self._show_again_at_the_end(_display(widget, display_id=True), widget)
+        else:
+            _display(widget)
+
+    def _show_again_at_the_end(self, handle: Any, thing: Any) -> None:
+        """Let a built notebook keep the still of what the cell has come to.
+
+        A page follows its widget by itself; it would only be drawn twice there.
+        """
+        events = self._shell.events
+
+        def show_again(_: object) -> None:
+            events.unregister("post_run_cell", show_again)
+            handle.update(thing)
+
+        events.register("post_run_cell", show_again)
 
     def bundle(self, widget: Any) -> tuple[dict[str, Any], dict[str, Any]]:
         """The mime bundle of a widget; behind an open question it is veiled."""

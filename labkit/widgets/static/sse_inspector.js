@@ -17,7 +17,8 @@ function render({ model, el }) {
     const result = model.get('result');
     title.textContent = result.title;
     columns.draw(result);
-    verdict.replaceChildren(readingCard('Real parser', result.real, result.real), readingCard('Naive parser', result.naive, result.real));
+    verdict.replaceChildren(readingCard('Real parser', result.real, result.real, columns.undo),
+      readingCard('Naive parser', result.naive, result.real, columns.undo));
     say(result.alt);
   }
   function write() {
@@ -65,7 +66,9 @@ function faultFields(model, undo) {
 }
 
 // What a client has in the end; told apart by words and a sign, not by colour.
-function readingCard(name, reading, truth) {
+function readingCard(name, reading, truth, undo) {
+  const box = { className: 'lab-recovered', tabIndex: 0, role: 'group', aria: { label: `Text, ${name}` } };
+  const text = lab.quiet(lab.el('div', { ...box, textContent: reading.text || '(no text)' }), undo);
   const isRight = reading.text === truth.text && !reading.lost;
   const facts = new FactRow([
     ['events read', String(reading.read)],
@@ -76,7 +79,7 @@ function readingCard(name, reading, truth) {
   const sign = isRight ? '✓' : '✗';
   return lab.el('div', { className: `lab-reading${isRight ? '' : ' lab-wrong'}` },
     lab.subtitle(`${sign} ${name}`),
-    lab.el('p', { className: 'lab-recovered', tabIndex: 0, role: 'region', aria: { label: `Text, ${name}` }, textContent: reading.text || '(no text)' }), facts.node);
+    text, facts.node);
 }
 
 class FactRow {

@@ -4,7 +4,9 @@ class StreamText {
   // `tell(words)` hears what is under the pointer.
   constructor(undo, tell) {
     this.caret = lab.el('i', { className: 'lab-caret' });
-    this.node = lab.el('div', { className: 'lab-text' }, this.caret);
+    // a long answer scrolls, so that the keyboard has to reach it
+    const box = { className: 'lab-text', tabIndex: 0, role: 'group', aria: { label: 'Text of the stream' } };
+    this.node = lab.quiet(lab.el('div', box, this.caret), undo);
     this.pieces = [];
     undo.on(this.node, 'pointerover', (event) => {
       const at = this.pieces.indexOf(event.target);

@@ -135,3 +135,22 @@ def test_a_closed_card_hides_nothing() -> None:
     card.again()
     assert gate.question == "How many?"
     assert veil_words("How many?") == HIDDEN
+
+
+STREAM = """from labkit.book import start
+from labkit.widgets import StreamView
+from tests.support.requests import chunks
+from tests.support.streams import ScriptedSource
+lab = start(chapter=10)
+view = StreamView(ScriptedSource(chunks()), [{"role": "user", "content": "hello"}])
+lab.show(view)
+view.run()"""
+
+
+def test_a_built_chapter_keeps_the_still_of_a_stream_that_has_ended(
+    tmp_path: Path,
+) -> None:
+    (shown,) = run_cells([STREAM], tmp_path, {"LAB_UNLOCKED": "1"})
+    assert shown.error == ""
+    assert "10 pieces of text, the first after 120.0 ms" in shown.plain
+    assert "no text yet" not in shown.plain
