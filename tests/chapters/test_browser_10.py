@@ -67,7 +67,8 @@ def test_every_cell_ran_and_every_claim_holds(book: NotebookPage) -> None:
     shown = book.page.locator(".jp-OutputArea-output")
     said = "\n".join(shown.all_text_contents())  # of cells out of sight too
     assert said.count("\N{CHECK MARK} ") >= 30
-    assert "\N{BALLOT X}" not in said
+    wrong = said.replace("\N{BALLOT X} Naive parser", "")  # the inspector's own lesson
+    assert "\N{BALLOT X}" not in wrong
     red = book.page.locator("[data-mime-type*='error'], [data-mime-type*='stderr']")
     assert red.count() == 0
 
@@ -143,7 +144,8 @@ def test_painting_the_image_leaks_and_nothing_else_leaves(book: NotebookPage) ->
     last = book.page.locator(".jp-OutputArea-output").last.inner_text()
     assert int(re.sub(r"\D", "", last)) >= 1
     book.cut_last_cell()
-    book.errors[:] = [error for error in book.errors if LEAK not in error]
+    errors = book.window.errors
+    errors[:] = [error for error in errors if LEAK not in error]
     book.check()
 
 
