@@ -50,7 +50,7 @@ class Stamp:
 def input_files(root: Path) -> list[Path]:
     """Files that decide what gets installed and built, in a fixed order."""
     found = [root / name for name in INPUTS if (root / name).is_file()]
-    for folder in ("labkit/widgets/js", "js"):
+    for folder in ("labkit/widgets/js", "labkit/widgets/labextensions"):
         for path in sorted((root / folder).rglob("*")):
             is_source = path.is_file() and path.suffix[1:] in SCRIPT_SOURCES
             if is_source and "node_modules" not in path.parts:

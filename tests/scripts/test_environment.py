@@ -109,6 +109,15 @@ def test_changed_javascript_installs_again_but_its_modules_do_not(root: Path) ->
     assert environment.inputs_hash(root) != first
 
 
+def test_changed_plugin_of_the_notebook_installs_again(root: Path) -> None:
+    plugin = root / "labkit" / "widgets" / "labextensions" / "plugin.js"
+    plugin.parent.mkdir(parents=True)
+    plugin.write_text("1", encoding="utf-8")
+    first = environment.inputs_hash(root)
+    plugin.write_text("2", encoding="utf-8")
+    assert environment.inputs_hash(root) != first
+
+
 def test_javascript_that_was_never_built_installs_again(root: Path) -> None:
     (root / "hatch_build.py").write_text("", encoding="utf-8")
     environment.ensure(root, ["book"], Installer())
