@@ -57,6 +57,19 @@ def test_play_runs_to_the_end_and_says_so(page: Page, motion) -> None:
     assert at == "100%"
 
 
+def test_moments_are_chosen_by_keyboard_and_told(page: Page) -> None:
+    bar = render(page, TraceBar(trace()))
+    moment = bar.get_by_label("Moment")
+    moment.focus()
+    for key in ("PageUp", "PageUp", "ArrowRight"):
+        page.keyboard.press(key)
+    expect(moment).to_have_attribute("aria-valuetext", "82.8 ms")
+    told = "At 82.8 ms: prefill, layer 8 (Compute), 100.00 ms from 12.0 ms."
+    expect(bar.locator("output")).to_have_text(told)
+    page.keyboard.press("End")
+    expect(bar.locator("output")).to_have_text("At 412.0 ms: the end.")
+
+
 def test_zoom_widens_the_strip_until_it_must_be_scrolled(page: Page) -> None:
     bar = render(page, TraceBar(trace()))
     out, zoom_in = (bar.get_by_role("button", name=n) for n in ("Zoom out", "Zoom in"))

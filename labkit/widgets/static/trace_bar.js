@@ -22,8 +22,9 @@ function traceView(model, box) {
   const drawing = model.get('drawing');
   const { node: output, say } = lab.speaker(undo);
   const now = lab.el('div', { className: 'lab-now', ariaHidden: 'true' });
+  const hint = 'Point at the strip, or move the slider, to see what was done when.';
   const strips = new TraceStrips(drawing, undo, (words, isLoud) => {
-    now.textContent = words ?? 'Point at the strip to see what was done when.';
+    now.textContent = words ?? hint;
     if (isLoud) say(words);
   });
   const cells = drawing.layers.map((layer, i) => traceCell(layer, drawing, i, model.get('links')[layer.layer]));
@@ -51,7 +52,7 @@ function traceView(model, box) {
   }
   undo.model(model, 'change:selected', draw);
   draw();
-  now.textContent = 'Point at the strip to see what was done when.';
+  now.textContent = hint;
   return undo;
 }
 
@@ -71,7 +72,7 @@ function cellWords({ chapter, name }, { strips }, index) {
   const each = strips.map((strip) => {
     const cell = strip.cells[index];
     const whose = strip.name ? `${strip.name}: ` : '';
-    if (!cell.spans) return `${whose}no time of its own in this recording`;
+    if (!cell.spans) return `${whose}no time of its own in this recording; what it does is inside the spans of other layers`;
     const bytes = cell.num_bytes === null ? '' : `, ${lab.count(cell.num_bytes, 'byte')}`;
     const share = lab.number(100 * cell.share);
     return `${whose}${lab.ms(cell.ms, 2)} of ${lab.ms(strip.total_ms)} (${share} %), ${lab.count(cell.spans, 'span')}${bytes}`;

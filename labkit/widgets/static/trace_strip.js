@@ -11,6 +11,7 @@ class TraceStrips {
     this.drawing = drawing;
     this.tell = tell;
     this.zoom = 1;
+    this.at = 0;
     this.total = drawing.total_ms || 1;
     this.cursor = lab.el('div', { className: 'lab-cursor', hidden: true });
     this.axis = lab.el('div', { className: 'lab-axis' });
@@ -52,24 +53,27 @@ class TraceStrips {
       name: `Play, ${speed}`,
       everyMs: lab.isStill() ? JUMP_MS : 0,
       rewind: () => this.put(0),
-      advance: (ms) => this.put((this.at ?? 0) + ms / this.slow),
+      advance: (ms) => this.put((this.at < this.total ? this.at : 0) + ms / this.slow),
     });
     const zoom = (name, by) => lab.own(lab.button(name, undo, () => this.magnify(this.zoom * by)));
     this.out = zoom('Zoom out', 0.5);
     this.in = zoom('Zoom in', 2);
     this.limits();
-    return lab.el('div', { className: 'lab-tools' }, lab.own(this.play.node), this.in, this.out);
+    const pick = (ms) => { this.play.stop(); this.put(ms, true); };
+    this.moment = lab.field('Moment', undo, { type: 'range', min: 0, max: this.total, step: this.total / 1000, value: 0, show: (ms) => lab.ms(ms), act: pick });
+    return lab.el('div', { className: 'lab-tools' }, lab.own(this.play.node), lab.own(this.moment.node), this.in, this.out);
   }
 
   // Puts the cursor at a time; false once it is at the end.
-  put(ms) {
+  put(ms, isLoud = false) {
     this.at = Math.min(ms, this.total);
+    this.moment.write(this.at);
     this.cursor.hidden = false;
     this.cursor.style.left = this.share(this.at);
     const x = (this.inner.clientWidth * this.at) / this.total;
     if (this.zoom > 1) this.scroller.scrollLeft = x - this.scroller.clientWidth / 2;
     const isMore = this.at < this.total;
-    this.tell(isMore ? this.words(this.at) : `At ${lab.ms(this.total)}: the end.`, !isMore);
+    this.tell(isMore ? this.words(this.at) : `At ${lab.ms(this.total)}: the end.`, isLoud || !isMore);
     return isMore;
   }
 
@@ -77,7 +81,7 @@ class TraceStrips {
   magnify(zoom) {
     const { scroller, inner } = this;
     const middle = (scroller.scrollLeft + scroller.clientWidth / 2) / inner.clientWidth;
-    const place = this.at === undefined ? middle : this.at / this.total;
+    const place = this.cursor.hidden ? middle : this.at / this.total;
     this.zoom = Math.min(MOST_ZOOM, Math.max(1, zoom));
     inner.style.width = `${100 * this.zoom}%`;
     scroller.scrollLeft = place * inner.clientWidth - scroller.clientWidth / 2;
