@@ -885,7 +885,7 @@ as_mha = replace(shape, num_kv_heads=shape.num_heads)
 more = linear_params(as_mha) - linear_params(shape)  # weights that a token meets
 added = (as_mha.num_kv_heads - shape.num_kv_heads) * shape.head_dim * shape.width
 only_keys_and_values = more == 2 * shape.num_layers * added
-claim("9 heads for 3 add weights for keys and values only.", only_keys_and_values)
+claim("9 heads for 3 add only weights of keys and values.", only_keys_and_values)
 
 # %% [markdown]
 # ## Exercises
@@ -894,8 +894,8 @@ claim("9 heads for 3 add weights for keys and values only.", only_keys_and_value
 # prints a hint.
 #
 # **1.** How many bytes does a token of Qwen2.5-7B leave in the cache, with 8 bits a
-# number? It has 28 layers, 4 key/value heads and 128 numbers a head. A function takes
-# (layers, kv_heads, head_dim, element_bytes).
+# number? It has 28 layers, 4 key/value heads and 128 numbers a head. If you write a
+# function, its arguments are (layers, kv_heads, head_dim, element_bytes).
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.1", ...)
@@ -906,8 +906,9 @@ lab.check("7.1", lambda layers, heads, dim, size: 2 * layers * heads * dim * siz
 
 # %% [markdown]
 # **2.** Two prompts share their first 700 tokens. How many tokens are found with blocks
-# of 32? A function takes (shared, step, minimum): below the minimum nothing is cached.
-# OpenAI's older rule, steps of 128 from 1,024 tokens on, is one of the cases.
+# of 32? If you write a function, its arguments are (shared, step, minimum): below the
+# minimum nothing is cached. OpenAI's older rule, steps of 128 from 1,024 tokens on, is
+# one of the cases.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.2", ...)
@@ -921,8 +922,8 @@ lab.check(
 # %% [markdown]
 # **3.** How many sequences of 8,192 tokens fit beside Llama-3-8B in 90 % of the memory
 # of an H200? The weights take 2 bytes for each of 8,030,261,248 parameters, a token
-# takes 131,072 bytes of cache, and the GPU has 141 · 10⁹ bytes. A function takes
-# (memory, weights, token, context), in bytes and tokens.
+# takes 131,072 bytes of cache, and the GPU has 141 · 10⁹ bytes. If you write a
+# function, its arguments are (memory, weights, token, context), in bytes and tokens.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("7.3", ...)
@@ -967,8 +968,9 @@ lab.check("7.4", least_often_found)
 # ## Where you are
 #
 # The request has its blocks, and some of them may already have been filled by somebody
-# else. Below is its life, asked for the first time and then again, on one scale.
-# Compare the lengths of the two bars, and the part next to the cache, *compute*.
+# else. Below is the life of the request, asked for the first time and then again, on
+# one scale. Compare the lengths of the two bars, and the part next to the cache,
+# *compute*.
 
 # %%
 TraceBar([once, again], lit=Layer.CACHE, names=["first time", "second time"])
@@ -982,8 +984,8 @@ lab.md(
     f"**{hit * shape.kv_bytes_per_token(4):,} bytes** of keys and values in float32. "
     f"Prefill took {first_ms:.1f} ms the first time and **{again_ms:.1f} ms** the "
     f"second. At the prices of {card.model}, a million such hits would save **USD "
-    f"{saved * 1_000_000:,.2f}** if prompts as short as this were cached there; they "
-    f"are from {card.minimum_tokens:,} tokens on."
+    f"{saved * 1_000_000:,.2f}** if prompts as short as this were cached; prompts "
+    f"are cached there from {card.minimum_tokens:,} tokens on."
 )
 
 # %% tags=["plumbing", "nbval-check-output"]

@@ -107,7 +107,16 @@ class BlockMap(LabWidget, page="block_map", parts=("block_cells", "block_detail"
         pool = self._pool
         if pool is None:
             raise ConfigError("this BlockMap shows a recording: give it a pool=")
+        num_owners = len(self._owners)
         self._go_on(lambda: pool.ask(messages))
+        with self._lock:
+            if self.note:
+                return  # it was refused
+            if len(self._owners) == num_owners:
+                self.note = "Your prompt waits for free blocks: run more engine steps."
+            else:
+                letter = list(self._owners.values())[-1].letter
+                self.note = f"Your prompt is request {letter}; run more engine steps."
 
     def _go_on(self, step: Callable[[], PoolFrame | None]) -> None:
         """Show what `step` gives; a refusal becomes a note, never a traceback."""

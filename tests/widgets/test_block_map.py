@@ -109,6 +109,10 @@ def test_prompt_of_the_reader_is_put_into_the_pool_and_its_step_shown() -> None:
     messages = [{"role": "user", "content": "Hi"}]
     widget.ask(messages)
     assert (pool.asked, widget.frame) == ([messages], 1)
+    assert widget.note == "Your prompt is request B; run more engine steps."
+    waiting = BlockMap(FRAMES[:2], 4, pool=Recorded(FRAMES[1]))
+    waiting.ask(messages)
+    assert waiting.note.startswith("Your prompt waits for free blocks")
 
 
 def test_prompt_that_the_engine_refuses_is_a_note() -> None:
