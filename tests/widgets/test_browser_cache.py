@@ -50,7 +50,7 @@ def test_copy_on_write_is_an_arrow(notebook) -> None:
     book = notebook(HEAD, MAP, "pool.frame = 3")
     pool = book.widget("block-map")
     copied = re.compile("in this step copy")
-    expect(block(pool, 4)).to_have_accessible_name(copied)
+    expect(block(pool, 4)).to_have_accessible_description(copied)
     expect(pool.locator(".lab-legend")).to_contain_text("copied to")
     expect(pool.locator(".lab-lines .lab-copy path")).to_have_count(1)
     expect(pool.locator(".lab-events")).to_contain_text("copied on write from block 2")
