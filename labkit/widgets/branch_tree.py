@@ -8,7 +8,7 @@ invariant is that each branch's parent is in the tree, and no two have the same 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from typing import Any, Protocol
 
 import traitlets
@@ -18,10 +18,9 @@ from labkit.figures.drawings import Table
 from labkit.records import Branch, BranchToken
 from labkit.widgets.base import LabWidget, Message
 from labkit.widgets.branches import MAX_BRANCHES, Branches
+from labkit.widgets.prompts import Messages, about
 
 __all__ = ["BranchSource", "BranchTree"]
-
-Messages = Sequence[Mapping[str, str]]
 
 
 class BranchSource(Protocol):
@@ -97,7 +96,7 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane", "branch_pi
         first = source.grow(None, 0, None)
         with self._lock:
             self._source, self._tree = source, Branches(first)
-            self._about = "Your own prompt: "
+            self._about = about(messages)
             self._draw()
 
     def handle(self, op: str, message: Message) -> None:
@@ -161,8 +160,8 @@ class BranchTree(LabWidget, page="branch_tree", parts=("branch_lane", "branch_pi
 
     def _title(self) -> str:
         if len(self.branches) == 1:
-            words = "one answer; choose a token and take another candidate"
-            return f"{self._about}{words if self._about else words.capitalize()}"
+            words = "One answer; choose a token and take another candidate"
+            return f"{self._about}{words}"
         every = sum(len(branch.blocks) for branch in self.branches)
         filled = every - sum(branch.num_shared for branch in self.branches)
         return (

@@ -16,10 +16,10 @@ from labkit.config import reject_unknown
 from labkit.figures.drawings import Table
 from labkit.records import OrderView
 from labkit.widgets.base import LabWidget
+from labkit.widgets.prompts import Messages, about
 
 __all__ = ["KNOBS", "OrderCompare", "OrderSource", "title_of"]
 
-Messages = Sequence[Mapping[str, str]]
 KNOBS = {"temperature": 1.0, "top_k": 0, "top_p": 1.0, "min_p": 0.0}
 TITLES = {
     "vllm": "vLLM",
@@ -56,7 +56,7 @@ class OrderCompare(LabWidget, page="order_compare", parts=("order_bars",)):
         self._source = source
         self._label = label
         self._num_runs = 0
-        self._asked = False  # True on the reader's own prompt
+        self._about = ""  # the prompt that was asked, for the title
         self.views: tuple[OrderView, ...] = ()
         super().__init__({}, knobs={**KNOBS, **knobs})
         self.observe(self._run, ["knobs"])
@@ -89,7 +89,7 @@ class OrderCompare(LabWidget, page="order_compare", parts=("order_bars",)):
         source = self._source.asked(messages)  # runs the model: not under the lock
         with self._lock:
             self._source = source
-            self._asked = True
+            self._about = about(messages)
             self._run()
 
     @traitlets.validate("knobs")
@@ -118,17 +118,16 @@ class OrderCompare(LabWidget, page="order_compare", parts=("order_bars",)):
         pairs = [(max(v.distances), v) for v in self.views]
         farthest, view = max(pairs, key=lambda pair: pair[0])
         if farthest < 0.0005:
-            return "All engines give the same distribution"
+            return f"{self._about}All engines give the same distribution"
         other = self.views[view.distances.index(farthest)]
         names = f"{title_of(view.name)} and {title_of(other.name)}"
         apart = f"place {100 * farthest:.1f} % of the probability on different tokens"
-        return f"{names} {apart}"
+        return f"{self._about}{names} {apart}"
 
     def _alt(self) -> str:
         set_to = ", ".join(f"{name} {value:g}" for name, value in self.knobs.items())
         kept = "; ".join(f"{title_of(v.name)} keeps {v.kept:,}" for v in self.views)
-        about = "On your own prompt, with" if self._asked else "With"
-        return f"{about} {set_to} (a top_k of 0 is off): {kept}."
+        return f"With {set_to} (a top_k of 0 is off): {kept}."
 
 
 def title_of(engine: str) -> str:

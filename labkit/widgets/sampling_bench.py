@@ -16,10 +16,10 @@ from labkit.config import reject_unknown
 from labkit.figures.drawings import Table
 from labkit.records import StageView
 from labkit.widgets.base import LabWidget
+from labkit.widgets.prompts import Messages, about
 
 __all__ = ["COUNTING", "KNOBS", "STAGES", "SamplingBench", "StageSource"]
 
-Messages = Sequence[Mapping[str, str]]
 KNOBS = {  # values that change nothing; a top_k of 0 keeps everything
     "repetition_penalty": 1.0,
     "frequency_penalty": 0.0,
@@ -80,7 +80,7 @@ class SamplingBench(
         self._source = source
         self._label = label
         self._num_runs = 0
-        self._asked = False  # True on the reader's own prompt
+        self._about = ""  # the prompt that was asked, for the title
         self.views: tuple[StageView, ...] = ()
         reject_unknown(knobs, KNOBS, "SamplingBench")
         super().__init__(
@@ -109,7 +109,7 @@ class SamplingBench(
         source = self._source.asked(messages)  # runs the model: not under the lock
         with self._lock:
             self._source = source
-            self._asked = True
+            self._about = about(messages)
             self.idle = _idle(source)
             self._run()
 
@@ -167,10 +167,10 @@ class SamplingBench(
     def _title(self) -> str:
         kept, total = self.views[-2].kept, self.views[0].kept
         picked = repr(self._label(self.picked))
-        about = "Your own prompt: " if self._asked else ""
+        words = f"{kept:,} of {total:,} tokens survive; the draw picks {picked}"
         if self._is_greedy:
-            return f"{about}greedy takes the likeliest of {total:,} tokens, {picked}"
-        return f"{about}{kept:,} of {total:,} tokens survive; the draw picks {picked}"
+            words = f"Greedy takes the likeliest of {total:,} tokens, {picked}"
+        return f"{self._about}{words}"
 
     def _alt(self) -> str:
         """The stages that did something, or were meant to, in words."""

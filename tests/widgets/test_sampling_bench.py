@@ -52,7 +52,7 @@ def test_summary_names_the_stages_that_did_something() -> None:
 
 def test_at_temperature_0_the_likeliest_is_said_to_be_taken() -> None:
     bench = SamplingBench(Stages(), word, temperature=0.0, top_p=0.5)
-    title = "greedy takes the likeliest of 49,152 tokens, 'The'"
+    title = "Greedy takes the likeliest of 49,152 tokens, 'The'"
     assert bench.record().title == bench.result["title"] == title
     assert "temperature 0 is greedy" in bench.summary()
     assert "no stage cuts and no noise counts" in bench.summary()
@@ -140,7 +140,7 @@ def test_a_prompt_of_the_readers_own_is_worked_on_and_told(kind) -> None:
     widget.ask([{"role": "user", "content": "Why?"}])
     assert source.heard == [[{"role": "user", "content": "Why?"}]]
     assert widget.knobs["temperature"] == 0.5
-    assert "our own prompt" in widget.summary()
+    assert widget.summary().startswith("\u201cWhy?\u201d: ")
     assert widget.result["tick"] == 2
 
 
