@@ -256,3 +256,11 @@ def test_recorded_stream_cannot_be_started() -> None:
     assert (view.status, len(view.recorded), view.can_start) == ("done", 13, False)
     with pytest.raises(ConfigError, match="give it a source"):
         view.start()
+
+
+def test_every_page_can_be_veiled_and_tells_when_its_kernel_has_ended() -> None:
+    pages = [
+        page for page in STATIC.glob("*.js") if "export default" in page.read_text()
+    ]
+    own = [page.name for page in pages if "lab.widget(render)" not in page.read_text()]
+    assert own == ["figure.js"]  # plotly's render, which it puts behind the veil itself

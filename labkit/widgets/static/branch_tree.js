@@ -80,4 +80,4 @@ function render({ model, el }) {
   return () => undo.run();
 }
 
-export default { render };
+export default lab.widget(render);

@@ -50,4 +50,4 @@ function knobField(name, { label, steps, ...range }, undo, turn) {
   return { ...field, name, write: (value) => field.write(place(value)) };
 }
 
-export default { render };
+export default lab.widget(render);
