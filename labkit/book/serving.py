@@ -1,7 +1,8 @@
 """The server of one notebook: found at its first use, and found anew once it is gone.
 
-Before a client is handed out, its server is asked whether it can serve; one that has
-ended is replaced, which is said. It never restarts a server whose address was given.
+Before a client is handed out, its server is asked whether it can serve. A server that
+has ended is replaced and one whose engine is being replaced is waited for, which is
+said. It never restarts a server whose address was given.
 """
 
 from __future__ import annotations
@@ -9,11 +10,11 @@ from __future__ import annotations
 import sys
 import threading
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from labkit.book.progress import waiting
 from labkit.clock import Clock
-from labkit.errors import ServerUnavailable
+from labkit.errors import LabError, ServerUnavailable
 from labkit.net.client import LabClient
 from labkit.net.discover import FoundServer, find_server, require_ready
 from labkit.net.stream import ChatStream
@@ -21,6 +22,9 @@ from labkit.net.stream import ChatStream
 __all__ = ["Serving"]
 
 Messages = Sequence[Mapping[str, str]]
+RESTART_LIMIT_S: Final = 60.0  # a new engine reads the weights
+TICK_S: Final = 0.25
+_ON_ITS_WAY: Final = ("loading", "restarting")
 
 
 class Serving:
@@ -39,14 +43,20 @@ class Serving:
     def client(self) -> LabClient:
         """The client of a server that can serve; says what takes its time."""
         with self._lock:
-            client, had_one = self._living(), self._client is not None
-            if client is not None:
-                return client
-            with waiting("Starting the server"):
-                found = self._connect()
-        if had_one:
-            sys.stdout.write("The server had ended; another one has been started.\n")
-        return found
+            told = ""
+            if self._client is not None and self._state() in _ON_ITS_WAY:
+                with waiting("Waiting for the server's new engine"):
+                    self._living()
+                told = "The engine had ended; the server has started another one.\n"
+            client = self._living()
+            if client is None:
+                had_one = self._client is not None
+                with waiting("Starting the server"):
+                    client = self._connect()
+                told = "The server had ended; another one has been started.\n"
+                told = told if had_one else ""
+        sys.stdout.write(told)
+        return client
 
     def stream(self, messages: Messages, **knobs: Any) -> ChatStream:
         """An answer of the server, which is found or started first if need be."""
@@ -55,14 +65,24 @@ class Serving:
         return client.stream(messages, **knobs)
 
     def _living(self) -> LabClient | None:
-        """The client so far, if its server can serve."""
+        """The client so far, if its server can serve now or in a moment."""
+        limit_s = self._clock.now() + RESTART_LIMIT_S
+        while (state := self._state()) in _ON_ITS_WAY and self._clock.now() < limit_s:
+            self._clock.sleep(TICK_S)
+        return self._client if state == "ok" else None
+
+    def _state(self) -> str | None:
+        """What the server so far says of itself; None where none answers."""
         if self._client is None:
             return None
         try:
             require_ready(self._client.base_url)
         except ServerUnavailable:
-            return None
-        return self._client
+            try:
+                return str(self._client.health().get("status"))
+            except LabError:
+                return None
+        return "ok"
 
     def _connect(self) -> LabClient:
         found = self._find(self._clock, url=self._url)

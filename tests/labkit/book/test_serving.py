@@ -11,6 +11,7 @@ from labkit.book.serving import Serving
 from labkit.clock import Clock, SystemClock
 from labkit.errors import ServerUnavailable
 from labkit.net.discover import FoundServer
+from server.backends import BackendState
 from server.settings import Settings
 from tests.support.running import RunningServer
 from tests.support.scripted_backend import ScriptedBackend
@@ -45,6 +46,37 @@ def test_a_server_that_has_ended_is_replaced_and_said(
             assert serving.client() is client  # kept while it serves
         assert serving.client().base_url == second
         assert "The server had ended; another one has" in capsys.readouterr().out
+
+
+class Healing(SystemClock):
+    """A clock whose first wait lasts until the engine of `backend` is there again."""
+
+    def __init__(self, backend: ScriptedBackend) -> None:
+        self.sleep = lambda wait_s: setattr(backend, "state", BackendState.READY)
+
+
+def test_an_engine_that_is_being_replaced_is_waited_for_and_said(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    backend = ScriptedBackend(SystemClock(), ("a", "b"))
+    with RunningServer(Settings(), backend, SystemClock()) as one:
+        serving = Serving(Healing(backend), find=Places(one.url))
+        client = serving.client()
+        backend.state = BackendState.RESTARTING
+        assert serving.client() is client
+        assert "The engine had ended; the server has" in capsys.readouterr().out
+        backend.state = BackendState.RESTARTING
+        with serving.stream(HI) as stream:
+            assert "".join(chunk.text for chunk in stream) == "ab"
+
+
+def test_a_server_whose_engine_has_failed_for_good_is_replaced() -> None:
+    backend = ScriptedBackend(SystemClock(), ("a", "b"))
+    with running() as second, RunningServer(Settings(), backend, SystemClock()) as one:
+        serving = Serving(SystemClock(), find=Places(one.url, second))
+        serving.client()
+        backend.state = BackendState.FAILED
+        assert serving.client().base_url == second
 
 
 def test_a_widget_gets_its_stream_in_silence(
