@@ -9,6 +9,8 @@
 # %% [markdown]
 # # 8 · Prefill and decode
 #
+# ![Layer 8 of 12: compute](images/layer_08.svg)
+#
 # One plot explains why a token of a prompt is cheap and a token of an answer is not.
 # You measure this plot on your own machine. Then you use it to see why servers batch
 # their users, why they cut long prompts into chunks, and when guessing ahead pays.

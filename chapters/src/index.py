@@ -39,5 +39,5 @@ lab.contents()
 # - Type a prompt of your own into the box at a chapter's top. The pictures that take a
 #   prompt then work on yours; the text and its ✓ claims stay about the book's request.
 # - After a restart of the kernel, choose *Run → Run All Above Selected Cell*.
-# - What you write and guess stays in this folder. The book's own notebooks are not
-#   touched, and `make lab` brings you new chapters when the book gets them.
+# - What you write and guess stays in this folder, and `make lab` brings you new
+#   chapters when the book gets them.
