@@ -711,14 +711,21 @@ claim(
 lab.check("10.2", events)
 
 # %% [markdown]
-# **3.** A renderer parses everything again at each of *n* equal chunks. How many chunks
-# does it parse in all for *n* = 200? Give a number, or a function of `n`.
+# **3.** A renderer keeps finished blocks and parses the open block again with every
+# chunk. Each block of an answer has 8 chunks. How many chunks does it parse in all for
+# an answer of 200 chunks? Give a number, or a function of the number of chunks.
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("10.3", ...)
 
+
 # %% tags=["solution", "nbval-check-output"]
-lab.check("10.3", lambda n: n * (n + 1) // 2)
+def parsed(num_chunks):
+    whole, rest = divmod(num_chunks, 8)
+    return whole * (8 * 9 // 2) + rest * (rest + 1) // 2
+
+
+lab.check("10.3", parsed)
 
 # %% [markdown]
 # **4. Change the engine.** Users write `user:` or `USER:` where the stop string is

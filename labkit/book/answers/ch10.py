@@ -118,15 +118,16 @@ EXERCISES: tuple[AnyExercise, ...] = (
     ),
     Exercise(
         name="10.3",
-        task="the cost of parsing everything again at each of n chunks, in chunks",
-        value=20_100,
-        unit="chunk-parses",
-        hint="chunk k makes you parse k chunks; add 1 + 2 + ... + n.",
-        cases=(Case((1,), 1), Case((3,), 6), Case((200,), 20_100)),
+        task="the chunks that are parsed when finished blocks of 8 chunks are kept",
+        value=900,
+        unit="chunks",
+        hint="within a block, its chunk k makes the renderer parse k chunks. Add "
+        "1 + 2 + ... + 8 for each finished block, and what the open one has cost.",
+        cases=(Case((1,), 1), Case((3,), 6), Case((12,), 46), Case((200,), 900)),
         mistakes=(
-            Mistake(200, "That is the cost of parsing each chunk once."),
-            Mistake(40_000, "Only the last chunk makes it parse all n chunks."),
-            Mistake(19_900, "The chunk that has just arrived is parsed as well."),
+            Mistake(200, "The open block is parsed again with each of its chunks."),
+            Mistake(20_100, "That parses everything again: finished blocks are kept."),
+            Mistake(1_600, "Only its last chunk makes a block cost 8 chunks."),
         ),
     ),
     OpenExercise(
