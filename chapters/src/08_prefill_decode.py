@@ -47,7 +47,6 @@ from labkit.engine.scheduler import Scheduler
 from labkit.figures.pace import percentile
 from labkit.figures.roofs import batch_lines, crossing, draft_lines, knee, pass_lines
 from labkit.figures.roofs import share_lines
-from labkit.labs.compute import company, drafting
 from labkit.labs.compute.stopwatch import PassShape, Stopwatch, measure_roofs, pass_work
 from labkit.labs.compute.sweep import Sweep
 from labkit.labs.compute.traffic import Replayer, run_task, stall_arrivals, step_costs
@@ -525,6 +524,8 @@ guess_same = lab.predict(
 guess_same
 
 # %% tags=["plumbing"]
+from labkit.labs.compute.company import Company, closest_call, has_same_bits
+from labkit.labs.compute.company import largest_change, token_ids
 from labkit.model.fetch import weights_path
 from labkit.model.weights import load_model
 
@@ -532,14 +533,14 @@ numbers = (0, 3, 15)  # of other requests in the same steps
 float_model = load_model(weights_path(), device="cpu", kernels="torch")
 
 # %%
-torch_asks = company.Company(float_model, lab.request, clock)
-kernel_asks = company.Company(lab.model, lab.request, clock)
+torch_asks = Company(float_model, lab.request, clock)
+kernel_asks = Company(lab.model, lab.request, clock)
 found = torch_asks.answers(lab.progress(numbers, "Asking in company"))
 own = kernel_asks.answers(numbers)
 
 # %% tags=["plumbing", "measurement"]
-changes = {n: company.largest_change(found[0], found[n]) for n in numbers[1:]}
-tokens = {n: company.token_ids(answer) for n, answer in found.items()}
+changes = {n: largest_change(found[0], found[n]) for n in numbers[1:]}
+tokens = {n: token_ids(answer) for n, answer in found.items()}
 is_same = all(ids == tokens[0] for ids in tokens.values())
 bits = "same tokens, other bits" if any(changes.values()) else "the same bits"
 guess_same.reveal(bits if is_same else "not even all tokens")
@@ -556,8 +557,8 @@ lab.table(
         (
             name,
             n,
-            f"{company.largest_change(each[0], each[n]):.2g}",
-            "yes" if company.token_ids(each[n]) == company.token_ids(each[0]) else "no",
+            f"{largest_change(each[0], each[n]):.2g}",
+            "yes" if token_ids(each[n]) == token_ids(each[0]) else "no",
         )
         for name, each in (("PyTorch", found), (f"{lab.model.kernels} kernels", own))
         for n in numbers[1:]
@@ -565,13 +566,13 @@ lab.table(
 )
 
 # %% tags=["nbval-check-output"]
-again = company.has_same_bits(torch_asks.answer(0), found[0])
+again = has_same_bits(torch_asks.answer(0), found[0])
 claim("Asked alone twice, every bit is the same.", again)
 claim("In a batch, some of PyTorch's numbers change.", max(changes.values()) > 0)
 has_kernels = lab.model.kernels == "native"  # a CPU and a C compiler
 claim(
     "With the kernels in C, not one bit changes in a batch.",
-    not has_kernels or all(company.has_same_bits(own[0], own[n]) for n in numbers),
+    not has_kernels or all(has_same_bits(own[0], own[n]) for n in numbers),
 )
 orders = {(0.1 + 0.2) + 0.3, 0.1 + (0.2 + 0.3)}
 claim("In floating point, another order gives another sum.", len(orders) == 2)
@@ -594,7 +595,7 @@ winners = ", ".join(
 )
 lab.md(
     f"Without the tie, the two best are at least "
-    f"**{company.closest_call(found[0]):.2f}** nats apart, and the largest change is "
+    f"**{closest_call(found[0]):.2f}** nats apart, and the largest change is "
     f"**{max(changes.values()):.1g}** nats. At the tie, the answer begins with "
     f"{winners}. "
     + (
@@ -689,16 +690,19 @@ lab.source(ForwardInputs.logit_indices)
 # (the *acceptance rate*). How many tokens does a pass give on average?
 
 # %% tags=["plumbing"]
+from labkit.labs.compute.drafting import chi_square, draft_row, first_tokens
+from labkit.labs.compute.drafting import speed_up, tokens_a_pass
+
 guess_verify = lab.predict(
     "How many tokens does a pass give on average?", between=(1, 5), unit="tokens"
 )
 guess_verify
 
 # %% tags=["nbval-check-output"]
-lab.source(drafting.tokens_a_pass)
+lab.source(tokens_a_pass)
 
 # %% tags=["nbval-check-output"]
-guess_verify.reveal(round(drafting.tokens_a_pass(0.8, 4), 2))
+guess_verify.reveal(round(tokens_a_pass(0.8, 4), 2))
 
 # %% [markdown]
 # This is what a pass gives. What does it cost to judge drafts, that is, to compute four
@@ -727,16 +731,16 @@ cases = [(0.8, 4, 0.05, 1), (0.8, 4, 0.05, 1.5), (0.8, 4, 0.3, 1), (0.5, 8, 0.3,
 lab.table(
     ["acceptance", "drafts", "passes a draft", "passes to judge", "tokens", "speed-up"],
     [
-        (*case, f"{drafting.tokens_a_pass(*case[:2]):.2f}", f"{gain:.2f}")
+        (*case, f"{tokens_a_pass(*case[:2]):.2f}", f"{gain:.2f}")
         for case in cases
-        for gain in [drafting.speed_up(*case)]
+        for gain in [speed_up(*case)]
     ],
 )
 
 # %% tags=["nbval-check-output"]
-four = round(drafting.tokens_a_pass(0.8, 4), 2)
+four = round(tokens_a_pass(0.8, 4), 2)
 claim("Four drafts at 80 % acceptance give 3.36 tokens a pass.", four == 3.36)
-poor = drafting.speed_up(0.5, 8, 0.3)
+poor = speed_up(0.5, 8, 0.3)
 claim("Eight drafts at 50 % acceptance and 0.3 passes each are a loss.", poor < 1)
 claim(
     "Recorded: to judge four tokens costs more than one pass and less than four.",
@@ -756,7 +760,7 @@ claim(
 
 # %%
 p, q = (0.6, 0.3, 0.1), (0.4, 0.5, 0.1)
-drawn = drafting.first_tokens(p, q, 4000)
+drawn = first_tokens(p, q, 4000)
 overlap = sum(map(min, p, q))
 
 # %% tags=["plumbing", "nbval-check-output"]
@@ -775,7 +779,7 @@ claim(
 )
 claim(
     "A chi-square test at 99 % finds no difference from p.",
-    drafting.chi_square(drawn.counts, p) < 9.21,  # two degrees of freedom
+    chi_square(drawn.counts, p) < 9.21,  # two degrees of freedom
 )
 
 # %% [markdown]
@@ -787,7 +791,7 @@ claim(
 
 # %% tags=["plumbing", "nbval-check-output"]
 tasks = lab.replay_measured("drafts").values
-draft_rows = [(task, *drafting.draft_row(each, 4)) for task, each in tasks.items()]
+draft_rows = [(task, *draft_row(each, 4)) for task, each in tasks.items()]
 lab.table(["task", "drafted", "accepted", "tokens a step", "speed-up"], draft_rows)
 
 # %%
@@ -833,7 +837,7 @@ claim("Drafts gain less in a batch of 64 than alone.", gains[64] < gains[1])
 # second.
 
 # %% tags=["nbval-check-output"]
-given = [round(drafting.tokens_a_pass(a, 1), 2) for a in (0.85, 0.90)]
+given = [round(tokens_a_pass(a, 1), 2) for a in (0.85, 0.90)]
 claim("At 85 % or 90 %, one draft gives 1.85 or 1.90 tokens.", given == [1.85, 1.90])
 
 # %% [markdown]
@@ -891,7 +895,7 @@ claim(
     not has_kernels
     or (float_bytes > 5 * work.weight_bytes and slow["one token"] > fast["one token"]),
 )
-same_tokens = tokens[0] == company.token_ids(own[0])
+same_tokens = tokens[0] == token_ids(own[0])
 claim("PyTorch and the kernels choose the same greedy tokens.", same_tokens)
 
 # %% [markdown]
