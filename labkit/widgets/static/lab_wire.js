@@ -89,7 +89,7 @@ Object.assign(lab, {
     return () => { isGone = true; model.off('change:veil', look); undo?.(); };
   },
 
-  asleepWords: 'The kernel behind this picture has ended, so its controls no longer work. '
+  asleepWords: 'The kernel behind this picture has ended, so the controls that need it are switched off. '
     + 'Run its cell (Shift+Enter) to make it live again; after a restart, the cells above it first.',
 
   // Calls `act` once when the kernel of `model` ends, restarts or is replaced, which JupyterLab
