@@ -19,7 +19,10 @@ const signal = () => {
            emit: (value) => [...slots].forEach((slot) => slot(null, value)), slots };
 };
 globalThis.session = { statusChanged: signal(), kernelChanged: signal() };
-globalThis.model = { widget_manager: { context: { sessionContext: session } } };
+globalThis.model = {
+  get: () => '', on() {}, off() {},  // no veil
+  widget_manager: { context: { sessionContext: session } },
+};
 """
 DRAW = """async () => {
   const undo = lab.cleaner();
