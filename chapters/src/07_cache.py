@@ -527,9 +527,9 @@ guess_hit.reveal(
 # its keys in another order, a first token that both template and tokenizer add, another
 # template. Choose an example and look at the red mark in the two texts: everything
 # behind it is computed again. Edit either prompt, or type one of your own in the box at
-# the top, and press **Run both** to measure it on this machine. Costs use the price
-# list of one model. A prompt below its minimum length is never cached there; then the
-# widget says so.
+# the top, and press **Run both** to measure the *prefill* on this machine: the pass
+# that computes what was not found. Costs use the price list of one model. A prompt
+# below its minimum length is never cached there; then the widget says so.
 
 # %% tags=["measurement"]
 first_times = explainer.run()
