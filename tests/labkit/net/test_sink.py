@@ -28,3 +28,11 @@ def test_closing_twice_is_harmless_and_keeps_the_hits() -> None:
 def test_two_sinks_live_side_by_side() -> None:
     with Sink() as one, Sink() as two:
         assert one.url != two.url
+
+
+def test_waiting_ends_with_the_first_request_or_with_its_limit() -> None:
+    with Sink() as sink:
+        assert not sink.wait(0.01)
+        with urlopen(sink.url + "/x", timeout=5) as reply:
+            reply.read()
+        assert sink.wait(5)
