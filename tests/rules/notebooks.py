@@ -64,6 +64,8 @@ def form_faults(notebook: Notebook) -> list[str]:
             faults.append(f"cell {cell['id']}: metadata has {extra}")
     for cell in code_cells(notebook):
         faults += [f"cell {cell['id']}: {fault}" for fault in output_faults(cell)]
+        if is_solution(cell):  # Run All would then solve the reader's exercise
+            faults.append(f"cell {cell['id']}: a solution that Run All would run")
     return faults
 
 

@@ -115,6 +115,7 @@ def test_a_good_notebook_has_no_fault() -> None:
     "notebook",
     [
         changed(2, execution_count=7),
+        changed(2, metadata={"tags": ["solution"]}),
         changed(1, metadata={"collapsed": True}),
         {**good(), "metadata": {"widgets": {}}},
         changed(0, outputs=[{"output_type": "error", "ename": "ValueError"}]),
@@ -128,7 +129,7 @@ def test_a_good_notebook_has_no_fault() -> None:
             ],
         ),
     ],
-    ids=["count", "cell-metadata", "widget-state", "error", "widget-view"],
+    ids=["count", "solution", "cell-metadata", "widget-state", "error", "widget-view"],
 )
 def test_an_unclean_run_is_found(notebook: notebooks.Notebook) -> None:
     assert len(notebooks.form_faults(notebook)) == 1
