@@ -27,8 +27,8 @@ def claim(text: str, condition: Any) -> None:
     """
     if not as_bool(text, condition):
         raise ClaimFailed(
-            f"✗ {text}. This run says otherwise: compare the values above with the "
-            "text; if the machine is right, please report it."
+            f"✗ {text.rstrip('.')}. This run says otherwise: compare the values above "
+            "with the text; if the machine is right, please report it."
         )
     line = f"✓ {text}"
     if not current_gate().line(line):

@@ -52,7 +52,7 @@ def test_the_plot_of_the_book_has_its_bounds_and_points(book: NotebookPage) -> N
     figure = book.widget("figure")
     lines = figure.locator(".scatterlayer .trace")
     expect(lines).to_have_count(3, timeout=60_000)
-    expect(figure.locator(".lab-words")).to_contain_text("Up to ")
+    expect(figure).to_contain_text("Up to ")
 
 
 def debugger(book: NotebookPage) -> Locator:

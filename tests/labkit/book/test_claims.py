@@ -33,3 +33,8 @@ def test_a_false_claim_fails_the_cell_and_prints_nothing(
 def test_what_is_no_yes_or_no_is_refused(condition: object) -> None:
     with pytest.raises(ConfigError, match="not True or False"):
         claim("x", condition)
+
+
+def test_a_claim_that_ends_with_a_full_stop_is_refused_with_one() -> None:
+    with pytest.raises(ClaimFailed, match=r"^✗ Two is one\. This run says otherwise"):
+        claim("Two is one.", False)
