@@ -10,7 +10,7 @@ from itertools import accumulate
 from labkit.figures.race import Lane, Race
 from labkit.text.markdown import MarkdownStream, Strategy
 
-__all__ = ["MAX_POINTS", "count_race", "points"]
+__all__ = ["MAX_POINTS", "NAMES", "count_race", "points"]
 
 MAX_POINTS = 60  # of a line; more would not be seen
 NAMES = {

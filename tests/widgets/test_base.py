@@ -15,7 +15,7 @@ import traitlets
 from labkit.errors import ConfigError
 from labkit.figures.drawings import Table
 from labkit.net.relay import relay
-from labkit.text.markdown import MarkdownStream, Strategy
+from labkit.text.markdown import MarkdownStream
 from labkit.widgets import (
     BlockMap,
     BranchTree,
@@ -33,7 +33,7 @@ from labkit.widgets import (
 from labkit.widgets.ask_box import AskBox
 from labkit.widgets.assets import ASSETS, read, serve
 from labkit.widgets.base import STATIC, LabWidget
-from labkit.widgets.markdown_count import count_race
+from labkit.widgets.markdown_count import NAMES, count_race
 from tests.support.benches import FourOrders, Stages, TwoWays
 from tests.support.pools import CARD, GPUS, MODELS, PAIRS, WORDS, pool_frames
 from tests.support.requests import MARKDOWN, chunks, openai_frames, trace
@@ -227,13 +227,13 @@ def test_race_shows_the_page_s_result_before_a_record_and_a_count() -> None:
     assert recorded.record() == counted.record()
 
 
-@pytest.mark.parametrize("strategy", Strategy)
+@pytest.mark.parametrize("strategy", NAMES)
 def test_counts_are_what_each_strategy_really_parses(strategy) -> None:
     race = count_race(MARKDOWN, 9)
     stream = MarkdownStream(strategy)
     for start in range(0, len(MARKDOWN), 9):
         stream.feed(MARKDOWN[start : start + 9])
-    lane = race.lanes[list(Strategy).index(strategy)]
+    lane = race.lanes[list(NAMES).index(strategy)]
     assert lane.parsed[-1] == stream.work.num_chars_parsed
     assert race.seen[-1] == len(MARKDOWN)
 
