@@ -17,6 +17,7 @@ from labkit.clock import SystemClock
 from labkit.errors import LabError
 from labkit.net.announced import own_folder
 from server.app import create_app
+from server.auth import with_own_key
 from server.backends import (
     Backend,
     EngineProcessClient,
@@ -52,15 +53,15 @@ def main(
     share_cores()
     options = _parser().parse_args(arguments)
     try:
-        settings = _settings(options)
+        settings = with_own_key(_settings(options))
         if options.announce is not None:
             own_folder(options.announce.absolute().parent)
+        backend = backend_of(settings)
+        app = create_app(settings, backend, SystemClock())
         sock = bind(settings.host, settings.port)
     except LabError as error:
         print(error, file=sys.stderr)  # noqa: T201  # this is the command's answer
         return 1
-    backend = backend_of(settings)
-    app = create_app(settings, backend, SystemClock())
     server = LabServer(
         app,
         backend,

@@ -52,29 +52,33 @@ class Seat:
 
 
 class Admission:
-    """All seats, by the ids of the requests that have them."""
+    """All seats, by tenant and request: nobody finds another tenant's."""
 
     def __init__(self, max_requests: int) -> None:
         self._max_requests = max_requests
-        self._seats: dict[str, Seat] = {}
+        self._seats: dict[tuple[str, str], Seat] = {}  # by tenant and request id
 
     @asynccontextmanager
     async def admit(
-        self, request_id: str, abort: Callable[[], None], lease_s: float | None
+        self,
+        tenant: str,
+        request_id: str,
+        abort: Callable[[], None],
+        lease_s: float | None,
     ) -> AsyncIterator[Seat]:
         """A seat for as long as the block lasts; 429 where none is free."""
         if len(self._seats) >= self._max_requests:
             raise self._full()
-        seat = self._seats[request_id] = Seat(abort, lease_s)
+        seat = self._seats[tenant, request_id] = Seat(abort, lease_s)
         try:
             yield seat
         finally:
             seat.release()
-            del self._seats[request_id]
+            del self._seats[tenant, request_id]
 
-    def find(self, request_id: str) -> Seat | None:
-        """The seat of the request with this id; None where it has none."""
-        return self._seats.get(request_id)
+    def find(self, tenant: str, request_id: str) -> Seat | None:
+        """The seat of a tenant's request; None where the tenant has no such request."""
+        return self._seats.get((tenant, request_id))
 
     def _full(self) -> ApiError:
         text = (

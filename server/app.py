@@ -18,6 +18,7 @@ from starlette.exceptions import HTTPException
 from labkit.clock import Clock
 from labkit.dialects.events import Problem
 from labkit.errors import LabError
+from server.auth import LOCAL, Authentication, Keyring
 from server.backends import Backend
 from server.errors import ClientGone, problem_of
 from server.http.edge import Edge
@@ -36,7 +37,10 @@ OWN_HEADERS = [
 
 
 def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
-    """The server as an ASGI app; the backend starts and stops with it."""
+    """The server as an ASGI app; the backend starts and stops with it.
+
+    `ConfigError` where the settings name no key and do not let everybody in.
+    """
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -52,10 +56,13 @@ def create_app(settings: Settings, backend: Backend, clock: Clock) -> FastAPI:
         openapi_url=None,
         redirect_slashes=False,  # an address would be built from what a client says
     )
-    app.state.routes = routes = Routes(settings, backend, clock)
+    keyring = Keyring.from_settings(settings)
+    is_shared = bool(keyring.tenants() - {LOCAL.tenant})
+    app.state.routes = routes = Routes(settings, backend, clock, is_shared)
     app.include_router(routes.router())
     app.add_exception_handler(LabError, _on_error)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_middleware(Authentication, keyring=keyring)
     app.add_middleware(Edge, settings=settings, clock=clock)
     if settings.allowed_origins:
         app.add_middleware(

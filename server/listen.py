@@ -20,7 +20,7 @@ from typing import Any
 import uvicorn
 
 from labkit.errors import ConfigError
-from labkit.net.announced import announce, is_alive, withdraw
+from labkit.net.announced import announce, is_alive, key_path, own_folder, withdraw
 from server.backends import Backend, BackendState
 from server.http.connection import guarded_protocol
 from server.settings import Settings
@@ -100,12 +100,15 @@ class LabServer(uvicorn.Server):
         self._announce = announce
         self._parent = parent
         self._when_loaded = when_loaded
+        self._key = settings.api_key.get_secret_value()
+        self._key_path: Path | None = None
         self._chores: list[asyncio.Task[None]] = []
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Start to listen, then look after the model, the file and the parent."""
         await super().startup(sockets)
         if sockets:
+            self._hand_out_key(url_of(sockets[0]))
             chore = self._await_model(url_of(sockets[0]))
             self._chores.append(asyncio.create_task(chore))
         if self._parent is not None:
@@ -115,8 +118,8 @@ class LabServer(uvicorn.Server):
         """Withdraw the file, end all answers, cut what is open after `shutdown_s`."""
         for chore in self._chores:
             chore.cancel()
-        if self._announce is not None:
-            withdraw(self._announce)
+        for path in filter(None, (self._announce, self._key_path)):
+            withdraw(path)
         loop = asyncio.get_running_loop()
         cut = loop.call_later(self._shutdown_s, self._cut_connections)
         await asyncio.to_thread(self._backend.close, self._shutdown_s)
@@ -127,6 +130,22 @@ class LabServer(uvicorn.Server):
         """Drop the connections whose clients do not take what is left for them."""
         for connection in list(self.server_state.connections):
             connection.transport.abort()
+
+    def _hand_out_key(self, url: str) -> None:
+        """Leave the key where programs of the same user find it by the address."""
+        if not self._key:
+            return
+        path = key_path(url)
+        try:
+            own_folder(path.parent)
+            announce(path, url, key=self._key)
+            self._key_path = path
+        except (OSError, ConfigError) as error:
+            LOGGER.error(
+                "clients do not find the API key by themselves (%s): set LAB_API_KEY "
+                "and give it to them, or LAB_AUTH=off",
+                error,
+            )
 
     async def _await_model(self, url: str) -> None:
         while self._backend.status().state is BackendState.LOADING:  # noqa: ASYNC110  # a thread sets it

@@ -46,7 +46,7 @@ class RequestContext:
     observers: Sequence[Observer] = ()
     stages: Sequence[Stage] = ()
     lease_s: float | None = None
-    salt: str | None = None  # only requests with the same one share cached blocks
+    tenant: str = "local"  # to whom the request, its trace and cached blocks belong
 
 
 async def answer(
@@ -59,7 +59,7 @@ async def answer(
         require_size(chat, served.max_context, served.max_token_chars)
         abort, asked = partial(backend.abort, name), assemble(chat, context, life)
         async with (
-            admission.admit(name, abort, context.lease_s) as seat,
+            admission.admit(context.tenant, name, abort, context.lease_s) as seat,
             aclosing(backend.answer(asked)) as outputs,
         ):
             first = await anext(outputs)
@@ -149,6 +149,6 @@ def assemble(chat: ChatRequest, context: RequestContext, life: Life) -> BackendR
         chat.messages,
         chat.sampling,
         chat.max_tokens or context.default_max_tokens,
-        context.salt,
+        context.tenant,  # as the salt: tenants share no cached block
         (life, *context.observers),
     )

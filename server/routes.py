@@ -41,11 +41,14 @@ __all__ = ["Routes", "json_reply", "problem_reply"]
 class Routes:
     """The endpoints of one server, and what they share."""
 
-    def __init__(self, settings: Settings, backend: Backend, clock: Clock) -> None:
+    def __init__(
+        self, settings: Settings, backend: Backend, clock: Clock, is_shared: bool
+    ) -> None:
         self.outcomes = OutcomeCounts()
         self._settings = settings
         self._backend = backend
         self._clock = clock
+        self._is_shared = is_shared  # others than its owner have keys
         self._admission = Admission(settings.max_running + settings.max_waiting)
         self.traces = TraceStore(settings.max_traces)
         self._started_unix = int(clock.unix())
@@ -80,6 +83,7 @@ class Routes:
             settings.model_aliases,
             observers,
             lease_s=lease_s,
+            tenant=_tenant(request),
         )
         if not chat.is_stream:
             events = answer(chat, context, self._backend, self._admission)
@@ -113,9 +117,9 @@ class Routes:
         require_model(model, self._backend, self._settings.model_aliases)
         return json_reply(openai.model_card(model, self._started_unix))
 
-    async def show_trace(self, request_id: str) -> Response:
-        """GET /v1/traces/{id}: one of the newest traces, finished or not."""
-        recorder = self.traces.get(request_id)
+    async def show_trace(self, request: Request, request_id: str) -> Response:
+        """GET /v1/traces/{id}: one of the tenant's newest, finished or not."""
+        recorder = self.traces.get(_tenant(request), request_id)
         if recorder is None:
             kept = self._settings.max_traces
             text = f"no trace of {request_id[:60]!r}; the newest {kept} are kept"
@@ -125,18 +129,19 @@ class Routes:
         )
         return Response(text, media_type="application/json")
 
-    async def cancel(self, request_id: str) -> Response:
+    async def cancel(self, request: Request, request_id: str) -> Response:
         """POST /v1/runs/{id}/cancel; no error where the request has ended."""
-        if (seat := self._admission.find(request_id)) is not None:
+        tenant = _tenant(request)
+        if (seat := self._admission.find(tenant, request_id)) is not None:
             seat.end(Outcome.CANCELLED)
             return json_reply({"id": request_id, "status": "cancelled"})
-        if self.traces.get(request_id) is not None:
+        if self.traces.get(tenant, request_id) is not None:
             return json_reply({"id": request_id, "status": "ended"})
         raise _not_found(request_id)
 
-    async def renew_lease(self, request_id: str) -> Response:
+    async def renew_lease(self, request: Request, request_id: str) -> Response:
         """POST /v1/runs/{id}/lease: the client still listens."""
-        seat: Seat | None = self._admission.find(request_id)
+        seat: Seat | None = self._admission.find(_tenant(request), request_id)
         if seat is None:
             raise _not_found(request_id)
         if seat.lease_s is None:
@@ -148,10 +153,15 @@ class Routes:
         seat.renew()
         return json_reply({"id": request_id, "lease_s": seat.lease_s})
 
-    async def health(self) -> Response:
-        """GET /health: 200 when requests can be served, 503 otherwise."""
+    async def health(self, request: Request) -> Response:
+        """GET /health: 200 when requests can be served, 503 otherwise.
+
+        Counts are told where the server is its owner's alone: free blocks would tell
+        one tenant how long another's prompt is.
+        """
         status = self._backend.status()
-        counts = status.counts
+        may_count = request.state.principal is not None and not self._is_shared
+        counts = status.counts if may_count else None
         is_ready = status.state is BackendState.READY
         served = self._backend.served() if is_ready else None
         body = {
@@ -165,7 +175,7 @@ class Routes:
             "labkit_total_blocks": counts.total_blocks if counts else None,
             "running": counts.num_running if counts else None,
             "waiting": counts.num_waiting if counts else None,
-            "ended": dict(self.outcomes.by_outcome()),
+            "ended": dict(self.outcomes.by_outcome()) if may_count else None,
         }
         return json_reply(body, 200 if is_ready else 503)
 
@@ -176,6 +186,7 @@ class Routes:
             self.traces,
             origin_s=request.state.received_s,
             max_steps=self._settings.max_trace_steps,
+            tenant=_tenant(request),
         )
 
 
@@ -198,6 +209,12 @@ async def _read(request: Request, settings: Settings) -> ChatRequest:
     declared = request.headers.get("content-length")
     raw = await read_body(request.receive, declared, settings)
     return await read_object(raw, settings.max_json_depth, to_chat)
+
+
+def _tenant(request: Request) -> str:
+    """Whose request it is, as the keyring found."""
+    tenant: str = request.state.principal.tenant
+    return tenant
 
 
 def _lease(request: Request, longest_s: float) -> float | None:

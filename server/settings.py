@@ -12,7 +12,7 @@ import ipaddress
 import logging
 import os
 import re
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, ValidationError
 from pydantic_settings import (
@@ -76,6 +76,9 @@ class Settings(BaseSettings):
     port: int = Field(8010, ge=0, le=65535)  # 0 takes any free port
     allowed_hosts: Hosts = ()  # host names it answers to beside the loopback ones
     proxy_secret: SecretStr = SecretStr("")  # a trusted proxy sends it in its header
+    auth: Literal["on", "off"] = "on"  # off: everybody who can connect may ask
+    api_key: SecretStr = SecretStr("")  # the key of the tenant "local"
+    keys_file: str = ""  # JSON of hashed keys, tenants and tiers
     allowed_origins: Names = ()  # web origins let in beside our own
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
     model_aliases: Names = ()  # more names it answers to, comma-separated
@@ -128,6 +131,10 @@ class Settings(BaseSettings):
             name, rest = str(error).split("=", 1)
             raise ConfigError(f"{PREFIX}{name.upper()}={rest}") from None
         return settings
+
+    def with_key(self, key: str) -> Settings:
+        """The same settings with `key` as the API key."""
+        return self.model_copy(update={"api_key": SecretStr(key)})
 
     def engine(self) -> EngineConfig:
         """The engine's part of these settings, checked by the engine's own rules."""

@@ -99,6 +99,8 @@ class Problem:
                 should_retry = False
         if should_retry is not None:
             found["X-Should-Retry"] = "true" if should_retry else "false"
+        if self.status == 401:
+            found["WWW-Authenticate"] = 'Bearer realm="labkit"'
         if self.status in (408, 413):
             found["Connection"] = "close"  # part of the body may still be on its way
         return found

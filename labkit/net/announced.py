@@ -1,6 +1,6 @@
-"""The file in which a running server says where it listens.
+"""The files in which a server says where it listens, and by which key it is used.
 
-It lies in a folder of the user's own that nobody else may enter, so no other user can
+They lie in a folder of the user's own that nobody else may enter, so no other user can
 plant an address in it. A file of somebody else's, or one whose process is gone, counts
 as no file. Only the process that wrote a file withdraws it.
 """
@@ -9,9 +9,12 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
 
 import platformdirs
 
@@ -20,7 +23,9 @@ from labkit.errors import ConfigError
 __all__ = [
     "announce",
     "announce_path",
+    "announced_key",
     "is_alive",
+    "key_path",
     "own_folder",
     "read_announced",
     "withdraw",
@@ -37,6 +42,13 @@ def announce_path(jupyter_pid: int) -> Path:
     another user can be there first.
     """
     return platformdirs.user_cache_path("labkit") / "run" / f"server-{jupyter_pid}.json"
+
+
+def key_path(url: str) -> Path:
+    """The file in which the server at `url` leaves its key for its user's programs."""
+    place = urlsplit(url.rstrip("/")).netloc.lower().replace("localhost", "127.0.0.1")
+    name = re.sub(r"[^a-z0-9.]", "_", place)
+    return platformdirs.user_cache_path("labkit") / "run" / f"key-{name}.json"
 
 
 def own_folder(folder: Path) -> None:
@@ -56,29 +68,35 @@ def own_folder(folder: Path) -> None:
         )
 
 
-def announce(path: Path, url: str) -> None:
+def announce(path: Path, url: str, *, key: str = "") -> None:
     """Say in `path` that this process listens at `url`; `OSError` if it cannot."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.unlink(missing_ok=True)
     number = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with open(number, "w", encoding="utf-8") as file:
-        json.dump({"url": url, "pid": os.getpid()}, file)
+        json.dump(
+            {"url": url, "pid": os.getpid(), **({"key": key} if key else {})}, file
+        )
     draft.replace(path)
 
 
 def withdraw(path: Path) -> None:
     """Remove the file if this process wrote it; another server's file stays."""
     data = _read(path)
-    if data is not None and data[1] == os.getpid():
+    if data is not None and data["pid"] == os.getpid():
         path.unlink(missing_ok=True)
 
 
 def read_announced(path: Path) -> str | None:
     """The announced address, if the process that announced it still lives."""
-    data = _read(path)
-    if data is None or not is_alive(data[1]):
-        return None
-    return data[0].rstrip("/")
+    data = _living(path)
+    return None if data is None else str(data["url"]).rstrip("/")
+
+
+def announced_key(url: str) -> str | None:
+    """The key that the living server at `url` has left for this user, if it has."""
+    data = _living(key_path(url))
+    return None if data is None else str(data.get("key") or "") or None
 
 
 def is_alive(pid: int) -> bool:
@@ -92,14 +110,19 @@ def is_alive(pid: int) -> bool:
     return True
 
 
-def _read(path: Path) -> tuple[str, int] | None:
-    """Address and process id in the file; None where it is missing or not our own."""
+def _living(path: Path) -> dict[str, Any] | None:
+    data = _read(path)
+    return data if data is not None and is_alive(data["pid"]) else None
+
+
+def _read(path: Path) -> dict[str, Any] | None:
+    """What the file says; None where it is missing or not our own."""
     with suppress(OSError, ValueError, KeyError, TypeError):
         number = os.open(path, os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0))
         with open(number, encoding="utf-8") as file:
             if _is_own(os.fstat(file.fileno()), OTHERS_WRITE):
                 data = json.load(file)
-                return str(data["url"]), int(data["pid"])
+                return {**data, "url": str(data["url"]), "pid": int(data["pid"])}
     return None
 
 

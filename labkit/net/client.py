@@ -21,6 +21,7 @@ from labkit.clock import Clock
 from labkit.config import reject_unknown
 from labkit.dialects.wire import from_json, mapping_of, text_of
 from labkit.errors import InputError, ProtocolError, ServerUnavailable, TraceError
+from labkit.net.announced import announced_key
 from labkit.net.refusals import refusal
 from labkit.net.stream import ChatStream, Wire
 from labkit.sequence import SamplingParams
@@ -45,9 +46,15 @@ class LabClient:
     """`LabClient(url, clock).stream(messages, temperature=0)`; threads may share it."""
 
     def __init__(
-        self, base_url: str, clock: Clock, *, model: str | None = None
+        self,
+        base_url: str,
+        clock: Clock,
+        *,
+        model: str | None = None,
+        key: str | None = None,
     ) -> None:
         self.base_url = base_url.rstrip("/")
+        self._key = key  # None: the one that the server has left for its user
         self._clock = clock
         self._wish = model
         limits = httpx2.Limits(max_keepalive_connections=0)
@@ -56,6 +63,7 @@ class LabClient:
             base_url=self.base_url,
             timeout=timeout,
             limits=limits,
+            auth=self._with_key,
             verify=self.base_url.startswith(
                 "https"
             ),  # reading certificates takes 0.1 s
@@ -128,6 +136,13 @@ class LabClient:
                 return trace
             self._clock.sleep(TRACE_WAIT_S)
         raise TraceError(f"run {run} has not ended, so its trace is not complete yet")
+
+    def _with_key(self, request: httpx2.Request) -> httpx2.Request:
+        """Looked up each time: a server that was started anew has another key."""
+        key = self._key if self._key is not None else announced_key(self.base_url)
+        if key:
+            request.headers["Authorization"] = f"Bearer {key}"
+        return request
 
     def _get(self, path: str) -> dict[str, Any]:
         answer = self._ask(path)

@@ -109,6 +109,7 @@ class Edge:
         is_trusted = bool(self._secret) and compare_digest(
             headers.get(PROXY_HEADER, "").encode(), self._secret
         )
+        scope["state"]["is_proxied"] = is_trusted
         host = headers.get("host")
         if host is not None and not is_trusted and not is_known_host(host, self._hosts):
             text = (

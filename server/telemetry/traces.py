@@ -58,8 +58,10 @@ class TraceRecorder(Observer):
         *,
         origin_s: float,
         max_steps: int = 1024,
+        tenant: str = "local",
     ) -> None:
         self.request_id = request_id
+        self.tenant = tenant  # the only one who may read it
         self._meta: dict[str, Scalar] = {
             "origin_s": origin_s,
             "received_unix": clock.unix(),
@@ -207,18 +209,23 @@ class TraceRecorder(Observer):
 
 
 class TraceStore:
-    """The recorders of the newest requests, by id: never more than it was made for."""
+    """Recorders by tenant and id: the newest of each tenant, never more than so many.
+
+    A tenant's requests push out none of another's, which would tell of them.
+    """
 
     def __init__(self, max_traces: int) -> None:
         self._max_traces = max_traces
-        self._recorders: OrderedDict[str, TraceRecorder] = OrderedDict()
+        self._recorders: dict[str, OrderedDict[str, TraceRecorder]] = {}
 
     def put(self, recorder: TraceRecorder) -> None:
-        """Keep `recorder`; the oldest one is dropped where there are too many."""
-        self._recorders[recorder.request_id] = recorder
-        while len(self._recorders) > self._max_traces:
-            self._recorders.popitem(last=False)
+        """Keep `recorder`; its tenant's oldest is dropped where there are too many."""
+        kept = self._recorders.setdefault(recorder.tenant, OrderedDict())
+        kept[recorder.request_id] = recorder
+        while len(kept) > self._max_traces:
+            kept.popitem(last=False)
 
-    def get(self, request_id: str) -> TraceRecorder | None:
-        """The recorder of a request, ended or not; None where it is not kept."""
-        return self._recorders.get(request_id)
+    def get(self, tenant: str, request_id: str) -> TraceRecorder | None:
+        """The recorder of a tenant's request, ended or not; None if it is not kept."""
+        kept = self._recorders.get(tenant)
+        return None if kept is None else kept.get(request_id)

@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 
 from labkit.clock import SystemClock
 from labkit.errors import ServerUnavailable
+from labkit.net.announced import announced_key
 from labkit.net.own_server import OwnServer
 from tests.bench.team import NotMeasured
 
@@ -56,7 +57,9 @@ class Stream:
         return {}
 
 
-def request_bytes(host: str, model: str, question: str, num_tokens: int) -> bytes:
+def request_bytes(
+    host: str, model: str, question: str, num_tokens: int, key: str | None = None
+) -> bytes:
     """A greedy streaming request that does not end before its last token."""
     body = json.dumps(
         {
@@ -72,9 +75,14 @@ def request_bytes(host: str, model: str, question: str, num_tokens: int) -> byte
     head = (
         f"POST /v1/chat/completions HTTP/1.1\r\nHost: {host}\r\n"
         "Content-Type: application/json\r\nAccept: text/event-stream\r\n"
+        f"{_key_line(key)}"
         f"Connection: close\r\nContent-Length: {len(body)}\r\n\r\n"
     )
     return head.encode() + body
+
+
+def _key_line(key: str | None) -> str:
+    return f"Authorization: Bearer {key}\r\n" if key else ""
 
 
 class Served:
@@ -83,10 +91,13 @@ class Served:
     def __init__(self, command: list[str] | None = None) -> None:
         self._server = OwnServer(SystemClock(), command)
         self._host, self._port, self._model = "", 0, ""
+        self._key: str | None = None
 
     def __enter__(self) -> Served:
         try:
-            url = urlsplit(self._server.start())
+            address = self._server.start()
+            self._key = announced_key(address)
+            url = urlsplit(address)
             self._host, self._port = str(url.hostname), int(url.port or 80)
             self._model = self._wait_for_model()
         except ServerUnavailable as error:
@@ -109,7 +120,8 @@ class Served:
     ) -> tuple[list[Stream], float]:
         """All questions at once; the streams, and seconds from first to last byte."""
         requests = [
-            request_bytes(self._host, self._model, q, num_tokens) for q in questions
+            request_bytes(self._host, self._model, q, num_tokens, self._key)
+            for q in questions
         ]
         streams = [Stream() for _ in questions]
         started = time.perf_counter()
@@ -139,7 +151,10 @@ class Served:
         raise NotMeasured("the server's model was not ready in time")
 
     def _get(self, path: str) -> bytes:
-        head = f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\nConnection: close\r\n\r\n"
+        head = (
+            f"GET {path} HTTP/1.1\r\nHost: {self._host}\r\n"
+            f"{_key_line(self._key)}Connection: close\r\n\r\n"
+        )
         with socket.create_connection((self._host, self._port), timeout=10) as link:
             link.sendall(head.encode())
             found = b""

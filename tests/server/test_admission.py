@@ -23,15 +23,15 @@ def test_a_seat_is_free_again_however_its_request_ends() -> None:
         admission = Admission(1)
         for error in (ValueError, asyncio.CancelledError):
             with pytest.raises(error):
-                async with admission.admit("a", lambda: None, None):
+                async with admission.admit("t", "a", lambda: None, None):
                     raise error
-        async with admission.admit("b", lambda: None, None):
-            assert admission.find("b") is not None
+        async with admission.admit("t", "b", lambda: None, None):
+            assert admission.find("t", "b") is not None
             with pytest.raises(ApiError) as full:
-                async with admission.admit("c", lambda: None, None):
+                async with admission.admit("t", "c", lambda: None, None):
                     pass
             assert full.value.problem.status == 429
-        assert admission.find("b") is None
+        assert admission.find("t", "b") is None
 
     asyncio.run(scene())
 
@@ -40,7 +40,7 @@ def test_the_first_reason_to_end_stays_and_aborts_once() -> None:
     aborts: list[int] = []
 
     async def scene() -> None:
-        async with Admission(1).admit("a", lambda: aborts.append(1), None) as seat:
+        async with Admission(1).admit("t", "a", lambda: aborts.append(1), None) as seat:
             seat.end(Outcome.CANCELLED)
             seat.end(Outcome.LEASE_EXPIRED)
             assert seat.ended_by is Outcome.CANCELLED

@@ -143,7 +143,7 @@ def test_listening_for_other_machines_asks_for_the_names_they_use(
 ) -> None:
     path = tmp_path / "server.json"
     asked = ["--host", "0.0.0.0", "--port", "0", "--announce", str(path)]
-    with command(*asked, LAB_ALLOWED_HOSTS=named) as process:
+    with command(*asked, LAB_ALLOWED_HOSTS=named, LAB_AUTH="off") as process:
         assert health(announced(path, process)) == 200
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=20)
@@ -156,7 +156,7 @@ def test_told_to_stop_it_ends_open_streams_with_an_error_and_is_gone(
 ) -> None:
     path = tmp_path / "server.json"
     asked = ["--port", "0", "--announce", str(path)]
-    patient = {"LAB_SHUTDOWN_S": "2", "LAB_MODEL_ALIASES": "m"}
+    patient = {"LAB_SHUTDOWN_S": "2", "LAB_MODEL_ALIASES": "m", "LAB_AUTH": "off"}
     with ExitStack() as stack, command(*asked, **patient) as process:
         place = urlsplit(str(announced(path, process)["url"])).netloc
         streams = [stack.enter_context(open_stream(place)) for _ in range(3)]

@@ -243,6 +243,6 @@ def test_an_observer_that_fails_at_the_end_keeps_nobody_from_hearing_of_it() -> 
 
 def test_salt_and_limits_reach_the_backend() -> None:
     backend = ScriptedBackend(FakeClock(), ["x"])
-    asyncio.run(all_of(life(backend, salt="tenant")))
-    assert backend.requests["r"].salt == "tenant"
+    asyncio.run(all_of(life(backend, tenant="acme")))
+    assert backend.requests["r"].salt == "acme"
     assert backend.requests["r"].max_tokens == 9

@@ -70,6 +70,8 @@ class RunningServer:
     ) -> None:
         self.backend = backend
         self.settings = settings
+        if not settings.api_key.get_secret_value() and not settings.keys_file:
+            settings = settings.model_copy(update={"auth": "off"})
         app = create_app(settings, backend, clock or SystemClock())
         self.routes = app.state.routes
         self._server = LabServer(app, backend, settings, when_loaded=when_loaded)

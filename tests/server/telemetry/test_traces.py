@@ -143,8 +143,18 @@ def test_a_store_keeps_the_newest_traces() -> None:
     recorders = [TraceRecorder(n, clock, store, origin_s=0.0) for n in "abc"]
     for recorder in recorders:
         store.put(recorder)
-    assert store.get("a") is None
-    assert store.get("c") is recorders[2]
+    assert store.get("local", "a") is None
+    assert store.get("local", "c") is recorders[2]
+
+
+def test_one_tenants_traces_neither_show_nor_push_out_anothers() -> None:
+    store, clock = TraceStore(1), FakeClock()
+    for tenant in ("a", "b"):
+        made = TraceRecorder(tenant, clock, store, origin_s=0.0, tenant=tenant)
+        store.put(made)
+    assert store.get("a", "a") is not None
+    assert store.get("a", "b") is None
+    assert store.get("b", "a") is None
 
 
 def test_an_unknown_trace_is_404(scripted: Start) -> None:
