@@ -9,6 +9,8 @@
 # %% [markdown]
 # # 9 · Sampling
 #
+# ![Layer 9 of 12: sampling](images/layer_09.svg)
+#
 # A model gives one number for every token of its vocabulary, and then one token has to
 # be chosen. This chapter opens each step between the two, lets you turn every knob, and
 # shows that the same settings give different texts in different engines.
@@ -305,10 +307,11 @@ claim(
 # min-p comes last, or is judged together with the others.
 
 # %% [markdown]
-# Two small cases can be checked with a pencil. In the first, four tokens have the
-# probabilities .5, .3, .15 and .05; the temperature is 2 and top-p is .75. In the
-# second they are .4, .3, .2 and .1, with top-k 2 and top-p .5. Work out how many tokens
-# survive, once for each order, before you look at the table.
+# The same can be checked with a pencil in two small cases. In the first, four tokens
+# have the probabilities .5, .3, .15 and .05; the temperature is 2 and top-p is .75. In
+# the second they are .4, .3, .2 and .1, with top-k 2 and top-p .5. The table has the
+# number of tokens that survive in each engine. Look for the engine that differs from
+# the others: it is not the same one in both cases.
 
 # %% tags=["plumbing", "nbval-check-output"]
 pencil = Bench(torch.tensor([0.5, 0.3, 0.15, 0.05]).log())
@@ -489,7 +492,7 @@ claim(
 # %% [markdown]
 # In the bench of section 9.1 the frequency and presence penalties had nothing to count.
 # In the next one, "no," has been written three times already. Turn *frequency*, and
-# look at the bars of "no" and of the comma: the penalty is subtracted once for each
+# look at the bar of "no": the penalty is subtracted from its logit once for each
 # occurrence. Then turn *presence*: it is subtracted once, however often the token was
 # written.
 

@@ -34,16 +34,17 @@ def test_a_knob_and_a_stage_are_moved_on_the_real_vector(book: NotebookPage) -> 
     cell = book.page.locator(".jp-Cell", has_text="temperature=0.8, top_p=0.95").first
     cell.scroll_into_view_if_needed()
     bench = cell.locator(".lab-bench")  # of two benches; the later may be drawn first
-    expect(bench.locator(".lab-title")).to_contain_text("survive")
-    before = bench.locator(".lab-title").inner_text()
+    title = bench.locator(".lab-title")
+    expect(title).to_contain_text("survive")
+    before = title.text_content() or ""  # inner_text() is empty while out of sight
     bench.get_by_role("slider", name="Temperature").press("End")
-    expect(bench.locator(".lab-title")).not_to_have_text(before)
-    hot = bench.locator(".lab-title").inner_text()
+    expect(title).not_to_have_text(before)
+    hot = title.text_content() or ""
     handle = bench.get_by_role("button", name="Move Temperature")
     for _ in range(4):  # below top-p and the others: the cut comes first now
         handle.press("ArrowDown")
     expect(bench.locator("output")).to_contain_text("temperature is now stage 8 of 8")
-    assert survivors(bench.locator(".lab-title").inner_text()) < survivors(hot)
+    assert survivors(title.text_content() or "") < survivors(hot)
 
 
 def test_engines_agree_at_temperature_1_and_part_at_2(book: NotebookPage) -> None:
