@@ -39,6 +39,7 @@ lab.opening()
 
 # %% tags=["plumbing"]
 from itertools import pairwise
+from time import time_ns
 
 from labkit.book import claim
 from labkit.records import Layer
@@ -102,10 +103,12 @@ lab.md(
 
 # %% tags=["measurement"]
 foxes = "The quick brown fox jumps over the lazy dog. " * 60
-long_prompt = [{"role": "user", "content": foxes + "How many foxes?"}]
+# each long prompt begins in its own way, so that none finds another in the cache
+prompts = [f"It is {time_ns()} ns. {foxes}How many foxes?" for _ in range(4)]
+first, *others = ([{"role": "user", "content": prompt}] for prompt in prompts)
 knobs = {"max_tokens": 4, "temperature": 0.0}
-short, long = (lab.trace(m, **knobs) for m in (lab.request, long_prompt))
-ahead = [lab.server.stream(long_prompt, **knobs) for _ in range(3)]
+short, long = (lab.trace(m, **knobs) for m in (lab.request, first))
+ahead = [lab.server.stream(m, **knobs) for m in others]
 behind = lab.trace(lab.request, **knobs)
 for stream in ahead:
     stream.cancel()
