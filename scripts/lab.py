@@ -37,9 +37,7 @@ OVERRIDES = {
     "@jupyterlab/apputils-extension:notification": {
         "fetchNews": "false",
         "checkForUpdates": False,
-    },
-    # a saved notebook then shows its widgets again, also without a kernel
-    "@jupyter-widgets/jupyterlab-manager:plugin": {"saveState": True},
+    }
 }
 KERNEL = """\
 # Written by `make lab`: every kernel of this environment starts with the book's help.

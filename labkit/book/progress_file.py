@@ -19,7 +19,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from labkit.book.answers import exercises_of
-from labkit.book.parts import Part
+from labkit.book.parts import Part, part_of
+from labkit.errors import ConfigError
 
 __all__ = ["NAME", "SCHEMA", "VERSION", "ProgressFile"]
 
@@ -82,7 +83,7 @@ class ProgressFile:
         """How many questions the reader's notebook of `part` asks, if it is there."""
         assert self._folder is not None, "without a folder nobody asks"
         for path in sorted(self._folder.glob("*.ipynb")):
-            if path.stem == part.name or path.stem.startswith(f"{part.name}_"):
+            if _is_of(path.stem, part):
                 with suppress(OSError, ValueError, KeyError, TypeError):
                     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
                     code = [c["source"] for c in cells if c["cell_type"] == "code"]
@@ -180,3 +181,11 @@ def _share(done: int, total: int | None, one: str, many: str) -> str:
 
 def _say(words: str) -> None:
     sys.stdout.write(f"{words}\n")
+
+
+def _is_of(stem: str, part: Part) -> bool:
+    """Whether a notebook of this name, without its suffix, is the one of `part`."""
+    try:
+        return part_of(stem) == part
+    except ConfigError:  # a notebook of the reader's own
+        return False

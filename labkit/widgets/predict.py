@@ -206,7 +206,8 @@ def worded(value: Guess, unit: str = "") -> str:
     shown = (
         f"{value:,.0f}" if abs(value) >= 100 or value == int(value) else f"{value:.3g}"
     )
-    return f"{shown} {unit}".rstrip()
+    is_one = shown == "1" and len(unit) > 2  # a unit such as ms has no plural
+    return f"{shown} {unit.removesuffix('s') if is_one else unit}".rstrip()
 
 
 def off_by(guess: Guess, answer: Guess, unit: str = "") -> str:

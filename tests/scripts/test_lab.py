@@ -55,12 +55,11 @@ def test_no_wish_is_any_port() -> None:
     assert lab.read_port("9000") == 9000
 
 
-def test_overrides_switch_the_news_off_and_save_widgets(tmp_path: Path) -> None:
+def test_overrides_switch_the_news_off(tmp_path: Path) -> None:
     path, _ = lab.write_settings(tmp_path)
     data = json.loads(path.read_text(encoding="utf-8"))
     quiet = data["@jupyterlab/apputils-extension:notification"]
     assert quiet == {"fetchNews": "false", "checkForUpdates": False}
-    assert data["@jupyter-widgets/jupyterlab-manager:plugin"] == {"saveState": True}
     assert path.relative_to(tmp_path).as_posix() == (
         "share/jupyter/lab/settings/overrides.json"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from labkit.errors import ConfigError
-from labkit.widgets.predict import Predict, off_by
+from labkit.widgets.predict import Predict, off_by, worded
 
 
 def choice() -> Predict:
@@ -143,3 +143,9 @@ def test_a_number_is_answered_on_a_line() -> None:
     assert html.startswith("<details><summary>Answer</summary><p>You said 500 ms.")
     assert "<img" in html
     assert choice().reveal("queue").line == {}
+
+
+def test_one_of_something_has_no_plural() -> None:
+    assert worded(1, "tokens") == "1 token"
+    assert worded(2, "tokens") == "2 tokens"
+    assert worded(1, "ms") == "1 ms"

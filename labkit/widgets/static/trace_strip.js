@@ -48,9 +48,8 @@ class TraceStrips {
 
   controls(undo) {
     this.slow = Math.min(SLOW, LONGEST_PLAY_MS / this.total);
-    const speed = this.slow >= 1 ? `${lab.number(this.slow, 0)} times slower` : `${lab.number(1 / this.slow, 0)} times faster`;
     this.play = lab.player(undo, {
-      name: `Play, ${speed}`,
+      name: `Play, ${speedInWords(this.slow)}`,
       everyMs: lab.isStill() ? JUMP_MS : 0,
       rewind: () => this.put(0),
       advance: (ms) => this.put((this.at < this.total ? this.at : 0) + ms / this.slow),
@@ -132,4 +131,11 @@ class TraceStrips {
     const isTimed = this.segments.some((part) => part.dataset.layer === layer);
     for (const part of this.segments) part.classList.toggle('lab-dim', isTimed && part.dataset.layer !== layer);
   }
+}
+
+// How fast a trace is played, against the clock that recorded it.
+function speedInWords(slow) {
+  const times = lab.number(Math.max(slow, 1 / slow), 0);
+  if (times === '1') return 'as fast as it was';
+  return `${times} times ${slow > 1 ? 'slower' : 'faster'}`;
 }

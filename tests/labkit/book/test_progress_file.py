@@ -121,3 +121,10 @@ def test_the_line_counts_what_the_notebook_asks(tmp_path: Path) -> None:
     kept.keep_solved(SEVEN, "no longer asked")
     assert kept.line(SEVEN).startswith("1 of 5 guesses, 1 of ")
     assert kept.line(Part(chapter="index")) == "0 guesses"
+
+
+def test_an_appendix_counts_the_questions_of_its_own_notebook(tmp_path: Path) -> None:
+    write_chapter(tmp_path, 5)
+    (tmp_path / "notes.ipynb").write_text("a notebook of the reader's own")
+    (tmp_path / "07_cache.ipynb").rename(tmp_path / "appendix_ladder.ipynb")
+    assert ProgressFile(tmp_path).line(Part(appendix="ladder")) == "0 of 5 guesses"
