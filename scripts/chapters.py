@@ -47,7 +47,7 @@ class Status:
 CHAPTERS = (
     Chapter(Layer.CLIENT, ("labkit/net/client.py", "labkit/widgets/token_counter.py")),
     Chapter(Layer.NETWORK, ("labkit/text/sse.py", "labkit/net/relay.py")),
-    Chapter(Layer.GATEWAY, ("server/auth.py", "server/limits.py", "server/routes.py")),
+    Chapter(Layer.GATEWAY, ("server/auth.py", "server/limits/", "server/routes.py")),
     Chapter(Layer.SAFETY, ("server/safety.py",)),
     Chapter(Layer.CONTEXT, ("labkit/text/template.py", "server/context.py")),
     Chapter(Layer.TOKENS, ("labkit/text/tokenizer.py",)),

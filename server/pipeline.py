@@ -29,6 +29,7 @@ from labkit.records import Usage
 from server.admission import Admission, require_size
 from server.backends import Backend, BackendRequest, Served
 from server.errors import problem_of
+from server.limits import Meter
 from server.outcomes import Outcome
 from server.outputs import Observer, Output, Stage, staged
 
@@ -46,7 +47,13 @@ class RequestContext:
     observers: Sequence[Observer] = ()
     stages: Sequence[Stage] = ()
     lease_s: float | None = None
+    meter: Meter | None = None  # of the tenant's limits; it is an observer as well
     tenant: str = "local"  # to whom the request, its trace and cached blocks belong
+
+    def reserve(self, chat: ChatRequest) -> None:
+        """Take from the tenant's limits what the request needs; `ApiError` if short."""
+        if self.meter is not None:
+            self.meter.reserve(chat)
 
 
 async def answer(
@@ -57,6 +64,7 @@ async def answer(
     with settled(context) as life:
         served = require_model(chat.model, backend, context.aliases)
         require_size(chat, served.max_context, served.max_token_chars)
+        context.reserve(chat)
         abort, asked = partial(backend.abort, name), assemble(chat, context, life)
         async with (
             admission.admit(context.tenant, name, abort, context.lease_s) as seat,

@@ -28,6 +28,7 @@ from server.http.body import (
     read_object,
 )
 from server.http.connection import beat_every, unless_gone
+from server.limits import limiter_of
 from server.outcomes import Outcome
 from server.outputs import Observer
 from server.pipeline import RequestContext, answer, known_names, require_model
@@ -50,6 +51,7 @@ class Routes:
         self._clock = clock
         self._is_shared = is_shared  # others than its owner have keys
         self._admission = Admission(settings.max_running + settings.max_waiting)
+        self._limiter = limiter_of(settings, clock)
         self.traces = TraceStore(settings.max_traces)
         self._started_unix = int(clock.unix())
 
@@ -76,6 +78,10 @@ class Routes:
         recorder.lap("parse", Layer.GATEWAY)
         recorder.note(stream=chat.is_stream)
         observers: list[Observer] = [recorder, self.outcomes]
+        meter, tell = None, request.state.headers.extend
+        if self._limiter is not None:
+            meter = self._limiter.meter(_tenant(request), tell)
+            observers.append(meter)
         context = RequestContext(
             request.state.run,
             int(self._clock.unix()),
@@ -84,6 +90,7 @@ class Routes:
             observers,
             lease_s=lease_s,
             tenant=_tenant(request),
+            meter=meter,
         )
         if not chat.is_stream:
             events = answer(chat, context, self._backend, self._admission)

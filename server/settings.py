@@ -79,6 +79,11 @@ class Settings(BaseSettings):
     auth: Literal["on", "off"] = "on"  # off: everybody who can connect may ask
     api_key: SecretStr = SecretStr("")  # the key of the tenant "local"
     keys_file: str = ""  # JSON of hashed keys, tenants and tiers
+    limits: Literal["off", "anthropic", "openai", "bedrock"] = "off"  # whose rules
+    rpm: int = Field(0, ge=0)  # requests a minute for each tenant; 0: no such limit
+    itpm: int = Field(0, ge=0)  # input tokens a minute (anthropic)
+    otpm: int = Field(0, ge=0)  # output tokens a minute (anthropic)
+    tpm: int = Field(0, ge=0)  # tokens a minute, both together (openai, bedrock)
     allowed_origins: Names = ()  # web origins let in beside our own
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
     model_aliases: Names = ()  # more names it answers to, comma-separated

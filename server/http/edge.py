@@ -78,6 +78,7 @@ class Edge:
         own_headers = [(b"x-request-id", request_id.encode())]
         if scope.get("http_version") == "1.1" and not _closes(headers):
             own_headers.append((b"keep-alive", self._keep_alive))
+        state["headers"] = own_headers  # which the answer will have beside its own
         has_started = False
 
         async def named(message: Message) -> None:
