@@ -75,10 +75,9 @@ class Edge:
         headers = {
             k.decode("latin-1"): v.decode("latin-1") for k, v in scope["headers"]
         }
-        own_headers = [(b"x-request-id", request_id.encode())]
+        state["headers"] = own_headers = [(b"x-request-id", request_id.encode())]
         if scope.get("http_version") == "1.1" and not _closes(headers):
             own_headers.append((b"keep-alive", self._keep_alive))
-        state["headers"] = own_headers  # which the answer will have beside its own
         has_started = False
 
         async def named(message: Message) -> None:
