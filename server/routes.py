@@ -78,20 +78,7 @@ class Routes:
         recorder.lap("parse", Layer.GATEWAY)
         recorder.note(stream=chat.is_stream)
         observers: list[Observer] = [recorder, self.outcomes]
-        meter, tell = None, request.state.headers.extend
-        if self._limiter is not None:
-            meter = self._limiter.meter(_tenant(request), tell)
-            observers.append(meter)
-        context = RequestContext(
-            request.state.run,
-            int(self._clock.unix()),
-            settings.default_max_tokens,
-            settings.model_aliases,
-            observers,
-            lease_s=lease_s,
-            tenant=_tenant(request),
-            meter=meter,
-        )
+        context = self._context(request, lease_s, observers)
         if not chat.is_stream:
             events = answer(chat, context, self._backend, self._admission)
             body = await unless_gone(request.receive, whole(events, chat))
@@ -185,6 +172,25 @@ class Routes:
             "ended": dict(self.outcomes.by_outcome()) if may_count else None,
         }
         return json_reply(body, 200 if is_ready else 503)
+
+    def _context(
+        self, request: Request, lease_s: float | None, observers: list[Observer]
+    ) -> RequestContext:
+        """What belongs to the request; a meter of limits joins the observers."""
+        meter, tell = None, request.state.headers.extend
+        if self._limiter is not None:
+            meter = self._limiter.meter(_tenant(request), tell)
+            observers.append(meter)
+        return RequestContext(
+            request.state.run,
+            int(self._clock.unix()),
+            self._settings.default_max_tokens,
+            self._settings.model_aliases,
+            observers,
+            lease_s=lease_s,
+            tenant=_tenant(request),
+            meter=meter,
+        )
 
     def _recorder(self, request: Request) -> TraceRecorder:
         return TraceRecorder(
