@@ -28,13 +28,14 @@ from server.http.body import (
     read_object,
 )
 from server.http.connection import beat_every, unless_gone
+from server.idempotency import SharedAnswer, SharedAnswers
 from server.limits import limiter_of
 from server.outcomes import Outcome
 from server.outputs import Observer
 from server.pipeline import RequestContext, answer, known_names, require_model
 from server.settings import Settings
 from server.telemetry import OutcomeCounts, TraceRecorder, TraceStore, server_timing
-from server.transports import EventStream, Heartbeat, whole
+from server.transports import Events, EventStream, Heartbeat, whole
 
 __all__ = ["Routes", "json_reply", "problem_reply"]
 
@@ -52,6 +53,9 @@ class Routes:
         self._is_shared = is_shared  # others than its owner have keys
         self._admission = Admission(settings.max_running + settings.max_waiting)
         self._limiter = limiter_of(settings, clock)
+        self._shared = SharedAnswers(
+            settings.idempotency_s, settings.max_idempotent, clock
+        )
         self.traces = TraceStore(settings.max_traces)
         self._started_unix = int(clock.unix())
 
@@ -79,15 +83,19 @@ class Routes:
         recorder.note(stream=chat.is_stream)
         observers: list[Observer] = [recorder, self.outcomes]
         context = self._context(request, lease_s, observers)
+        shared = self._shared_answer(request, chat, context)
         if not chat.is_stream:
-            events = answer(chat, context, self._backend, self._admission)
+            events = shared.read() if shared else self._answer(chat, context)
             body = await unless_gone(request.receive, whole(events, chat))
             timing = {"Server-Timing": server_timing(recorder.lengths())}
             return Response(body, headers=timing, media_type="application/json")
         patience = request.headers.get("x-stainless-read-timeout")
         heartbeat = Heartbeat(beat_every(patience, settings.heartbeat_s))
-        observers.append(heartbeat)
-        events = answer(chat, context, self._backend, self._admission)
+        if shared is None:
+            observers.append(heartbeat)
+            events = self._answer(chat, context)
+        else:
+            events = shared.read(on_close=heartbeat.stop)
         first = await unless_gone(request.receive, anext(events))
         frames = openai.OpenAIFrames(
             with_usage=chat.wants_usage, with_logprobs=chat.wants_logprobs
@@ -191,6 +199,26 @@ class Routes:
             tenant=_tenant(request),
             meter=meter,
         )
+
+    def _answer(self, chat: ChatRequest, context: RequestContext) -> Events:
+        return answer(chat, context, self._backend, self._admission)
+
+    def _shared_answer(
+        self, request: Request, chat: ChatRequest, context: RequestContext
+    ) -> SharedAnswer | None:
+        """The answer that belongs to the request's Idempotency-Key, if it has one."""
+        key = request.headers.get("idempotency-key")
+        if key is None:
+            return None
+        place, run = (context.tenant, key), context.request_id
+        found = self._shared.answer_to(
+            place, chat, run, lambda: self._answer(chat, context)
+        )
+        if found.request_id != run:  # the answer is known by the first one's id
+            headers = request.state.headers
+            headers[0] = (b"x-request-id", found.request_id.encode())
+            headers.append((b"idempotent-replayed", b"true"))
+        return found
 
     def _recorder(self, request: Request) -> TraceRecorder:
         return TraceRecorder(

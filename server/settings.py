@@ -108,6 +108,8 @@ class Settings(BaseSettings):
     shutdown_s: Seconds = 5.0  # when told to stop, open streams are cut by then
     max_body_bytes: int = Field(1_048_576, ge=1)  # larger bodies are answered 413
     max_json_depth: int = Field(64, ge=1)  # brackets inside brackets
+    idempotency_s: Seconds = 600.0  # an answer with an Idempotency-Key is kept so long
+    max_idempotent: int = Field(256, ge=1)  # answers kept for their keys
     max_traces: int = Field(32, ge=0)  # finished runs whose trace is kept
     max_trace_steps: int = Field(1024, ge=0)  # steps recorded; later ones are counted
 

@@ -33,7 +33,7 @@ from server.http.edge import Send
 from server.outcomes import Outcome
 from server.outputs import Observer
 
-__all__ = ["EventStream", "Heartbeat", "whole"]
+__all__ = ["EventStream", "Events", "Heartbeat", "whole"]
 
 PART = "http.response.body"
 Events = AsyncGenerator[StreamEvent, None]
@@ -53,6 +53,10 @@ class Heartbeat(Observer):
         self._timer = self._loop.call_later(every_s, self._look)
 
     def on_end(self, usage: Usage, outcome: Outcome) -> None:
+        """No more beats."""
+        self.stop()
+
+    def stop(self) -> None:
         """No more beats."""
         self._timer.cancel()
 

@@ -58,6 +58,7 @@ SERVER: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     **dict.fromkeys(POLICIES, (FLOOR, (*WIRE, "agent"))),
     "http": (FLOOR, WIRE),
     "admission": (FLOOR, WIRE),
+    "idempotency": (FLOOR, WIRE),
     "backends": (FLOOR, (*WIRE, "engine")),
     "pipeline": ((*FLOOR, *POLICIES, "admission", "backends"), WIRE),
 }
