@@ -48,7 +48,7 @@ class Principal:
     """In whose name a request is made; what it makes belongs to the tenant."""
 
     tenant: str
-    tier: str = "default"  # which limits hold
+    tier: str = "default"  # how many times the limits hold (LAB_TIERS)
     key_id: str = ""  # the first eight digits of the key's hash, which betray nothing
 
 

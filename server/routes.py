@@ -187,7 +187,8 @@ class Routes:
         """What belongs to the request; a meter of limits joins the observers."""
         meter, tell = None, request.state.headers.extend
         if self._limiter is not None:
-            meter = self._limiter.meter(_tenant(request), tell)
+            tier = request.state.principal.tier
+            meter = self._limiter.meter(_tenant(request), tier, tell)
             observers.append(meter)
         return RequestContext(
             request.state.run,

@@ -84,6 +84,7 @@ class Settings(BaseSettings):
     itpm: int = Field(0, ge=0)  # input tokens a minute (anthropic)
     otpm: int = Field(0, ge=0)  # output tokens a minute (anthropic)
     tpm: int = Field(0, ge=0)  # tokens a minute, both together (openai, bedrock)
+    tiers: Names = ()  # times these limits by tier, as in pro=10,free=1; others: once
     allowed_origins: Names = ()  # web origins let in beside our own
     model: str = ""  # GGUF file or Hugging Face folder; empty is the book's model
     model_aliases: Names = ()  # more names it answers to, comma-separated

@@ -8,6 +8,7 @@ vendors' headers say what is left.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 
@@ -62,15 +63,22 @@ class Limiter:
         self.default_max_tokens = settings.default_max_tokens
         used = self.policy.reserve(Asked(0, 0))
         given = {name: getattr(settings, short) for name, short in SETTINGS.items()}
-        self.budgets = tuple(
-            Budget(name, most, most)
-            for name, most in given.items()
-            if most and name in used
+        self._once = {n: most for n, most in given.items() if most and n in used}
+        self._factors = _factors(settings.tiers)
+
+    def budgets_of(self, tier: str) -> tuple[Budget, ...]:
+        """What each tenant of a tier may spend."""
+        factor = self._factors.get(tier, 1)
+        return tuple(
+            Budget(name, most * factor, most * factor)
+            for name, most in self._once.items()
         )
 
-    def meter(self, tenant: str, tell: Callable[[Sequence[Header]], None]) -> Meter:
+    def meter(
+        self, tenant: str, tier: str, tell: Callable[[Sequence[Header]], None]
+    ) -> Meter:
         """The meter of one request; `tell` hears the headers for its answer."""
-        return Meter(self, tenant, tell)
+        return Meter(self, tenant, self.budgets_of(tier), tell)
 
     def now_ns(self) -> int:
         """The clock's time as a whole number."""
@@ -81,9 +89,14 @@ class Meter(Observer):
     """What one request has been charged so far."""
 
     def __init__(
-        self, limiter: Limiter, tenant: str, tell: Callable[[Sequence[Header]], None]
+        self,
+        limiter: Limiter,
+        tenant: str,
+        budgets: tuple[Budget, ...],
+        tell: Callable[[Sequence[Header]], None],
     ) -> None:
         self._limiter = limiter
+        self._budgets = budgets
         self._tenant = tenant
         self._tell = tell
         self._asked: Asked | None = None  # once it was let in
@@ -99,12 +112,10 @@ class Meter(Observer):
         most = chat.max_tokens or limiter.default_max_tokens
         asked = Asked(math.ceil(num_chars / CHARS_A_TOKEN), most)
         costs = limiter.policy.reserve(asked)
-        for budget in limiter.budgets:
+        for budget in self._budgets:
             if costs[budget.name] > budget.burst:
                 raise _never(budget, costs[budget.name])
-        found = limiter.store.take(
-            self._tenant, limiter.budgets, costs, limiter.now_ns()
-        )
+        found = limiter.store.take(self._tenant, self._budgets, costs, limiter.now_ns())
         self._tell(_headers(found.rooms, limiter.clock.unix()))
         if not found.is_granted:
             raise _later(found)
@@ -125,9 +136,22 @@ class Meter(Observer):
 
     def _charge(self, more: dict[str, int]) -> None:
         limiter = self._limiter
-        limiter.store.correct(self._tenant, limiter.budgets, more, limiter.now_ns())
+        limiter.store.correct(self._tenant, self._budgets, more, limiter.now_ns())
         for name, by in more.items():
             self._charged[name] += by
+
+
+def _factors(tiers: Sequence[str]) -> dict[str, int]:
+    """How many times the limits each tier has."""
+    found = {}
+    for text in tiers:
+        name, _, factor = text.partition("=")
+        if not name or not re.fullmatch(r"[1-9][0-9]{0,5}", factor):
+            raise ConfigError(
+                f"LAB_TIERS has {text!r}: write a tier and a whole number, as in pro=10"
+            )
+        found[name] = int(factor)
+    return found
 
 
 def _never(budget: Budget, cost: int) -> ApiError:

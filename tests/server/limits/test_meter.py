@@ -155,18 +155,22 @@ def test_200_clients_at_once_overspend_no_token_and_lose_none() -> None:
         assert left(server.chat(max_tokens=2), "tokens") == 0
 
 
-def test_each_tenant_has_limits_of_its_own(tmp_path: Path) -> None:
+def test_each_tenant_has_limits_of_its_own_as_its_tier_says(tmp_path: Path) -> None:
     keys = {name: f"lab-key-of-{name}-in-tests" for name in ("ann", "bob")}
-    rows = [{"sha256": hash_of(key), "tenant": name} for name, key in keys.items()]
+    rows = [
+        {"sha256": hash_of(key), "tenant": name, "tier": f"of-{name}"}
+        for name, key in keys.items()
+    ]
     path = tmp_path / "keys.json"
     path.write_text(json.dumps({"keys": rows}))
     asked = {"limits": "openai", "rpm": 1, "keys_file": str(path)}
+    asked |= {"tiers": ("of-bob=2",)}
     with limited(FakeClock(), "a", **asked) as (server, _):
         found = [
             server.post(CHATS, CHAT, x_api_key=keys[name]).status
-            for name in ("ann", "ann", "bob")
+            for name in ("ann", "ann", "bob", "bob", "bob")
         ]
-    assert found == [200, 429, 200]
+    assert found == [200, 429, 200, 200, 429]
 
 
 @pytest.mark.parametrize(
@@ -174,6 +178,8 @@ def test_each_tenant_has_limits_of_its_own(tmp_path: Path) -> None:
     [
         ({"limits": "openai"}, "limits nothing yet: set LAB_RPM or LAB_TPM"),
         ({"limits": "openai", "itpm": 5}, "LAB_ITPM is set, but LAB_LIMITS=openai has"),
+        ({"limits": "openai", "rpm": 5, "tiers": ("pro",)}, "LAB_TIERS has 'pro'"),
+        ({"limits": "openai", "rpm": 5, "tiers": ("pro=0",)}, "a whole number"),
         ({"rpm": 5}, "LAB_RPM is set, but LAB_LIMITS=off has no budget"),
     ],
 )
