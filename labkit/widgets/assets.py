@@ -20,7 +20,7 @@ __all__ = ["ASSETS", "PLOTLY", "digest", "read", "serve"]
 
 PLOTLY = "plotly.js"
 VENDOR = Path(__file__).parent / "static" / "vendor"
-ASSETS = ("markdown.js", PLOTLY)
+ASSETS = ("markdown.js", "tokenizer.js", PLOTLY)
 
 
 def read(name: str) -> bytes:

@@ -11,6 +11,7 @@ await build({
   format: 'esm',
   minify: true,
   target: 'es2022',
+  loader: { '.wasm': 'binary' },
   outdir: out,
   legalComments: 'linked',
   logLevel: 'warning',
