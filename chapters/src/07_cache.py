@@ -12,8 +12,8 @@
 # ![Layer 7 of 12: cache](images/layer_07.svg)
 #
 # A model that reads a prompt keeps keys and values for every token. This chapter opens
-# the memory of a running engine: how much they take, where they lie, who shares them,
-# and who can find out.
+# the memory of a running engine: how much room keys and values take, where they lie,
+# who shares them, and who can find out.
 #
 # *40 minutes. It needs the weights (98 MB, fetched once), no GPU and no key. At the end
 # you can say how many users fit on a GPU, why a prompt missed the cache and what that
@@ -113,11 +113,11 @@ claim(
 #
 # $$2\cdot L\cdot H_{kv}\cdot d_h\cdot b\ \text{bytes a token,}$$
 #
-# where the 2 stands for a key and a value. Designers save on $H_{kv}$. In *multi-head
-# attention* (MHA) every query head has a key/value head of its own. In *grouped-query
-# attention* (GQA, [Ainslie et al. 2023](https://arxiv.org/abs/2305.13245)) several
-# query heads share one. DeepSeek's *multi-head latent attention* (MLA) keeps a single
-# vector for each layer instead.
+# where the 2 stands for a key and a value. To save memory, designers reduce $H_{kv}$.
+# In *multi-head attention* (MHA) every query head has a key/value head of its own. In
+# *grouped-query attention* (GQA, [Ainslie et al.
+# 2023](https://arxiv.org/abs/2305.13245)) several query heads share one. DeepSeek's
+# *multi-head latent attention* (MLA) keeps a single vector for each layer instead.
 
 # %% [markdown]
 # The calculator stacks the weights and the cache of a number of conversations into the
@@ -134,10 +134,10 @@ calculator
 # %% tags=["plumbing", "nbval-check-output"]
 many = kv_sums(cards.models["Llama-3-8B"], cards.gpus["H100 SXM"], KVLoad(8192, 16))
 lab.md(
-    f"As the sliders stand, 16 conversations of 8,192 tokens with Llama-3-8B take "
-    f"{many.batch / 2**30:.0f} GiB beside the weights, and {many.max_sequences} would "
-    "fit. The table has the same sums for every model, at the longest context that it "
-    "takes."
+    "Before you move anything, the calculator shows 16 conversations of 8,192 tokens "
+    f"with Llama-3-8B: they take {many.batch / 2**30:.0f} GiB beside the weights, and "
+    f"{many.max_sequences} would fit. The table has one conversation with each model, "
+    "at the longest context that the model takes."
 )
 
 # %% tags=["plumbing", "nbval-check-output"]
@@ -347,11 +347,11 @@ idle = log.frames[-1]  # A, B and C are done
 # %% [markdown]
 # Request D brings a long prompt, and too few blocks are free. Blocks that nobody holds
 # are then *evicted*: their tokens are forgotten, and the block is used again. In the
-# map below, look for four things: a block with two letters is shared; the dashed arrow
-# is the copy; a dashed edge means *kept for reuse*; "evicted" appears when D arrives.
-# **Play** runs through the steps, the slider goes to one of them, and Enter on a block
-# tells its hash chain. D is not finished: **Run one engine step** continues it. A
-# prompt that you type in the box at the top comes next.
+# map below, look for four things: a block with several letters is shared; the dashed
+# arrow is the copy; a dashed edge means *kept for reuse*; "evicted" appears when D
+# arrives. **Play** runs through the steps, the slider goes to one of them, and Enter on
+# a block tells its hash chain. D is not finished: **Run one engine step** continues it.
+# If you ask a question of your own in the box at the top, it becomes the next request.
 
 # %%
 long_text = engine.template.render([{"role": "user", "content": "word " * 100}])
@@ -524,12 +524,13 @@ guess_hit.reveal(
 
 # %% [markdown]
 # There are more ways to lose a hit: the same tools in another order, one object with
-# its keys in another order, a first token that both template and tokenizer add, another
-# template. Choose an example and look at the red mark in the two texts: everything
-# behind it is computed again. Edit either prompt, or type one of your own in the box at
-# the top, and press **Run both** to measure the *prefill* on this machine: the pass
-# that computes what was not found. Costs use the price list of one model. A prompt
-# below its minimum length is never cached there; then the widget says so.
+# its keys in another order, a beginning-of-text token that is added twice (by the
+# template and by the tokenizer), another template. Choose an example and look at the
+# red mark in the two texts: everything behind it is computed again. Edit either prompt,
+# or type one of your own in the box at the top, and press **Run both** to measure the
+# *prefill* on this machine: the pass that computes what was not found. Costs use the
+# price list of one model. A prompt below its minimum length is never cached there; then
+# the widget says so.
 
 # %% tags=["measurement"]
 first_times = explainer.run()
@@ -984,8 +985,9 @@ lab.md(
     f"**{hit * shape.kv_bytes_per_token(4):,} bytes** of keys and values in float32. "
     f"Prefill took {first_ms:.1f} ms the first time and **{again_ms:.1f} ms** the "
     f"second. At the prices of {card.model}, a million such hits would save **USD "
-    f"{saved * 1_000_000:,.2f}** if prompts as short as this were cached; prompts "
-    f"are cached there from {card.minimum_tokens:,} tokens on."
+    f"{saved * 1_000_000:,.2f}**. But this vendor caches only prompts of "
+    f"{card.minimum_tokens:,} tokens or more, so the saving on prompts as short as "
+    "this one is nothing."
 )
 
 # %% tags=["plumbing", "nbval-check-output"]

@@ -181,8 +181,8 @@ lab.md(
 # %% tags=["plumbing", "measurement"]
 close = 0.5 < knee(live) / expected_knee < 2
 lab.md(
-    f"On your machine *n\\** is **{n_star:.1f}** tokens. The time has doubled at about "
-    f"twice *n\\**, if passes reach the same share of both roofs. Yours reach "
+    f"On your machine *n\\** is **{n_star:.1f}** tokens. If passes came equally close "
+    f"to both roofs, their time would double at about 2 *n\\**. Yours reach "
     f"{reached[512]:.0%} of the arithmetic roof and {copied:.0%} of the memory roof. "
     f"So the formula expects the knee at 2 × {n_star:.1f} × {reached[512]:.2f} / "
     f"{copied:.2f} = **{expected_knee:.1f}** tokens. The largest size that stayed "
@@ -274,12 +274,12 @@ lab.source(Scheduler.plan)
 # each user's earlier tokens are read for this user alone.
 #
 # **Predict.** A user who looks back on 1,024 tokens instead of 32 makes each step
-# longer by some milliseconds. Now eight users do so in one batch. How much do their
-# contexts add to a step?
+# longer by some milliseconds. Now eight users do so in one batch. How many times as
+# many milliseconds do their contexts add?
 
 # %% tags=["plumbing"]
 choices = ["as much as one user's", "about twice as much", "many times as much"]
-guess_share = lab.predict("How much do eight contexts add to a step?", options=choices)
+guess_share = lab.predict("What eight contexts add to a step", options=choices)
 guess_share
 
 # %%
@@ -411,7 +411,7 @@ lab.follow(SchedulerDebugger(source, source.times_s, large))
 # %% tags=["plumbing", "nbval-check-output"]
 lab.md(
     f"With 1,024 tokens a step, the four wait **{whole.worst_gap_ms:,.0f} ms** for one "
-    f"token; their usual gap is {percentile(whole.gaps_ms, 50):.0f} ms. "
+    f"token; their usual gap is {percentile(whole.gaps_ms, 50):.1f} ms. "
     + lab.replay_measured("costs").origin.replace("Recorded", "The costs were recorded")
 )
 
@@ -584,7 +584,8 @@ claim("In floating point, another order gives another sum.", len(orders) == 2)
 # shows it, but a thousand answers do.
 #
 # You can make such a tie. At the first token, `logit_bias` raises the second candidate
-# by exactly what it lacks when you ask alone. Then the last bits decide.
+# by exactly the gap to the best one, measured when you ask alone. Then the last bits
+# decide.
 
 # %%
 tie = {n: torch_asks.first_token_at_a_tie(found[0], n) for n in numbers}
@@ -916,7 +917,7 @@ heard = {
     "You get the FLOPS that are printed on the box.": "In 8.1 the larger of the two "
     "printed figures holds only where half of the weights are zero.",
     "Temperature 0 is reproducible.": "In 8.5 the others in a batch change the last "
-    "bits, and at a tie the last bits choose the token.",
+    "bits of PyTorch's numbers, and those bits decide wherever two candidates tie.",
     "Speculation approximates the model.": "In 8.7 greedy answers stay the same, and "
     "sampled tokens have the model's own distribution.",
     "It always pays to draft far ahead.": "In 8.7 poor drafts and full batches make "
@@ -974,10 +975,10 @@ lab.check("8.2", lambda n, size, rate: round(1000 * n * size / rate, 2))
 # %% [markdown]
 # **3.** You promise that no gap is longer than `promise_ms`. A step takes `token_ms`
 # for each of its tokens, but never less than `read_ms`. In every step, `streams`
-# sequences decode. How many tokens of a prompt may a step compute besides (0 if no step
-# is fast enough)? Promise 50 ms, where a step takes at least 2 ms and a token 0.5 ms,
-# and four streams decode. Or write a function of (promise_ms, read_ms, token_ms,
-# streams).
+# sequences decode. How many prompt tokens may the same step compute as well (0 if even
+# the decodes are too slow)? Promise 50 ms, where a step takes at least 2 ms and a token
+# 0.5 ms, and four streams decode. Or write a function of (promise_ms, read_ms,
+# token_ms, streams).
 
 # %% tags=["exercise", "nbval-check-output"]
 lab.check("8.3", ...)
@@ -1003,9 +1004,10 @@ lab.check("8.3", chunk)
 # %% [markdown]
 # **4. Change the engine.** While the book is being computed, *zoe* asks a short
 # question of 40 tokens. With decode-first she waits until the whole book is done. Write
-# a scheduling policy under which she does not wait, and nobody else pays for it. A
-# policy is a class with `turns`: the order in which decodes, prompts under way and new
-# arrivals take the tokens of a step. These are the two that the engine has:
+# a scheduling policy under which she does not wait. The four streams must not stall,
+# and the book may wait at most a fifth longer than before. A policy is a class with
+# `turns`: the order in which decodes, prompts under way and new arrivals take the
+# tokens of a step. These are the two that the engine has:
 
 # %% tags=["plumbing"]
 from labkit.engine import policy
@@ -1033,8 +1035,8 @@ lab.check("8.4", MyPolicy)
 # %% [markdown]
 # <details><summary>Hint</summary>
 #
-# Who takes the tokens that the four answers leave? It is whoever has the next turn, and
-# the book needs all that it can get.
+# Who takes the tokens that the four answers leave? It is whoever has the next turn.
+# Under decode-first that is the book, which needs every one of them for many steps.
 # </details>
 
 
@@ -1050,8 +1052,9 @@ lab.check("8.4", NewestFirst)
 # ## Where you are
 #
 # One pass computed what the cache did not hold of the prompt, and it gave the first
-# token of the answer. Each further token had a pass of its own. You know now what each
-# of these passes waits for.
+# token of the answer. Each further token had a pass of its own, and so had the token
+# that ends the answer and is not shown. You know now what each of these passes waits
+# for.
 
 # %% tags=["plumbing", "nbval-check-output"]
 from collections import Counter

@@ -140,7 +140,8 @@ class PrefixMissExplainer(
         with self._lock:
             self._times[texts] = times
             self._draw()
-            self.note = f"Measured: {self._measured(times)}"
+            if tuple(self.texts) == texts:  # not where another pair is shown by now
+                self.note = f"Measured: {self._measured(times)}"
         return times
 
     def ask(self, messages: Messages) -> None:
@@ -270,8 +271,8 @@ def _verdict(times: MissTimes) -> str:
     """Which of the three times explain the one that matters."""
     if times.second_ms > (1 + NOISE) * times.cold_ms:
         return (
-            "A hit cannot make a prefill slower, so the machine was busy with "
-            "something else: run it again."
+            "What is in the cache cannot make a prefill slower, so the machine was "
+            "busy with something else: run it again."
         )
     lost = _lost(times)
     return f"The miss costs {lost}."

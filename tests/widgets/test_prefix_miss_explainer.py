@@ -233,3 +233,15 @@ def test_titles_keep_the_case_of_json_and_count_in_english() -> None:
     assert widget.record().title.startswith("Order of JSON keys: token 2 differs")
     widget.show("one")
     assert widget.summary().count("1 token is shared") == 1
+
+
+def test_a_pair_chosen_while_another_is_measured_is_not_given_its_times() -> None:
+    def measure_and_edit(*ids: object) -> MissTimes:
+        widget.texts = ["one prompt", "another one"]
+        return measured(*ids)
+
+    widget = PrefixMissExplainer(PAIRS, WORDS, CARD, measure_and_edit)
+    widget.run()
+    assert widget.times is None
+    assert widget.note == ""
+    assert widget.result["is_measured"] is False
