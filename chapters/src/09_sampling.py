@@ -109,8 +109,9 @@ lab.follow(
 # %% tags=["plumbing"]
 before, *_, cut, _ = bench.run({"temperature": 0.8, "top_p": 0.95}, STAGES)
 lab.md(
-    f"The bench began with **{cut.kept:,}** of {before.kept:,} tokens left, and the "
-    f"entropy fell from {before.entropy:.2f} to **{cut.entropy:.2f} nats**. "
+    f"With its opening settings the bench keeps **{cut.kept:,}** of {before.kept:,} "
+    f"tokens, and the entropy falls from {before.entropy:.2f} to "
+    f"**{cut.entropy:.2f} nats**. "
     "*Typical* keeps the tokens whose surprise is nearest to the entropy. The two "
     "penalties that are greyed out count tokens of the answer; no token of it exists "
     "yet, so they have nothing to count until section 9.3."
@@ -197,7 +198,7 @@ guess_apart.reveal(round(100 * apart, 1))
 # %% [markdown]
 # Below are the four engines at temperature 1. Look at the four bars of one token: they
 # are equally high. Now move *Temperature* to 2, and look at the bars on the far right,
-# which have all the other tokens together.
+# which add up all the other tokens.
 
 # %%
 lab.follow(OrderCompare(bench, label, temperature=1.0, top_p=0.9))
@@ -206,9 +207,9 @@ lab.follow(OrderCompare(bench, label, temperature=1.0, top_p=0.9))
 by_kept = sorted(views, key=lambda view: view.kept)
 lab.md(
     f"At temperature 2, {title_of(by_kept[0].name)} keeps **{by_kept[0].kept:,}** "
-    f"tokens and {title_of(by_kept[-1].name)} keeps **{by_kept[-1].kept:,}**. The two "
-    f"engines that differ most place **{100 * apart:.0f} %** of the probability on "
-    "different tokens."
+    f"tokens and {title_of(by_kept[-1].name)} keeps **{by_kept[-1].kept:,}**. To make one "
+    "of the two engines that differ most into the other, "
+    f"**{100 * apart:.0f} %** of the probability would have to move."
 )
 
 # %% [markdown]
@@ -258,7 +259,7 @@ claim(
     max(max(view.distances) for view in calm) < 0.001,
 )
 claim(
-    "At temperature 2, over 30 % of the probability lies on different tokens.",
+    "At temperature 2, over 30 % of the probability would have to move.",
     apart > 0.3,
 )
 claim(
@@ -541,8 +542,8 @@ best, mean_logs = zip(*verdicts.values(), strict=True)
 rises = mean_logs[1] > mean_logs[0]
 helped = (
     f"At penalty 1.1 the mean rises from {mean_logs[0]:.2f} to **{mean_logs[1]:.2f}**: "
-    "a mild penalty also takes probability from wrong tokens. Greedy decoding, which "
-    "always takes the likeliest token, gains nothing: the correct token is the "
+    "a mild penalty takes some probability from wrong tokens, too. Greedy decoding, "
+    "which takes the likeliest token, gains nothing: the correct token is the "
     f"likeliest at **{best[1]}** places, and without a penalty at {best[0]}."
 )
 lab.md(helped if rises else "Even the mildest penalty of the table lowers the mean.")
@@ -709,7 +710,7 @@ lab.md(measured.origin)
 # *Greedy decoding* always takes the likeliest token. Three stories of 256 tokens were
 # written this way, and three more at each of several temperatures. Then every run of
 # four neighbouring tokens was looked up: had the same run already stood earlier in the
-# same story? How many of the greedy runs had?
+# same story? What share of the greedy runs were such repeats?
 
 # %%
 guess_loop = lab.predict(
@@ -740,7 +741,7 @@ series = (
     Series("repeated", tuple(temps), tuple(repeats), Layer.SAMPLING, "line+dots"),
 )
 title = (
-    f"{100 * repeats[0]:.0f} % of greedy text repeats itself, "
+    f"{100 * repeats[0]:.0f} % of the 4-token runs of greedy text are repeats, "
     f"{100 * repeats[-1]:.0f} % at temperature {temps[-1]}"
 )
 alt = "; ".join(
@@ -833,8 +834,7 @@ guess_read.reveal(unread, f"The cache still had {branch.num_shared} full blocks.
 # In the tree, each branch begins under the token that it leaves. Look at the blocks on
 # the right: hatched ones are shared. Arrow keys walk along a branch, Enter goes to the
 # candidates of a token, and *Go on* makes a new branch from one of them. A struck-out
-# block was given back when its branch had ended, and a later branch has written over
-# it.
+# block belonged to a branch that has ended; a later branch has reused it.
 
 # %%
 lab.follow(tree)
@@ -883,7 +883,10 @@ lab.md(
 # %%
 picked = {bench.run({"seed": 3}, [])[-1].top[0][0] for _ in range(3)}
 claim("Equal logits and an equal seed give the same token.", len(picked) == 1)
-claim("An equal seed does not help where the logits differ slightly.", changed > 0)
+claim(
+    "An equal seed does not guarantee the same token if the logits differ slightly.",
+    changed > 0,
+)
 
 # %% [markdown]
 # ## Exercises

@@ -12,7 +12,7 @@
 # ![Layer 10 of 12: streaming](images/layer_10.svg)
 #
 # The answer exists on the server long before you can read it. This chapter measures
-# every step from the server to your eye, breaks each of them, and repairs it.
+# every step from the server to your eye, breaks each one and repairs it.
 #
 # *35 minutes · needs the weights (98 MB, fetched once); no GPU, no key. At the end
 # you can say where the milliseconds before the first word went, cut a stream anywhere
@@ -97,7 +97,7 @@ lab.md(
 # cell records three requests: the short prompt, a long prompt, and the short prompt
 # again while three long ones are ahead of it.
 #
-# **What to look at.** The three grey bars compare the whole waits. The rows below are
+# **What to look at.** The three bars on top compare the whole waits. The rows below are
 # the parts of one of them, in the order in which they began. Choose a row, and the line
 # at the bottom says what happens in it.
 
@@ -134,13 +134,13 @@ told = [
     )
 ]
 lab.md(
-    f"**What you saw.** The largest part is {'; '.join(told)}. A gap in a bar means "
-    "that the moment belongs to a part that began later."
+    f"**What you saw.** The largest part is {'; '.join(told)}. Where a bar has a "
+    "gap, a later part was running, and that time is counted there."
 )
 
 # %% [markdown]
-# **Why.** The TTFT is the sum of the parts in the table below. In groups, all in
-# seconds:
+# **Why.** The TTFT is the sum of the parts in the picture. In groups, all in seconds,
+# and with what lies between two parts counted to the group before it:
 #
 # $$\mathrm{TTFT}=t_{network}+t_{server}+t_{queue}+t_{prefill}+t_{sample}+t_{flush}$$
 #
@@ -230,8 +230,8 @@ claim("The pieces of text join to the sentence again.", joined == korean)
 # %% [markdown]
 # A *stop string* delays text in every language. It is a text at which the answer has to
 # end, and it must not be shown, not even its beginning. The greedy answer to our
-# request begins with `The answer is "1"`. If the stop string is `The answer is 2`, each
-# of the first tokens could still turn into it.
+# request begins with `The answer is "1"`. If the stop string is `The answer is 2`,
+# then after each of the first tokens the text could still become it.
 #
 # **What to look at.** The table tells which token brings the first text, counted from
 # 0.
@@ -341,11 +341,11 @@ real, naive = inspector.real, inspector.naive
 lab.md(
     f"**What you saw.** From pieces of 64 bytes our parser reads {real.num_read} "
     f"events and has the whole text. The naive parser understands {naive.num_read} "
-    f"of them and finds {naive.num_lost} pieces that it cannot read."
+    f"of them and finds {naive.num_lost} scraps that it cannot read."
 )
 
 # %% [markdown]
-# Now the connection is lost for good. Who pays for the answer wants to know its usage.
+# Now the connection is lost for good. Whoever pays for the answer needs its usage.
 # The next cell ends each recording at 200 random places and counts how often the client
 # has been told some usage before.
 
@@ -394,8 +394,8 @@ claim(
 #
 # An answer in Markdown grows piece by piece. A page that renders *the whole text* for
 # every piece parses the first paragraph again each time. A page that keeps finished
-# *blocks*, such as paragraphs and lists, parses only the last one again. How many times
-# as many characters does the first kind parse?
+# *blocks*, such as paragraphs and lists, parses only the last one again. By what factor
+# does the first page parse more characters?
 
 # %%
 guess_work = lab.predict("Full re-parse costs how many times as much", between=(1, 100))
@@ -475,8 +475,9 @@ claim(
 # ## 10.5 When is a piece of an answer safe to show?
 #
 # The text of a model is untrusted: somebody who wrote a page that the model has read
-# may have written a part of its answer. Two rules against that sound alike. *Check each
-# piece before you show it.* *Check the whole text each time it grows.*
+# may have written a part of its answer. Two rules guard against it, and they sound
+# alike. *Check each piece before you show it.* *Check the whole text each time it
+# grows.*
 #
 # In the next cell an image, whose address carries a secret, arrives in two pieces. How
 # many of the two pieces contain an image when each is checked alone?
@@ -601,8 +602,8 @@ claim("The exact way holds less than a tenth of the fixed way.", mean < 0.1 * fi
 # Your eye notices gaps, not averages. So take the recorded stream and treat it in three
 # ways. It may be shown *as it came*. It may be *coalesced*: a proxy collects eight
 # events and passes them on together. It may be *paced*: the pieces are shown at equal
-# intervals, and the first one late enough that every piece is there when its turn
-# comes. Which way has the smallest gap at the 99th percentile (p99)?
+# intervals, and the first one is delayed until no later piece can miss its turn. Which
+# way has the smallest 99th percentile (p99) of the gaps?
 
 # %%
 guess_smooth = lab.predict(
@@ -649,7 +650,7 @@ claim("Pacing makes the first text later.", paced[0] > came[0])
 # **Why.** With *N* tokens, the whole answer takes
 # $\mathrm{E2E}=\mathrm{TTFT}+\mathrm{TPOT}\,(N-1)$, where E2E is the time from the
 # request to the last token (*end to end*), in seconds. Pacing changes no token's
-# computation. It buys equal gaps with a later start.
+# computation. It buys equal gaps with a later start and a later end.
 #
 # **In production.** Vercel's AI SDK has pacing as `smoothStream`: whole words, 10 ms
 # apart unless you say otherwise
@@ -790,7 +791,7 @@ TraceBar(recorded, lit=Layer.STREAMING)
 # frame. They can resume a stream by an id, which our server cannot. They watch
 # percentiles over millions of streams where you watched one.
 #
-# **Next door.** In chapter 11 the answer is no text for you but a call to a tool.
+# **Next door.** In chapter 11 the answer is not text but a call to a tool.
 
 # %% [markdown]
 # ## Sources

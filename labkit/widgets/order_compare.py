@@ -120,9 +120,9 @@ class OrderCompare(LabWidget, page="order_compare", parts=("order_bars",)):
         if farthest < 0.0005:
             return f"{self._about}All engines give the same distribution"
         other = self.views[view.distances.index(farthest)]
-        names = f"{title_of(view.name)} and {title_of(other.name)}"
-        apart = f"place {100 * farthest:.1f} % of the probability on different tokens"
-        return f"{self._about}{names} {apart}"
+        names = f"{title_of(view.name)} to {title_of(other.name)}"
+        apart = f"{100 * farthest:.1f} % of the probability would have to move"
+        return f"{self._about}From {names}, {apart}"
 
     def _alt(self) -> str:
         set_to = ", ".join(f"{name} {value:g}" for name, value in self.knobs.items())

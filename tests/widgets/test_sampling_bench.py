@@ -92,7 +92,7 @@ def test_engines_that_agree_are_said_to_agree() -> None:
     widget = OrderCompare(FourOrders(), word)
     assert widget.record().title == "All engines give the same distribution"
     widget.turn(temperature=2.0)
-    title = "vLLM and SGLang place 50.0 % of the probability on different tokens"
+    title = "From vLLM to SGLang, 50.0 % of the probability would have to move"
     assert widget.record().title == widget.result["title"] == title
     assert [view["title"] for view in widget.result["views"]][2] == "llama.cpp"
 

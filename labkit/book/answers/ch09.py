@@ -128,26 +128,26 @@ EXERCISES: tuple[AnyExercise, ...] = (
         task="a filter of your own that the engine's sampler can draw with",
         requirements=(
             Requirement(
-                "Each logit is kept as it is or becomes minus infinity.",
+                "Each logit is kept as it is or becomes minus infinity",
                 _keeps("keeps_or_drops"),
             ),
             Requirement(
-                "Every row keeps its likeliest token.", _keeps("keeps_the_best")
+                "Every row keeps its likeliest token", _keeps("keeps_the_best")
             ),
             Requirement(
-                "A constant added to all logits changes nothing.",
+                "A constant added to all logits changes nothing",
                 _keeps("ignores_a_constant"),
             ),
             Requirement(
-                "A row keeps the same tokens alone and in a batch.",
+                "A row keeps the same tokens alone and in a batch",
                 _keeps("judges_rows_alone"),
             ),
             Requirement(
-                "A flat row keeps more tokens than one with a clear favourite.",
+                "A flat row keeps more tokens than one with a clear favourite",
                 _keeps("adapts"),
             ),
             Requirement(
-                "The engine's own sampler draws survivors only, with 100 seeds.",
+                "The engine's own sampler draws survivors only, with 100 seeds",
                 _keeps("is_drawn_from"),
             ),
         ),
