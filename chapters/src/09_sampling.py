@@ -207,8 +207,8 @@ lab.follow(OrderCompare(bench, label, temperature=1.0, top_p=0.9))
 by_kept = sorted(views, key=lambda view: view.kept)
 lab.md(
     f"At temperature 2, {title_of(by_kept[0].name)} keeps **{by_kept[0].kept:,}** "
-    f"tokens and {title_of(by_kept[-1].name)} keeps **{by_kept[-1].kept:,}**. To make one "
-    "of the two engines that differ most into the other, "
+    f"tokens and {title_of(by_kept[-1].name)} keeps **{by_kept[-1].kept:,}**. To "
+    "make one of the two engines that differ most into the other, "
     f"**{100 * apart:.0f} %** of the probability would have to move."
 )
 
