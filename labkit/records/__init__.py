@@ -14,7 +14,7 @@ from labkit.records.cache import (
     PoolFrame,
 )
 from labkit.records.engine import EngineCounts, ScheduledSlice, StepReport, TokenEvent
-from labkit.records.network import Faults, StreamChunk
+from labkit.records.network import Delivery, Faults, Link, StreamChunk
 from labkit.records.request import Layer, Usage
 from labkit.records.sampling import Branch, BranchToken, OrderView, StageView
 from labkit.records.text import TokenizerSpec
@@ -27,9 +27,11 @@ __all__ = [
     "Branch",
     "BranchToken",
     "CacheStats",
+    "Delivery",
     "EngineCounts",
     "Faults",
     "Layer",
+    "Link",
     "OrderView",
     "PoolFrame",
     "ScheduledSlice",
