@@ -15,6 +15,7 @@ import sys
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 from labkit.book.lab import REQUEST
 from labkit.clock import SystemClock
@@ -42,7 +43,7 @@ __all__ = ["anthropic_arrivals", "main", "provenance", "record_10"]
 Messages = Sequence[Mapping[str, str]]
 DATA = Path(__file__).resolve().parents[1] / "chapters" / "data"
 SERVER_CHAPTER = 10  # the others' record_NN.py has record(made, folder) -> exit code
-KNOBS = {"temperature": 0.0, "max_tokens": 96}
+KNOBS: dict[str, Any] = {"temperature": 0.0, "max_tokens": 96}
 STORY = ({"role": "user", "content": "Écris deux phrases sur un café à Paris. 🍓"},)
 
 

@@ -9,6 +9,7 @@ between requests, so every trace shows what connecting costs.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import cached_property
@@ -37,7 +38,10 @@ SILENCE_S: Final = 60.0  # the server's heartbeat comes every 15 s
 TRACE_TRIES: Final = 40  # the run is settled just after its last frame
 TRACE_WAIT_S: Final = 0.05
 
-
+JSON_TO_STREAM: Final = {
+    "Accept": "text/event-stream",  # a proxy streams for exactly this
+    "Content-Type": "application/json",
+}
 _WIRE_ONLY: Final = ("logprobs", "max_completion_tokens", "metadata", "user")
 KNOBS: Final = tuple(sorted({*(f.name for f in fields(SamplingParams)), *_WIRE_ONLY}))
 
@@ -64,9 +68,7 @@ class LabClient:
             timeout=timeout,
             limits=limits,
             auth=self._with_key,
-            verify=self.base_url.startswith(
-                "https"
-            ),  # reading certificates takes 0.1 s
+            verify=self.base_url.startswith("https"),  # certificates: 0.1 s
             trust_env=False,  # a proxy of the environment cannot see our loopback
         )
 
@@ -93,13 +95,17 @@ class LabClient:
         """The model asked for: the one given, else the server's first."""
         return self._wish if self._wish is not None else self.models()[0]
 
-    def stream(self, messages: Messages, **knobs: Any) -> ChatStream:
+    def stream(
+        self, messages: Messages, *, idempotency_key: str | None = None, **knobs: Any
+    ) -> ChatStream:
         """A chat answer as it is written; the request is sent at once.
 
         `knobs` are the request's fields, such as temperature, seed, stop, max_tokens.
+        Sent again with the same `idempotency_key`, a request gets the same answer.
         """
         body = request_body(self.model, messages, knobs)
-        stream = ChatStream(_Call(self, self._http, body), self._clock)
+        headers = _key_header(idempotency_key)
+        stream = ChatStream(_Call(self, self._http, body, headers), self._clock)
         stream.open()
         return stream
 
@@ -199,15 +205,31 @@ def request_body(
     return {"model": model, "messages": listed, **options, **given}
 
 
+def _key_header(key: str | None) -> dict[str, str]:
+    if key is None:
+        return {}
+    if not re.fullmatch(r"[!-~]{1,255}", key):
+        raise InputError(
+            f"idempotency_key={key!r}: use 1 to 255 printable ASCII characters without "
+            "a space, such as a UUID"
+        )
+    return {"Idempotency-Key": key}
+
+
 class _Call:
     """One chat request on its way out; the `Exchange` of its stream."""
 
     def __init__(
-        self, client: LabClient, http: httpx2.Client, body: dict[str, Any]
+        self,
+        client: LabClient,
+        http: httpx2.Client,
+        body: dict[str, Any],
+        headers: Mapping[str, str],
     ) -> None:
         self._client = client
         self._http = http
         self._body = body
+        self._headers = {**JSON_TO_STREAM, **headers}
 
     def open(self, wire: Wire, composed: Callable[[], None]) -> _Answer:
         """Send it and read the answer's head; a refusal raises its own error."""
@@ -216,7 +238,7 @@ class _Call:
             "POST",
             "/v1/chat/completions",
             content=content,
-            headers={"Accept": "text/event-stream", "Content-Type": "application/json"},
+            headers=self._headers,
             extensions={"trace": wire.see, "timeout": self._http.timeout.as_dict()},
         )
         composed()
