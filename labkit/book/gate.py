@@ -116,6 +116,11 @@ class Gate:
         else:
             _display(widget)
 
+    def show_lasting(self, content: Prose) -> Any:
+        """Show `content`, whatever question is open; `update(...)` of what this gives
+        puts something else in its place later."""
+        return _display(content, display_id=True)
+
     def _show_again_at_the_end(self, handle: Any, thing: Any) -> None:
         """Let a built notebook keep the still of what the cell has come to.
 

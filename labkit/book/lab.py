@@ -178,10 +178,13 @@ class Lab:
         )
         self.show(bar)
         self.show(self._box)
-        done = self.kept.line(self.part)
-        if done:
-            line = f"So far in this chapter: {done}."
-            self._gate.show_openly(Prose(line, line))
+        if self.kept.line(self.part):
+            handle = self._gate.show_lasting(self._done())
+            self.kept.on_change = lambda: handle.update(self._done())
+
+    def _done(self) -> Prose:
+        line = f"So far in this chapter: {self.kept.line(self.part)}."
+        return Prose(line, line)
 
     def ask(self, text: str | None = None) -> AskBox:
         """Ask the model `text`, and let the pictures that follow work on it.

@@ -13,7 +13,7 @@ import os
 import re
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
@@ -37,6 +37,7 @@ class ProgressFile:
         self._folder = folder
         self._path = None if folder is None else folder / NAME
         self._memory: dict[str, Any] = {}
+        self.on_change: Callable[[], object] | None = None  # something new was kept
 
     def guess(self, part: Part, question: str) -> dict[str, Any] | None:
         """What was kept of a question: `guess` and `answer`, or `skipped`; or None."""
@@ -136,11 +137,15 @@ class ProgressFile:
     def _write(self, everything: dict[str, Any]) -> None:
         everything |= {"schema": SCHEMA, "version": VERSION}
         self._memory = everything
-        if self._path is None:
-            return
+        if self._path is not None:
+            self._save(self._path, everything)
+        if self.on_change is not None:
+            self.on_change()
+
+    def _save(self, path: Path, everything: dict[str, Any]) -> None:
         text = json.dumps(everything, indent=1, ensure_ascii=False, sort_keys=True)
         try:
-            _replace(self._path, text + "\n")
+            _replace(path, text + "\n")
         except OSError as error:
             self._keep_in_memory(f"{NAME} cannot be written ({error.strerror})")
 

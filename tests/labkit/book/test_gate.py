@@ -95,6 +95,15 @@ def test_the_opening_is_open_and_says_what_is_done(tmp_path: Path) -> None:
     assert "So far in this chapter: 1 guess, 0 of " in shown.plain
 
 
+def test_the_opening_counts_a_guess_when_it_is_locked(tmp_path: Path) -> None:
+    (tmp_path / "data").symlink_to(ROOT / "chapters" / "data")
+    cells = (CELLS[0], "lab.opening()", CELLS[1], "guess.lock(3)")
+    assert (
+        "So far in this chapter: 0 guesses" in run_cells(cells[:3], tmp_path)[1].plain
+    )
+    assert "So far in this chapter: 1 guess," in run_cells(cells, tmp_path)[1].plain
+
+
 def test_a_new_kernel_has_the_guess_that_was_locked(tmp_path: Path) -> None:
     answer = "guess.reveal(7)"
     run_cells(

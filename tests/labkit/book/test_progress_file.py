@@ -128,3 +128,12 @@ def test_an_appendix_counts_the_questions_of_its_own_notebook(tmp_path: Path) ->
     (tmp_path / "notes.ipynb").write_text("a notebook of the reader's own")
     (tmp_path / "07_cache.ipynb").rename(tmp_path / "appendix_ladder.ipynb")
     assert ProgressFile(tmp_path).line(Part(appendix="ladder")) == "0 of 5 guesses"
+
+
+def test_what_is_kept_is_told_to_whoever_shows_it(tmp_path: Path) -> None:
+    kept, lines = ProgressFile(tmp_path), []
+    kept.on_change = lambda: lines.append(kept.line(SEVEN))
+    kept.keep_guess(SEVEN, "How many?", GUESS)
+    kept.keep_solved(SEVEN, "7.1")
+    assert [line.split(",")[0] for line in lines] == ["1 guess", "1 guess"]
+    assert ", 1 of " in lines[1]
