@@ -22,6 +22,7 @@ from server.auth import LOCAL, Authentication, Keyring
 from server.backends import Backend
 from server.errors import ClientGone, problem_of
 from server.http.edge import Edge
+from server.limits import LIMIT_HEADERS
 from server.routes import Routes, problem_reply
 from server.settings import Settings
 
@@ -33,6 +34,8 @@ OWN_HEADERS = [
     "Retry-After",
     "Retry-After-Ms",
     "X-Should-Retry",
+    "Idempotent-Replayed",
+    *LIMIT_HEADERS,
 ]
 
 

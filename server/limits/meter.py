@@ -22,7 +22,7 @@ from server.outcomes import Outcome
 from server.outputs import Listener, Observer, Output
 from server.settings import Settings
 
-__all__ = ["Limiter", "Meter", "limiter_of"]
+__all__ = ["LIMIT_HEADERS", "Limiter", "Meter", "limiter_of"]
 
 CHARS_A_TOKEN = 4  # of the estimate, before anything is tokenised
 SETTINGS = {  # by the budget's name
@@ -31,6 +31,14 @@ SETTINGS = {  # by the budget's name
     "output_tokens": "otpm",
     "tokens": "tpm",
 }
+FORMS = (  # OpenAI's names of headers and Anthropic's, of one budget
+    "x-ratelimit-limit-{}",
+    "x-ratelimit-remaining-{}",
+    "x-ratelimit-reset-{}",
+    "anthropic-ratelimit-{}-limit",
+    "anthropic-ratelimit-{}-remaining",
+    "anthropic-ratelimit-{}-reset",
+)
 Header = tuple[bytes, bytes]
 
 
@@ -183,21 +191,24 @@ def _later(found: Decision) -> ApiError:
     )
 
 
+def _dashed(name: str) -> str:
+    return name.replace("_", "-")
+
+
+# Every header that may tell of a limit; a page of another origin reads no others.
+LIMIT_HEADERS = tuple(form.format(_dashed(name)) for name in SETTINGS for form in FORMS)
+
+
 def _headers(rooms: Sequence[Room], unix: float) -> list[Header]:
     """What is left, in OpenAI's headers and in Anthropic's."""
     found: dict[str, str] = {}
     for room in rooms:
-        name, full_s = room.budget.name.replace("_", "-"), room.full_in_ns / 1e9
+        name, full_s = _dashed(room.budget.name), room.full_in_ns / 1e9
         limit, left = str(room.budget.per_minute), str(room.remaining)
         moment = datetime.fromtimestamp(math.ceil(unix + full_s), UTC)
-        found |= {
-            f"x-ratelimit-limit-{name}": limit,
-            f"x-ratelimit-remaining-{name}": left,
-            f"x-ratelimit-reset-{name}": _go_duration(room.full_in_ns),
-            f"anthropic-ratelimit-{name}-limit": limit,
-            f"anthropic-ratelimit-{name}-remaining": left,
-            f"anthropic-ratelimit-{name}-reset": f"{moment:%Y-%m-%dT%H:%M:%SZ}",
-        }
+        resets = _go_duration(room.full_in_ns), f"{moment:%Y-%m-%dT%H:%M:%SZ}"
+        texts = (limit, left, resets[0], limit, left, resets[1])
+        found |= {f.format(name): text for f, text in zip(FORMS, texts, strict=True)}
     return [(name.encode(), text.encode()) for name, text in found.items()]
 
 

@@ -259,3 +259,14 @@ def test_a_keys_file_gives_tenants_and_tiers(tmp_path: Path) -> None:
     assert found.key_id == hash_of(ANN)[:8]
     assert ring.holder("somebody else's key") is None
     assert ring.tenants() == {"ann", "bob"}
+
+
+def test_two_tenants_may_use_one_idempotency_key(tmp_path: Path) -> None:
+    with guarded(keys_file=keys_file(tmp_path)) as (server, backend):
+        key = {"Idempotency-Key": "one"}
+        replies = [
+            server.post(CHATS, CHAT, **key, **bearer(who)) for who in (ANN, BOB, ANN)
+        ]
+    assert [reply.status for reply in replies] == [200, 200, 200]
+    assert len(backend.requests) == 2
+    assert replies[0].body == replies[2].body != replies[1].body

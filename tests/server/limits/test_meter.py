@@ -77,6 +77,16 @@ def test_both_vendors_headers_are_on_success_and_refusal() -> None:
         assert head["anthropic-ratelimit-output-tokens-limit"] == "60"
 
 
+def test_a_page_of_an_allowed_origin_may_read_what_is_left() -> None:
+    origin = "https://friend.org"
+    settings = {"limits": "anthropic", "rpm": 9, "itpm": 99, "otpm": 99}
+    with limited(FakeClock(), "a", allowed_origins=(origin,), **settings) as found:
+        reply = found[0].post(CHATS, CHAT, Origin=origin)
+    told = reply.headers["access-control-expose-headers"].lower().split(", ")
+    assert {name for name in reply.headers if "ratelimit" in name} <= set(told)
+    assert "x-ratelimit-remaining-input-tokens" in told
+
+
 def test_without_limits_no_header_speaks_of_them() -> None:
     with limited(FakeClock(), "a") as (server, _):
         assert not [name for name in server.chat().headers if "ratelimit" in name]
