@@ -43,8 +43,8 @@ def replay(
     queue = tuple(sorted(arrivals, key=lambda arrival: arrival.time_s))
     capacity = config.num_blocks * config.block_size
     room = min(config.max_context or capacity, capacity)
-    for arrival in queue:
-        _refuse_misfit(arrival, config, room)
+    if queue:
+        _refuse_misfit(max(queue, key=_num_tokens), config, room)
     scheduler = Scheduler(replace(config, max_context=room, max_drafts=0), policy)
     run = _Run(queue, scheduler, costs)
     for arrival in queue:
@@ -117,8 +117,13 @@ class _Run:
         )
 
 
+def _num_tokens(arrival: Arrival) -> int:
+    return arrival.prompt_tokens + arrival.output_tokens
+
+
 def _refuse_misfit(arrival: Arrival, config: EngineConfig, room: int) -> None:
-    tokens = arrival.prompt_tokens + arrival.output_tokens
+    """Refuse the largest arrival where it can never fit: all others need less."""
+    tokens = _num_tokens(arrival)
     if tokens <= room:
         return
     size, num_blocks = config.block_size, config.num_blocks

@@ -75,7 +75,7 @@ def test_full_queue_refuses_and_the_result_names_who_was_refused() -> None:
 def test_request_that_can_never_fit_is_refused_with_the_numbers() -> None:
     words = "a needs 300 tokens, and 64 blocks hold 256: use at least 75 blocks"
     with pytest.raises(NeverFits, match=words):
-        run(Arrival("a", 0.0, 290, 10))
+        run(Arrival("small", 0.0, 280, 10), Arrival("a", 0.1, 290, 10))
     with pytest.raises(NeverFits, match="use at least max_context=40"):
         run(Arrival("a", 0.0, 30, 10), max_context=32)
 
