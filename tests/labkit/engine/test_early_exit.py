@@ -44,7 +44,7 @@ def test_drafts_are_those_of_decoding_with_the_first_layers_alone() -> None:
 
 @pytest.mark.parametrize("num_layers", [1, 2])
 def test_leaving_early_writes_keys_of_the_first_layers_only(num_layers: int) -> None:
-    model = tiny_model()
+    model = tiny_model(num_layers=4)
     runner, scheduler = Runner(model.decoder, CONFIG), Scheduler(CONFIG)
     scheduler.add(Sequence("a", HELLO, knobs(9), 0.0))
     plan = scheduler.plan()
