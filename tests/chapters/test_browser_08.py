@@ -115,7 +115,7 @@ def test_too_few_blocks_are_told_in_words(book: NotebookPage) -> None:
     view = debugger(book)
     view.get_by_role("spinbutton", name="Blocks").fill("8")
     view.get_by_role("button", name="Run the same arrivals").press("Enter")
-    expect(view.locator(".lab-note")).to_contain_text("use at least 64 blocks")
+    expect(view.locator(".lab-note")).to_contain_text("use at least 63 blocks")
     book.check()
 
 

@@ -188,7 +188,7 @@ def test_orders_move_apart_with_the_temperature(notebook) -> None:
     for _ in range(10):
         slider.press("ArrowRight")
     expect(widget.locator(".lab-title")).to_contain_text(
-        "place 50.0 % of the probability"
+        "50.0 % of the probability would have to move"
     )
     expect(widget.locator("td").filter(has_text="0.500")).to_have_count(6)
     expect(widget.get_by_role("list", name="Order of SGLang")).to_contain_text("top_k")

@@ -107,9 +107,10 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
     assert looks[0] != looks[1]
     assert book.page.evaluate("() => globalThis.__labModules.size") == 1
     assert book.page.locator("[data-title*=Share]").count() == 0
+    prefill = book.page.locator(".lab-figure").first.locator(".bars path").nth(5)
     for theme in THEMES:  # the label that appears under the pointer
         book.theme(theme)
-        bars.last.hover(force=True)
+        prefill.hover(force=True)
         label = book.page.locator(".lab-figure .hovertext").last
         label.wait_for()
         ink = label.locator("text").first.evaluate(FILL)
