@@ -107,10 +107,16 @@ def test_figures_follow_the_theme_and_share_one_bundle(notebook) -> None:
     assert looks[0] != looks[1]
     assert book.page.evaluate("() => globalThis.__labModules.size") == 1
     assert book.page.locator("[data-title*=Share]").count() == 0
-    prefill = book.page.locator(".lab-figure").first.locator(".bars path").nth(5)
+    bars = book.page.locator(".lab-figure").first.locator(".bars path")
+    prefill = bars.nth(9)  # wide enough to be pointed at
     for theme in THEMES:  # the label that appears under the pointer
         book.theme(theme)
-        prefill.hover(force=True)
+        box = prefill.bounding_box()
+        assert box is not None
+        middle = box["y"] + box["height"] / 2
+        for share in (0.3, 0.6):  # plotly answers to a pointer that moves on it
+            book.page.mouse.move(box["x"] + share * box["width"], middle, steps=3)
+            book.page.wait_for_timeout(300)
         label = book.page.locator(".lab-figure .hovertext").last
         label.wait_for()
         ink = label.locator("text").first.evaluate(FILL)
