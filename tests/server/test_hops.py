@@ -14,7 +14,7 @@ import pytest
 
 from tests.support.hops import ROOT, written
 
-MAX_FILES = 40  # whose code runs for one warm streamed request
+MAX_FILES = 37  # whose code runs for one warm streamed request
 MAX_CALLS = 100  # of the project's own functions, for one more token
 MAX_HOPS = 12  # that a token passes until it is bytes; and 3 of `engine_process.py`
 SCRIPT = """
